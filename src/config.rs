@@ -1,0 +1,268 @@
+//! Every setting: name, type, default, unit and reason, in one table (spec 8.3, design rule 8).
+//!
+//! Values come from a file (`--config`), then `PLAYHOUSE_<SECTION>__<FIELD>`, then `--set section.field=value`;
+//! later wins. An unknown or ill-typed one stops the start with its name. `playhouse config` prints the table.
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// One row of `playhouse config`.
+pub struct Setting {
+    /// `section.field`.
+    pub name: String,
+    /// Unit, or the kind of value.
+    pub unit: &'static str,
+    /// What it means and why it has its default.
+    pub meaning: &'static str,
+}
+
+macro_rules! sections {
+    ($($(#[$sdoc:meta])* $section:ident: $Type:ident { $($field:ident: $ty:ty = $default:expr, $unit:literal, $meaning:literal;)* })*) => {
+        $(
+            $(#[$sdoc])*
+            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+            #[serde(deny_unknown_fields, default)]
+            pub struct $Type { $(#[doc = $meaning] #[doc = concat!("(", $unit, ")")] pub $field: $ty,)* }
+
+            impl Default for $Type {
+                fn default() -> Self {
+                    Self { $($field: $default,)* }
+                }
+            }
+        )*
+
+        /// All settings of a node.
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Config { $($(#[$sdoc])* pub $section: $Type,)* }
+
+        impl Config {
+            /// The table behind `playhouse config`, in order.
+            pub fn settings() -> Vec<Setting> {
+                vec![$($(Setting {
+                    name: concat!(stringify!($section), ".", stringify!($field)).to_owned(),
+                    unit: $unit,
+                    meaning: $meaning,
+                },)*)*]
+            }
+        }
+    };
+}
+
+sections! {
+    /// The listener for players, pages and the REST API.
+    server: Server {
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)), "address", "where players connect; port 0 picks a free one";
+        allowed_origins: Vec<String> = Vec::new(), "origins", "browsers' Origins that may open /ws besides the server's own";
+        trusted_proxies: Vec<std::net::IpAddr> = Vec::new(), "addresses", "proxies whose X-Forwarded-For is believed";
+        workers: usize = 0, "threads", "arbiters that carry sockets and actors; 0 is one a core";
+        tcp_backlog: u32 = 4096, "connections", "sockets the kernel may hold before accept: a reconnect storm after a restart";
+        max_connections: usize = 50_000, "connections", "sockets a worker holds at most; more wait in the backlog";
+        drain_ms: u64 = 5_000, "ms", "longest graceful stop on SIGTERM";
+    }
+    /// The listener for operators: never on the public address.
+    admin: Admin {
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090)), "address", "where /healthz, /readyz and /metrics are served";
+    }
+    /// Where embedded data lies.
+    data: Data {
+        dir: PathBuf = PathBuf::from("./data"), "folder", "SQLite file of a node without database.url";
+    }
+    /// The SQL database.
+    database: Database {
+        url: Option<String> = None, "URL", "sqlite:// or postgres://; none is playhouse.db in data.dir";
+        commit_batch: usize = 256, "commits", "entities written in one transaction at most (group commit)";
+        commit_queue: usize = 4_096, "commits", "commits waiting for the writer; more are refused with try_again";
+        timeout_ms: u64 = 2_000, "ms", "longest wait of a durable command for the database (spec 6.3)";
+        readers: u32 = 4, "connections", "read pool";
+        busy_timeout_ms: u64 = 5_000, "ms", "SQLite's wait for another process's lock";
+    }
+    /// Who this node is.
+    node: NodeSection {
+        id: Option<String> = None, "name", "stable name of the node in logs and tokens; none makes one up";
+    }
+    /// Entities: activation, passivation, supervision.
+    cluster: ClusterSection {
+        ask_timeout_ms: u64 = 5_000, "ms", "deadline of an ask between actors";
+        activation_queue: usize = 256, "messages", "messages that wait for an entity to activate; more are refused";
+        mailbox: usize = 8_192, "messages", "mailbox of an entity: a burst of a full room times its rate limit, with room to spare";
+        session_mailbox: usize = 256, "messages", "mailbox of a session: its burst of 40 and the room's notices";
+        durable_queue: usize = 64, "commands", "durable commands that wait behind a commit of their entity (spec 6.2)";
+        passivate_ms: u64 = 60_000, "ms", "an entity that nobody uses is put away after this";
+        reminder_poll_ms: u64 = 1_000, "ms", "how often the sweeper looks for overdue entities that nobody holds";
+        reminder_batch: u32 = 256, "entities", "overdue entities woken by one sweep";
+        watchdog_ms: u64 = 5_000, "ms", "a thread that has not yielded for this long aborts the process; 0 is off";
+    }
+    /// Bounds on what a client may do or hold (spec 1.1).
+    limits: Limits {
+        frame_bytes: usize = 65_536, "bytes", "largest frame from a client (then close 1009)";
+        nesting: usize = 16, "levels", "deepest nesting of a message";
+        messages_per_s: f64 = 20.0, "messages/s", "sustained rate of a session (then rate_limited, then close 1008)";
+        messages_burst: f64 = 40.0, "messages", "burst of a session";
+        abuse_strikes: u32 = 40, "messages", "refused messages in a row before the socket is closed with 1008";
+        chat_per_s: f64 = 1.0, "messages/s", "sustained chat rate of a player (5 in 5 s)";
+        chat_burst: f64 = 5.0, "messages", "chat burst of a player";
+        chat_chars: usize = 500, "characters", "longest chat message";
+        chat_history: usize = 50, "messages", "newest messages of a channel in a snapshot";
+        chat_history_bytes: usize = 16_384, "bytes", "and their size at most";
+        backlog_soft_bytes: usize = 65_536, "bytes", "past this droppable pushes to a slow socket are coalesced to their latest";
+        backlog_hard_bytes: usize = 262_144, "bytes", "past this the socket is closed with 1013";
+        slow_grace_ms: u64 = 3_000, "ms", "how long a socket closed with 1013 may take to read it before it is cut off";
+        ring_frames: usize = 256, "pushes", "pushes kept for an exact resume";
+        ring_bytes: usize = 65_536, "bytes", "and their size at most";
+        resume_wait_ms: u64 = 5_000, "ms", "how long a resume=1 socket may wait with its session.resume";
+        parked_sessions: usize = 20_000, "sessions", "sessions without a socket a node keeps; the oldest is ended first";
+        join_failures_per_min: f64 = 10.0, "joins/min", "failed joins of an account, and of an address (guessing codes)";
+        guests_per_minute: f64 = 60.0, "accounts/min", "guest accounts made from one address";
+        body_bytes: usize = 65_536, "bytes", "largest REST request body";
+        log_entries: usize = 20, "entries", "public happenings in ROOM.log";
+        nickname_min: usize = 2, "characters", "shortest nickname";
+        nickname_max: usize = 16, "characters", "longest nickname";
+    }
+    /// Sessions and rooms.
+    session: SessionSection {
+        heartbeat_ms: u64 = 20_000, "ms", "WebSocket ping interval; a peer silent for 2.5 of them is dropped";
+        resume_window_ms: u64 = 60_000, "ms", "how long a session outlives its socket";
+    }
+    /// Rooms and their games.
+    room: RoomSection {
+        capacity: usize = 8, "players", "capacity of a room that names none";
+        empty_close_ms: u64 = 30_000, "ms", "a room closes this long after its last human left";
+        leader_grace_ms: u64 = 15_000, "ms", "a leader who drops keeps the lead this long";
+        drop_grace_ms: u64 = 10_000, "ms", "a dropped voter counts as connected this long";
+        retry_ms: u64 = 1_000, "ms", "wait before a deadline's failed commit is tried again";
+        bot_think_ms: u64 = 4_000, "ms", "longest a bot thinks before a move; never over half of what the phase has left";
+    }
+    /// Identity: tokens and tickets.
+    auth: Auth {
+        access_ttl_s: u64 = 900, "s", "life of an access token";
+        refresh_ttl_s: u64 = 2_592_000, "s", "life of a refresh token";
+        refresh_grace_s: u64 = 30, "s", "a rotated refresh token still answers with the same successor (two tabs, a lost answer)";
+        ticket_ttl_s: u64 = 30, "s", "life of a WebSocket ticket";
+        issuer: String = "playhouse".into(), "text", "iss of tokens";
+        audience: String = "playhouse".into(), "text", "aud of tokens";
+    }
+    /// Video and voice.
+    media: Media {
+        enabled: bool = false, "bool", "whether rooms may have video and voice; without it games are full text games";
+    }
+    /// Logs.
+    log: Log {
+        format: LogFormat = LogFormat::Auto, "auto|pretty|json", "auto is pretty on a terminal, else json";
+        filter: String = "info".into(), "filter", "tracing filter; RUST_LOG wins";
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Pretty on a terminal, else JSON.
+    Auto,
+    /// For eyes.
+    Pretty,
+    /// For machines.
+    Json,
+}
+
+/// A setting that cannot be: names it.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Unknown, ill-typed, or unreadable.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Config {
+    /// Settings from file, environment and `--set` pairs, in rising order.
+    pub fn load(file: Option<&std::path::Path>, sets: &[String]) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        if let Some(path) = file {
+            if !path.is_file() {
+                return Err(ConfigError::Invalid(format!("--config {}: no such file", path.display())));
+            }
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        figment = figment.merge(Env::prefixed("PLAYHOUSE_").split("__"));
+        for set in sets {
+            figment = figment.merge(Toml::string(&set_as_toml(set)?));
+        }
+        figment.extract().map_err(|e| ConfigError::Invalid(named(&e)))
+    }
+
+    /// The values as `section.field = value`, with units and meanings, as `playhouse config` prints them.
+    pub fn describe(&self) -> String {
+        let values = serde_json::to_value(self).unwrap_or_default();
+        let mut out = String::new();
+        for setting in Self::settings() {
+            let (section, field) = setting.name.split_once('.').unwrap_or((&setting.name, ""));
+            let value = &values[section][field];
+            let shown = if value.is_null() { "(none)".to_owned() } else { value.to_string() };
+            out.push_str(&format!("# {} ({})\n{} = {shown}\n\n", setting.meaning, setting.unit, setting.name));
+        }
+        out
+    }
+}
+
+/// `a.b=v` as TOML; a bare word is a string.
+fn set_as_toml(set: &str) -> Result<String, ConfigError> {
+    let bad = || ConfigError::Invalid(format!("--set {set}: expected section.field=value"));
+    let (name, value) = set.split_once('=').ok_or_else(bad)?;
+    if name.split('.').count() != 2 {
+        return Err(bad());
+    }
+    let literal = format!("{name} = {value}");
+    if literal.parse::<toml::Table>().is_ok() {
+        return Ok(literal);
+    }
+    Ok(format!("{name} = {}", toml::Value::String(value.to_owned())))
+}
+
+fn named(error: &figment::Error) -> String {
+    error
+        .clone()
+        .into_iter()
+        .map(|e| {
+            let path = e.path.join(".");
+            if path.is_empty() { format!("{}", e.kind) } else { format!("setting {path}: {}", e.kind) }
+        })
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_sources_win_and_numbers_stay_numbers() {
+        let sets = ["limits.chat_chars=7".to_owned(), "server.listen=127.0.0.1:0".to_owned()];
+        let config = Config::load(None, &sets).expect("valid");
+        assert_eq!(config.limits.chat_chars, 7);
+        assert_eq!(config.server.listen.port(), 0);
+    }
+
+    #[test]
+    fn an_unknown_setting_stops_the_start_with_its_name() {
+        let error = Config::load(None, &["limits.colour=3".to_owned()]).expect_err("unknown").to_string();
+        assert!(error.contains("colour"), "{error}");
+    }
+
+    #[test]
+    fn an_ill_typed_setting_stops_the_start_with_its_name() {
+        let error = Config::load(None, &["limits.chat_chars=many".to_owned()]).expect_err("typed").to_string();
+        assert!(error.contains("limits.chat_chars"), "{error}");
+    }
+
+    #[test]
+    fn every_setting_is_described() {
+        let text = Config::default().describe();
+        for setting in Config::settings() {
+            assert!(text.contains(&format!("{} = ", setting.name)), "{}", setting.name);
+        }
+    }
+}
