@@ -134,6 +134,9 @@ sections! {
         empty_close_ms: u64 = 30_000, "ms", "a room closes this long after its last human left";
         leader_grace_ms: u64 = 15_000, "ms", "a leader who drops keeps the lead this long";
         drop_grace_ms: u64 = 10_000, "ms", "a dropped voter counts as connected this long";
+        spectators: usize = 32, "members", "spectators a room holds at most";
+        bots: usize = 11, "bots", "bots a room holds at most: one seat is a person's";
+        answers: usize = 8, "answers", "last answers kept a member, so that a repeated command is answered, not applied, again";
         retry_ms: u64 = 1_000, "ms", "wait before a deadline's failed commit is tried again";
         bot_think_ms: u64 = 4_000, "ms", "longest a bot thinks before a move; never over half of what the phase has left";
     }

@@ -1,6 +1,27 @@
-//! Playhouse: a game backend in which every room and every player's session is an actor.
+//! Playhouse: a game backend in which every room, player session and bot is an actor that exchanges typed
+//! messages, and a game survives its server.
+//!
+//! ```text
+//! socket bytes → ws transport → PlayerSession → cluster → RoomActor → pure state machine
+//!                    ▲                                        │ durable? commit (store, fenced) first
+//!                    └──── frames, encoded once ◄── outbox ◄──┴─ effects, one interpreter
+//! ```
+//!
+//! [`ws`] knows bytes and no game, [`actors`] hold mailboxes and perform what pure states decide, [`cluster`]
+//! finds an entity by its key wherever it lives, [`game`] holds rules without clocks or sockets, [`store`] all
+//! SQL, [`http`] the REST API and pages, and [`node`] puts them together.
 
+pub mod actors;
+pub mod auth;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod game;
+pub mod http;
 pub mod ids;
+pub mod limits;
+pub mod node;
+pub mod protocol;
+pub mod store;
+pub mod telemetry;
+pub mod ws;

@@ -1,1 +1,91 @@
-fn main(){}
+//! The `playhouse` binary: settings, a node, a signal, a graceful stop; and the operator's subcommands.
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use playhouse::{clock::SystemClock, config::Config, game::Registry, node::Node, store::Store, telemetry};
+use std::{path::PathBuf, sync::Arc};
+
+/// A game backend whose rooms survive their server.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// Settings file (TOML).
+    #[arg(long, global = true, env = "PLAYHOUSE_CONFIG")]
+    config: Option<PathBuf>,
+    /// One setting: section.field=value. Wins over the file and the environment.
+    #[arg(long = "set", global = true, value_name = "SECTION.FIELD=VALUE")]
+    sets: Vec<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs a node (the default).
+    Serve,
+    /// Prints every setting with its value, unit and meaning.
+    Config,
+    /// Brings the database up to date and exits.
+    Migrate,
+    /// Plays the stored log of a match again and checks that every effect is the same.
+    Replay {
+        /// What `GET /api/v1/matches/{id}` answered.
+        file: PathBuf,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let config = Config::load(cli.config.as_deref(), &cli.sets)?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => {
+            telemetry::init_logs(&config);
+            actix::System::new().block_on(serve(config))
+        }
+        Command::Config => {
+            print!("{}", config.describe());
+            Ok(())
+        }
+        Command::Migrate => actix::System::new().block_on(migrate(config)),
+        Command::Replay { file } => replay(&file),
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let node = Node::start(config, Registry::standard()).await?;
+    println!("Playhouse is up.");
+    println!("  play        http://{}/", node.address);
+    println!("  health      http://{}/readyz", node.admin_address);
+    println!("  metrics     http://{}/metrics", node.admin_address);
+    println!("Press Ctrl-C to stop: rooms are kept, and players resume when the node is back.");
+    wait_for_signal().await?;
+    node.stop().await;
+    Ok(())
+}
+
+async fn wait_for_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    Ok(())
+}
+
+async fn migrate(config: Config) -> anyhow::Result<()> {
+    let store = Store::open(&config, Arc::new(SystemClock)).await?;
+    store.close().await;
+    println!("The database is up to date.");
+    Ok(())
+}
+
+fn replay(file: &std::path::Path) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let recording: playhouse::game::replay::Recording =
+        serde_json::from_str(&text).context("this is not the log of a match")?;
+    println!("{}", recording.timeline());
+    let report = recording.verify(&Registry::standard())?;
+    println!("{report}");
+    Ok(())
+}

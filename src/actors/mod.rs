@@ -1,0 +1,5 @@
+//! The actors: sessions, rooms and bots. Each decides in a pure `state`, performs in its `actor`.
+
+pub mod bot;
+pub mod room;
+pub mod session;

@@ -1,0 +1,420 @@
+//! What a durable command does to a room: decided on a copy, performed by the actor once it is committed.
+//!
+//! Pure: time, chance and settings are arguments. On `Err` the copy is thrown away.
+
+use super::{
+    messages::{Caller, RoomCommand, RoomMessage, RoomReply},
+    state::{Answered, Member, OkKind, RoomState},
+};
+use crate::{
+    clock::UnixMs,
+    config::Config,
+    game::{MediaPolicy, Registry},
+    ids::{PlayerId, RoomId, SessionId},
+    protocol::{
+        ErrorCode, Push, Rejection,
+        messages::{CreateRoom, Kick, LogEntry, Target, Visibility},
+    },
+    store::Row,
+};
+use serde_json::{Map, Value, json};
+use std::{collections::VecDeque, sync::Arc};
+use uuid::Uuid;
+
+/// What a decision may look at.
+pub(super) struct Cx<'a> {
+    pub now: UnixMs,
+    pub config: &'a Config,
+    pub games: &'a Registry,
+    pub chance: Chance,
+}
+
+/// Randomness, drawn by the actor for one decision.
+#[derive(Clone, Debug)]
+pub(super) struct Chance {
+    /// Of a new game: 64 hex digits.
+    pub seed: String,
+    /// Of a new room.
+    pub code: String,
+    /// Of a new match, bot or report.
+    pub id: Uuid,
+}
+
+/// To whom a push goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum To {
+    All,
+    AllBut(PlayerId),
+    Only(Vec<PlayerId>),
+}
+
+/// What the actor performs after the commit, in order.
+#[derive(Debug)]
+pub(super) enum RoomEffect {
+    /// The caller's `ok`.
+    Ok { by: Caller, kind: OkKind },
+    Push { to: To, push: Arc<Push> },
+    /// `room.state` to one member.
+    Snapshot(PlayerId),
+    /// From now on this member's pushes go to this session.
+    Bind { player: PlayerId, session: SessionId },
+    /// He hears no more of the room.
+    Unbind(PlayerId),
+    /// Who hears and sees whom from now on.
+    Media(MediaPolicy),
+    /// A game begins: its chat does too.
+    GameBegins,
+    /// The last effect of a room.
+    Close,
+}
+
+/// What a command leads to.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub effects: Vec<RoomEffect>,
+    /// Written in the same commit as the state.
+    pub rows: Vec<Row>,
+    pub reply: RoomReply,
+    /// Nothing to commit: perform at once.
+    pub unchanged: bool,
+    /// The room ends with this commit.
+    pub closes: bool,
+}
+
+/// A decision in the making: the room's copy and what is to be performed.
+pub(super) struct Step<'a> {
+    pub room: &'a mut RoomState,
+    pub cx: &'a Cx<'a>,
+    pub effects: Vec<RoomEffect>,
+    pub rows: Vec<Row>,
+    pub closes: bool,
+}
+
+pub(super) type Refused = Rejection;
+
+pub(super) fn refuse<T>(code: ErrorCode, why: &str) -> Result<T, Refused> {
+    Err(Rejection::new(code, why))
+}
+
+impl RoomState {
+    /// A new room with its creator in it.
+    pub(super) fn create(id: RoomId, by: &Caller, wish: &CreateRoom, cx: &Cx<'_>) -> Result<(Self, Decision), Refused> {
+        let game = wish.game.clone().unwrap_or_else(|| super::DEFAULT_GAME.to_owned());
+        let Some(kind) = cx.games.get(&game) else {
+            return refuse(ErrorCode::InvalidSettings, "game: there is no such game");
+        };
+        let capacity = wish.capacity.unwrap_or(cx.config.room.capacity);
+        if !(4..=12).contains(&capacity) {
+            return refuse(ErrorCode::InvalidSettings, "capacity: must be 4 to 12");
+        }
+        let mut room = Self {
+            room_id: id,
+            code: cx.chance.code.clone(),
+            name: room_name(wish.name.as_deref(), &by.nickname)?,
+            visibility: wish.visibility.unwrap_or(Visibility::Public),
+            capacity,
+            settings: kind.default_settings(),
+            game,
+            leader: by.player_id,
+            created_at: cx.now,
+            members: Vec::new(),
+            banned: Vec::new(),
+            log: VecDeque::new(),
+            startable: None,
+            empty_since: None,
+            deserted_since: None,
+            wake_no: 0,
+            last_game: None,
+            running: None,
+        };
+        let wished = wish.settings.clone().unwrap_or_default();
+        room.settings = kind.merge(&room.settings, &playable(wished, true, cx.config), None)?;
+        let mut step = Step::new(&mut room, cx);
+        step.seat(by, false);
+        step.answer(by, OkKind::Room);
+        let decision = step.finish(None, RoomReply::Seated);
+        Ok((room, decision))
+    }
+
+    /// Does what the command says to this copy.
+    pub(super) fn decide(&mut self, command: &RoomCommand, cx: &Cx<'_>) -> Result<Decision, Refused> {
+        let before = self.listing();
+        let mut step = Step::new(self, cx);
+        let reply = match command {
+            RoomCommand::Client { by, message } => match step.repeated(by)? {
+                Some(kind) => return Ok(Decision::again(by, kind)),
+                None => step.client(by, message)?,
+            },
+            RoomCommand::Attach { player_id, session, snapshot } => {
+                return Ok(step.attach(*player_id, *session, *snapshot).unwrap_or_else(Decision::not_member));
+            }
+            RoomCommand::Detach { player_id, session } => {
+                if !step.detach(*player_id, *session) {
+                    return Ok(Decision::not_member());
+                }
+                RoomReply::Seated
+            }
+            RoomCommand::Wake { wake_no } if *wake_no != step.room.wake_no => return Ok(Decision::not_member()),
+            RoomCommand::Wake { .. } => {
+                if !step.wake() {
+                    return Ok(Decision::not_member());
+                }
+                RoomReply::Seated
+            }
+            RoomCommand::Create { .. } | RoomCommand::View { .. } => {
+                return refuse(ErrorCode::Internal, "not a durable command of a room that is");
+            }
+        };
+        Ok(step.finish(Some(before), reply))
+    }
+
+    /// After an activation: those whose sessions are not here or have no socket have dropped, now (spec 1.5).
+    pub(super) fn activated(
+        &mut self,
+        cx: &Cx<'_>,
+        is_attached: impl Fn(SessionId) -> Option<bool>,
+    ) -> Decision {
+        let before = self.listing();
+        let mut step = Step::new(self, cx);
+        let sessions: Vec<_> = step.room.humans().map(|m| (m.player_id, m.session)).collect();
+        for (player, session) in sessions {
+            let attached = session.and_then(|session| Some((session, is_attached(session)?)));
+            if let Some((session, _)) = attached {
+                step.effects.push(RoomEffect::Bind { player, session });
+            }
+            if !attached.is_some_and(|(_, attached)| attached) {
+                step.drop_connection(player);
+            }
+        }
+        if let Some(since) = &mut step.room.deserted_since {
+            *since = cx.now;
+        }
+        step.finish(Some(before), RoomReply::Seated)
+    }
+}
+
+impl Decision {
+    fn again(by: &Caller, kind: OkKind) -> Self {
+        Self::quiet(vec![RoomEffect::Ok { by: by.clone(), kind }], RoomReply::Seated)
+    }
+
+    pub(super) fn quiet(effects: Vec<RoomEffect>, reply: RoomReply) -> Self {
+        Self { effects, rows: Vec::new(), reply, unchanged: true, closes: false }
+    }
+
+    fn not_member() -> Self {
+        Self::quiet(Vec::new(), RoomReply::NotMember)
+    }
+}
+
+impl<'a> Step<'a> {
+    pub(super) fn new(room: &'a mut RoomState, cx: &'a Cx<'a>) -> Self {
+        Self { room, cx, effects: Vec::new(), rows: Vec::new(), closes: false }
+    }
+
+    /// Closes the decision: who may start, who knows the room, and the number of the next reminder.
+    pub(super) fn finish(mut self, before: Option<crate::store::Listing>, reply: RoomReply) -> Decision {
+        self.tell_startable();
+        self.room.wake_no += 1;
+        if !self.closes {
+            let listing = self.room.listing();
+            if before.as_ref() != Some(&listing) {
+                self.rows.push(Row::Listing(listing));
+            }
+        }
+        Decision { effects: self.effects, rows: self.rows, reply, unchanged: false, closes: self.closes }
+    }
+
+    /// The `ok` of a durable command, kept so that a repetition is answered again.
+    pub(super) fn answer(&mut self, by: &Caller, kind: OkKind) {
+        let keep = self.cx.config.room.answers;
+        if let (Some(session), Some(request)) = (by.session, by.request)
+            && let Some(member) = self.room.member_mut(by.player_id)
+        {
+            member.answered.push_back(Answered { session, request, kind });
+            while member.answered.len() > keep {
+                member.answered.pop_front();
+            }
+        }
+        // Before the pushes that the command causes.
+        let at = self.effects.iter().take_while(|e| matches!(e, RoomEffect::Bind { .. })).count();
+        self.effects.insert(at, RoomEffect::Ok { by: by.clone(), kind });
+    }
+
+    /// Whether this very request was done before, and how it was answered.
+    fn repeated(&self, by: &Caller) -> Result<Option<OkKind>, Refused> {
+        let (Some(session), Some(request)) = (by.session, by.request) else { return Ok(None) };
+        let Some(member) = self.room.member(by.player_id) else { return Ok(None) };
+        let mut earlier = member.answered.iter().filter(|a| a.session == session);
+        if let Some(done) = earlier.clone().find(|a| a.request == request) {
+            return Ok(Some(done.kind));
+        }
+        if earlier.any(|a| a.request > request) && member.answered.len() >= self.cx.config.room.answers {
+            return refuse(ErrorCode::BadMessage, "id must rise within a session");
+        }
+        Ok(None)
+    }
+
+    fn client(&mut self, by: &Caller, message: &RoomMessage) -> Result<RoomReply, Refused> {
+        if let RoomMessage::Join { spectate, by_code, .. } = message {
+            return self.join(by, *spectate, *by_code);
+        }
+        if self.room.member(by.player_id).is_none() {
+            return Ok(RoomReply::NotMember);
+        }
+        match message {
+            RoomMessage::Join { .. } | RoomMessage::Chat(_) | RoomMessage::State => {}
+            RoomMessage::Repeat => return refuse(ErrorCode::AlreadyInRoom, "you have a seat in a room"),
+            RoomMessage::Leave => return self.leave(by),
+            RoomMessage::Ready(ready) => self.ready(by, ready.ready)?,
+            RoomMessage::Settings(patch) => self.change_settings(by, patch)?,
+            RoomMessage::Kick(kick) => self.kick(by, kick)?,
+            RoomMessage::Transfer(target) => self.transfer(by, target)?,
+            RoomMessage::AddBot => self.add_bot(by)?,
+            RoomMessage::RemoveBot(target) => self.remove_bot(by, target)?,
+            RoomMessage::Start => self.start(by)?,
+            RoomMessage::Rematch => self.rematch(by)?,
+            RoomMessage::Mute(mute) => self.mute(by.player_id, mute)?,
+            RoomMessage::Report(_) => {}
+            RoomMessage::Game { name, payload } => return self.play(by, name, payload),
+        }
+        let kind = if matches!(message, RoomMessage::Start) { OkKind::Room } else { OkKind::Empty };
+        self.answer(by, kind);
+        Ok(RoomReply::Seated)
+    }
+
+    pub(super) fn push(&mut self, to: To, name: &'static str, payload: &Value) {
+        self.effects.push(RoomEffect::Push { to, push: Push::new(name, payload) });
+    }
+
+    pub(super) fn log(&mut self, kind: &str, player_id: Option<PlayerId>) {
+        let entry = LogEntry { at: self.cx.now, kind: kind.to_owned(), player_id };
+        self.room.log.push_back(entry);
+        while self.room.log.len() > self.cx.config.limits.log_entries {
+            self.room.log.pop_front();
+        }
+    }
+
+    pub(super) fn leader_in_waiting(&self, by: &Caller) -> Result<(), Refused> {
+        if self.room.leader != by.player_id {
+            return refuse(ErrorCode::NotLeader, "only the leader may");
+        }
+        if self.room.running.is_some() {
+            return refuse(ErrorCode::GameInProgress, "not while a game is on");
+        }
+        Ok(())
+    }
+
+    fn ready(&mut self, by: &Caller, ready: bool) -> Result<(), Refused> {
+        if self.room.running.is_some() {
+            return refuse(ErrorCode::GameInProgress, "not while a game is on");
+        }
+        if let Some(member) = self.room.member_mut(by.player_id)
+            && !member.spectator
+            && member.ready != ready
+        {
+            member.ready = ready;
+            self.push(To::All, "room.member_ready", &json!({"player_id": by.player_id, "ready": ready}));
+        }
+        Ok(())
+    }
+
+    fn change_settings(&mut self, by: &Caller, patch: &Map<String, Value>) -> Result<(), Refused> {
+        self.leader_in_waiting(by)?;
+        let Some(kind) = self.cx.games.get(&self.room.game) else {
+            return refuse(ErrorCode::Internal, "the room's game is unknown here");
+        };
+        let patch = playable(patch.clone(), false, self.cx.config);
+        self.room.settings = kind.merge(&self.room.settings, &patch, None)?;
+        self.unready_all();
+        self.log("room.settings_changed", None);
+        let payload = json!({"settings": self.room.settings});
+        self.push(To::All, "room.settings_changed", &payload);
+        Ok(())
+    }
+
+    pub(super) fn unready_all(&mut self) {
+        let ready: Vec<_> = self.room.humans().filter(|m| m.ready).map(|m| m.player_id).collect();
+        for player in ready {
+            if let Some(member) = self.room.member_mut(player) {
+                member.ready = false;
+            }
+            self.push(To::All, "room.member_ready", &json!({"player_id": player, "ready": false}));
+        }
+    }
+
+    fn kick(&mut self, by: &Caller, kick: &Kick) -> Result<(), Refused> {
+        self.leader_in_waiting(by)?;
+        if kick.player_id == by.player_id || self.room.member(kick.player_id).is_none() {
+            return refuse(ErrorCode::NotAllowed, "that is nobody you can kick");
+        }
+        let reason = if kick.ban { "banned" } else { "kicked" };
+        if kick.ban && !self.room.banned.contains(&kick.player_id) {
+            self.room.banned.push(kick.player_id);
+        }
+        self.remove(kick.player_id, reason);
+        Ok(())
+    }
+
+    fn transfer(&mut self, by: &Caller, target: &Target) -> Result<(), Refused> {
+        self.leader_in_waiting(by)?;
+        match self.room.member(target.player_id) {
+            Some(member) if !member.bot && !member.spectator => self.lead(target.player_id),
+            _ => return refuse(ErrorCode::NotAllowed, "only a person at the table can lead"),
+        }
+        Ok(())
+    }
+
+    fn mute(&mut self, by: PlayerId, mute: &crate::protocol::messages::Mute) -> Result<(), Refused> {
+        let Some(member) = self.room.member_mut(by) else { return Ok(()) };
+        member.muted.retain(|muted| *muted != mute.player_id);
+        if mute.muted {
+            member.muted.push(mute.player_id);
+        }
+        Ok(())
+    }
+
+    fn add_bot(&mut self, by: &Caller) -> Result<(), Refused> {
+        self.leader_in_waiting(by)?;
+        if self.room.players().count() >= self.room.capacity {
+            return refuse(ErrorCode::RoomFull, "all seats are taken");
+        }
+        if self.room.members.iter().filter(|m| m.bot).count() >= self.cx.config.room.bots {
+            return refuse(ErrorCode::RoomFull, "no more bots");
+        }
+        let nickname = super::bots::name(&self.room.members, self.cx.chance.id);
+        let mut bot = Member::person(PlayerId(self.cx.chance.id), nickname);
+        bot.bot = true;
+        bot.ready = true;
+        self.arrive(bot);
+        Ok(())
+    }
+
+    fn remove_bot(&mut self, by: &Caller, target: &Target) -> Result<(), Refused> {
+        self.leader_in_waiting(by)?;
+        if !self.room.member(target.player_id).is_some_and(|m| m.bot) {
+            return refuse(ErrorCode::NotAllowed, "that is no bot of this room");
+        }
+        self.remove(target.player_id, "kicked");
+        Ok(())
+    }
+}
+
+/// A patch that this node can play: without media if it has none.
+fn playable(mut settings: Map<String, Value>, new: bool, config: &Config) -> Value {
+    if !config.media.enabled && (new || settings.contains_key("media")) {
+        settings.insert("media".to_owned(), Value::Bool(false));
+    }
+    Value::Object(settings)
+}
+
+fn room_name(wish: Option<&str>, creator: &str) -> Result<String, Refused> {
+    const LONGEST: usize = 40;
+    let Some(wish) = wish else { return Ok(creator.to_owned()) };
+    let name: String = wish.chars().filter(|c| !c.is_control()).collect();
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > LONGEST {
+        return refuse(ErrorCode::InvalidSettings, "name: must be 1 to 40 characters");
+    }
+    Ok(name.to_owned())
+}

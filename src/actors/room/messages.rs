@@ -1,0 +1,133 @@
+//! What a room can be told and what it answers: one enum each, the same near and far.
+
+use crate::{
+    ids::{PlayerId, SessionId},
+    protocol::{
+        Rejection,
+        messages::{CreateRoom, Kick, Mute, Ready, ReportPlayer, SendChat, Target},
+    },
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Who sends a message, and where its answer goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Caller {
+    /// The account, or the bot.
+    pub player_id: PlayerId,
+    /// Its nickname when the session began.
+    pub nickname: String,
+    /// The session; a bot has none.
+    pub session: Option<SessionId>,
+    /// `id` of the request; with the session it makes a durable command apply once.
+    pub request: Option<u32>,
+}
+
+/// Everything a room can be told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum RoomCommand {
+    /// `room.create`: the room begins with its creator as leader.
+    Create {
+        /// The first leader.
+        by: Caller,
+        /// As he wants it.
+        room: CreateRoom,
+    },
+    /// A player's or bot's message.
+    Client {
+        /// Who.
+        by: Caller,
+        /// What.
+        message: RoomMessage,
+    },
+    /// A session of this account is here, new or resumed.
+    Attach {
+        /// The account.
+        player_id: PlayerId,
+        /// Its session.
+        session: SessionId,
+        /// Send a `room.state`.
+        snapshot: bool,
+    },
+    /// A session lost its socket.
+    Detach {
+        /// The account.
+        player_id: PlayerId,
+        /// Its session.
+        session: SessionId,
+    },
+    /// What this player sees: for bots.
+    View {
+        /// Through whose eyes.
+        player_id: PlayerId,
+    },
+    /// A reminder is due; stale numbers are ignored.
+    Wake {
+        /// Of the commit that asked for it.
+        wake_no: i64,
+    },
+}
+
+/// A message of a player to his room (spec 1.2–1.4, 1.7).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum RoomMessage {
+    /// `room.join`, `room.quick_join`.
+    Join {
+        /// As a spectator.
+        spectate: bool,
+        /// Quick join: a refusal is not the player's to see, another room is tried.
+        quick: bool,
+        /// By its code: the only way into a private room.
+        by_code: bool,
+    },
+    /// A `room.create` or `room.join` of one who has a seat here: answered again if it is a repetition.
+    Repeat,
+    /// `room.leave`.
+    Leave,
+    /// `room.ready`.
+    Ready(Ready),
+    /// `room.settings`: a patch.
+    Settings(Map<String, Value>),
+    /// `room.kick`.
+    Kick(Kick),
+    /// `room.transfer`.
+    Transfer(Target),
+    /// `room.add_bot`.
+    AddBot,
+    /// `room.remove_bot`.
+    RemoveBot(Target),
+    /// `room.start`.
+    Start,
+    /// `room.rematch`.
+    Rematch,
+    /// `chat.send`.
+    Chat(SendChat),
+    /// `player.mute`.
+    Mute(Mute),
+    /// `player.report`.
+    Report(ReportPlayer),
+    /// `room.state`: asks for one's own view again.
+    State,
+    /// `game.*`, for the game to read.
+    Game {
+        /// Wire type.
+        name: String,
+        /// Untrusted.
+        payload: Value,
+    },
+}
+
+/// What a room answers to whoever asked; the client has had its answer from the room itself by then.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum RoomReply {
+    /// Done, and the caller has his seat here.
+    Seated,
+    /// Done, and the caller has no seat here any more.
+    Left,
+    /// Refused; the client knows, unless it was a quick join.
+    Refused(Rejection),
+    /// The caller has no seat here: what he is told is his session's business.
+    NotMember,
+    /// What the player sees: `GAME`, or null.
+    View(Value),
+}

@@ -1,0 +1,25 @@
+//! Rooms: who sits together and what they play (spec 1.2–1.5).
+//!
+//! [`RoomActor`] is an entity: one at most in the cluster for a room's id. `state` is what it must not forget,
+//! `decide`, `members` and `play` are its rules, pure; `actor` commits, then performs; `chat` is volatile.
+
+mod actor;
+mod bots;
+mod chat;
+mod committing;
+mod decide;
+mod members;
+mod messages;
+mod play;
+mod sinks;
+mod state;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use actor::RoomActor;
+pub use messages::{Caller, RoomCommand, RoomMessage, RoomReply};
+pub use state::RoomState;
+
+/// The game of a room that names none.
+pub const DEFAULT_GAME: &str = "mafia";

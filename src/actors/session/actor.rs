@@ -1,0 +1,379 @@
+//! The session actor: performs what the router read, and keeps the session's life.
+//!
+//! It is told of frames by its transport, of its end by the hub, and asks rooms through the cluster. Rooms
+//! answer their callers' outboxes themselves, so that an answer precedes the pushes it causes.
+
+use super::{
+    Attachment, Door, Outbox, Player,
+    router::{self, Request},
+    seat::{Outcome, SeatChange, attach_to_seat, unavailable},
+};
+use crate::{
+    actors::room::{Caller, DEFAULT_GAME, RoomActor, RoomCommand, RoomMessage, RoomReply},
+    cluster::AskError,
+    ids::{RoomId, SessionId},
+    limits::TokenBucket,
+    protocol::{
+        Answer, ClientFrame, CloseCode, Encoding, ErrorCode, Push, Rejection,
+        frame::BadFrame,
+        messages::{CreateRoom, JoinRoom, ListRooms},
+    },
+};
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use futures_util::future::LocalBoxFuture;
+use serde_json::json;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+/// One frame from the client.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Input(pub Result<ClientFrame, BadFrame>);
+
+/// The socket of this attachment is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Detached {
+    /// Which socket.
+    pub attachment: Attachment,
+    /// The client said goodbye (close 1000): the session ends at once.
+    pub clean: bool,
+}
+
+/// A new socket wants to go on with this session; `None` if it is ending.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<Attachment>")]
+pub struct ResumeSession {
+    /// Of the new socket.
+    pub encoding: Encoding,
+    /// `id` of the request.
+    pub re: Option<u32>,
+    /// The last push the client has processed.
+    pub last_seq: u64,
+}
+
+/// What the hub tells a session.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub enum SessionNotice {
+    /// A newer session of the account is there.
+    Replaced,
+    /// Too many sessions wait without a socket.
+    EndIfParked,
+    /// The node stops: reconnect and resume.
+    NodeStops,
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(super) struct SessionStart;
+
+/// Why a session ends; for the log.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Clean,
+    Replaced,
+    Expired,
+    Crowded,
+}
+
+/// Who a player is while he plays, whichever socket he is on.
+pub struct PlayerSession {
+    door: Arc<Door>,
+    id: SessionId,
+    player: Player,
+    outbox: Arc<Outbox>,
+    /// The room he is believed to be in; the room itself knows.
+    room: Option<RoomId>,
+    /// While his seat is being looked up or changed, what he sends waits here in order.
+    waiting: Option<VecDeque<(Option<u32>, Request)>>,
+    bucket: TokenBucket,
+    strikes: u32,
+    parked: Option<SpawnHandle>,
+}
+
+impl PlayerSession {
+    pub(super) fn put_up(door: Arc<Door>, id: SessionId, player: Player, outbox: Arc<Outbox>) -> Addr<Self> {
+        let burst = door.cluster.config().limits.messages_burst;
+        let mailbox = door.cluster.config().cluster.session_mailbox;
+        Self::create(|ctx| {
+            ctx.set_mailbox_capacity(mailbox);
+            Self {
+                door,
+                id,
+                player,
+                outbox,
+                room: None,
+                waiting: Some(VecDeque::new()),
+                bucket: TokenBucket::full(burst),
+                strikes: 0,
+                parked: None,
+            }
+        })
+    }
+
+    fn answer(&self, re: Option<u32>, result: Result<serde_json::Value, Rejection>) {
+        match result {
+            Ok(payload) if re.is_some() => self.outbox.answer(Answer::ok(re, &payload)),
+            Ok(_) => {}
+            Err(rejection) => self.refuse(re, &rejection),
+        }
+    }
+
+    /// Refusals go out even where no answer was asked for: a client that errs should learn of it.
+    fn refuse(&self, re: Option<u32>, rejection: &Rejection) {
+        metrics::counter!("playhouse_refusals_total", "code" => rejection.code.wire()).increment(1);
+        self.outbox.answer(Answer::error(re, rejection));
+    }
+
+    fn caller(&self, request: Option<u32>) -> Caller {
+        Caller {
+            player_id: self.player.id,
+            nickname: self.player.nickname.clone(),
+            session: Some(self.id),
+            request,
+        }
+    }
+
+    /// False if the message is one too many; past the strikes the socket is closed.
+    fn within_rate(&mut self, re: Option<u32>) -> bool {
+        let limits = &self.door.cluster.config().limits;
+        match self.bucket.take(limits.messages_per_s, limits.messages_burst) {
+            Ok(()) => {
+                self.strikes = 0;
+                true
+            }
+            Err(wait_ms) => {
+                self.strikes += 1;
+                if self.strikes > limits.abuse_strikes {
+                    tracing::warn!(session_id = %self.id, "closed for flooding");
+                    self.outbox.close(CloseCode::Abuse, "too many messages");
+                }
+                let mut rejection = Rejection::new(ErrorCode::RateLimited, "too many messages");
+                rejection.retry_after_ms = Some(wait_ms);
+                self.refuse(re, &rejection);
+                false
+            }
+        }
+    }
+
+    fn dispatch(&mut self, re: Option<u32>, request: Request, ctx: &mut Context<Self>) {
+        if let Request::Ping(ping) = request {
+            let now = self.door.cluster.clock().now();
+            let pong = json!({"client_time": ping.client_time, "server_time": now});
+            return self.outbox.answer(Answer::named(re, "pong", &pong));
+        }
+        if let Some(waiting) = &mut self.waiting {
+            if waiting.len() >= self.door.cluster.config().cluster.durable_queue {
+                return self.refuse(re, &Rejection::try_again(100, "earlier messages are still being done"));
+            }
+            return waiting.push_back((re, request));
+        }
+        match request {
+            Request::Ping(_) => {}
+            Request::List(list) => self.list(re, list, ctx),
+            Request::Create(room) => self.change_seat(re, ctx, move |seat| Box::pin(seat.create(room))),
+            Request::Join(join) => self.change_seat(re, ctx, move |seat| Box::pin(seat.join(join))),
+            Request::QuickJoin => self.change_seat(re, ctx, |seat| Box::pin(seat.quick_join())),
+            Request::Room(message) => self.to_room(re, message, ctx),
+            Request::FindSeat { snapshot } => self.find_seat(snapshot, ctx),
+        }
+    }
+
+    fn list(&self, re: Option<u32>, list: ListRooms, ctx: &mut Context<Self>) {
+        let limit = list.limit.unwrap_or(20).clamp(1, 100);
+        let status = list.status.map(|status| status.wire());
+        let rooms = self.door.rooms.list_rooms(status, list.cursor, limit);
+        ctx.spawn(rooms.into_actor(self).map(move |result, session, _| {
+            let answer = match result {
+                Ok((rooms, next_cursor)) => Ok(json!({"rooms": rooms, "next_cursor": next_cursor})),
+                Err(error) => Err(unavailable(&error)),
+            };
+            session.answer(re, answer);
+        }));
+    }
+
+    fn to_room(&mut self, re: Option<u32>, message: RoomMessage, ctx: &mut Context<Self>) {
+        let Some(room) = self.room else {
+            return self.refuse(re, &Rejection::new(ErrorCode::NotInRoom, "you have no seat in a room"));
+        };
+        let command = RoomCommand::Client { by: self.caller(re), message };
+        let asked = self.door.cluster.ask::<RoomActor>(room.0, command);
+        ctx.spawn(asked.into_actor(self).map(move |reply, session, _| session.room_replied(re, room, reply)));
+    }
+
+    fn room_replied(&mut self, re: Option<u32>, room: RoomId, reply: Result<RoomReply, AskError>) {
+        match reply {
+            Ok(RoomReply::Left) => self.left(room),
+            Ok(RoomReply::NotMember) => {
+                self.left(room);
+                self.refuse(re, &Rejection::new(ErrorCode::NotInRoom, "you have no seat in a room"));
+            }
+            Ok(_) => {}
+            Err(AskError::NotFound) => {
+                self.left(room);
+                self.refuse(re, &Rejection::new(ErrorCode::RoomClosed, "the room has closed"));
+            }
+            Err(error) => {
+                tracing::warn!(session_id = %self.id, room_id = %room, %error, "a room did not answer");
+                self.refuse(re, &Rejection::try_again(500, "the room does not answer"));
+            }
+        }
+    }
+
+    fn left(&mut self, room: RoomId) {
+        if self.room == Some(room) {
+            self.room = None;
+        }
+    }
+
+    /// Runs what changes or looks up his seat; what he sends meanwhile waits in order.
+    fn change_seat<F>(&mut self, re: Option<u32>, ctx: &mut Context<Self>, act: F)
+    where
+        F: FnOnce(SeatChange) -> LocalBoxFuture<'static, Result<Outcome, Rejection>>,
+    {
+        self.waiting.get_or_insert_default();
+        let seat = SeatChange {
+            door: self.door.clone(),
+            caller: self.caller(re),
+            address: self.player.address,
+            room: self.room,
+        };
+        ctx.spawn(act(seat).into_actor(self).map(move |result, session, ctx| {
+            match result {
+                Ok(Outcome::Room(room)) => session.room = room,
+                Ok(Outcome::Unchanged) => {}
+                Err(rejection) => session.refuse(re, &rejection),
+            }
+            session.go_on(ctx);
+        }));
+    }
+
+    /// Does what has waited, until something makes the rest wait again.
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
+        let mut waiting = self.waiting.take().unwrap_or_default();
+        while let Some((re, request)) = waiting.pop_front() {
+            self.dispatch(re, request, ctx);
+            if let Some(again) = &mut self.waiting {
+                again.append(&mut waiting);
+            }
+        }
+    }
+
+    /// Looks his seat up and goes to it, so that the room knows this session.
+    fn find_seat(&mut self, snapshot: bool, ctx: &mut Context<Self>) {
+        let (door, player, id, known) = (self.door.clone(), self.player.id, self.id, self.room);
+        let outbox = self.outbox.clone();
+        self.change_seat(None, ctx, move |_| {
+            Box::pin(async move {
+                let room = attach_to_seat(&door, player, id, known, snapshot).await;
+                if room.is_none() {
+                    outbox.no_snapshot();
+                }
+                Ok(Outcome::Room(room))
+            })
+        });
+    }
+
+    fn park(&mut self, ctx: &mut Context<Self>) {
+        let config = self.door.cluster.config();
+        let window = Duration::from_millis(config.session.resume_window_ms);
+        self.tell_room(|player_id, session| RoomCommand::Detach { player_id, session });
+        self.door.cluster.hub().parked(self.id);
+        self.parked = Some(ctx.run_later(window, |session, ctx| session.end(End::Expired, ctx)));
+    }
+
+    fn tell_room(&self, command: impl FnOnce(crate::ids::PlayerId, SessionId) -> RoomCommand) {
+        if let Some(room) = self.room {
+            self.door.cluster.tell::<RoomActor>(room.0, command(self.player.id, self.id));
+        }
+    }
+
+    fn end(&mut self, why: End, ctx: &mut Context<Self>) {
+        tracing::debug!(session_id = %self.id, player_id = %self.player.id, ?why, "session ends");
+        if !matches!(why, End::Replaced) {
+            self.tell_room(|player_id, session| RoomCommand::Detach { player_id, session });
+        }
+        self.door.cluster.hub().unregister(self.id);
+        ctx.stop();
+    }
+}
+
+impl Actor for PlayerSession {
+    type Context = Context<Self>;
+}
+
+impl Handler<SessionStart> for PlayerSession {
+    type Result = ();
+    fn handle(&mut self, _: SessionStart, ctx: &mut Self::Context) {
+        self.find_seat(true, ctx);
+    }
+}
+
+impl Handler<Input> for PlayerSession {
+    type Result = ();
+    fn handle(&mut self, Input(frame): Input, ctx: &mut Self::Context) {
+        let re = match &frame {
+            Ok(frame) => frame.id,
+            Err(bad) => bad.id,
+        };
+        if !self.within_rate(re) {
+            return;
+        }
+        match frame.map_err(|bad| bad.rejection).and_then(router::read) {
+            Ok(request) => self.dispatch(re, request, ctx),
+            Err(rejection) => self.refuse(re, &rejection),
+        }
+    }
+}
+
+impl Handler<Detached> for PlayerSession {
+    type Result = ();
+    fn handle(&mut self, message: Detached, ctx: &mut Self::Context) {
+        if !self.outbox.detach(message.attachment) {
+            return; // a newer socket has the session
+        }
+        if message.clean {
+            self.end(End::Clean, ctx);
+        } else {
+            self.park(ctx);
+        }
+    }
+}
+
+impl Handler<ResumeSession> for PlayerSession {
+    type Result = Option<Attachment>;
+    fn handle(&mut self, message: ResumeSession, ctx: &mut Self::Context) -> Self::Result {
+        let ResumeSession { encoding, re, last_seq } = message;
+        if let Some(expiry) = self.parked.take() {
+            ctx.cancel_future(expiry);
+        }
+        self.door.cluster.hub().unparked(self.id);
+        let (attachment, mode) = self.outbox.resume(encoding, last_seq, |mode, last| {
+            self.door.resumed_answer(re, self.id, self.player.id, mode, last)
+        });
+        let snapshot = mode == super::ResumeMode::Snapshot;
+        if snapshot && (self.room.is_some() || self.waiting.is_some()) {
+            self.outbox.await_snapshot();
+        }
+        self.dispatch(None, Request::FindSeat { snapshot }, ctx);
+        Some(attachment)
+    }
+}
+
+impl Handler<SessionNotice> for PlayerSession {
+    type Result = ();
+    fn handle(&mut self, message: SessionNotice, ctx: &mut Self::Context) {
+        match message {
+            SessionNotice::Replaced => {
+                self.outbox.push(Push::new("session.replaced", &json!({})));
+                self.outbox.close(CloseCode::Replaced, "a newer session of the account is there");
+                self.end(End::Replaced, ctx);
+            }
+            SessionNotice::EndIfParked if self.parked.is_some() => self.end(End::Crowded, ctx),
+            SessionNotice::EndIfParked => {}
+            SessionNotice::NodeStops => {
+                self.outbox.close(CloseCode::Restart, "the node restarts: reconnect and resume");
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Where transports come in: a new session, or an old one that goes on on this socket (spec 1.1).
+
+use super::{
+    Attachment, Bounds, Outbox, PlayerSession, ResumeMode, ResumeSession, ResumeTokens, actor::SessionStart,
+};
+use crate::{
+    clock::UnixMs,
+    cluster::{Cluster, RoomIndex, SessionHandle},
+    ids::{PlayerId, SessionId},
+    limits::KeyedBuckets,
+    protocol::{
+        Answer, Encoding, ErrorCode, Push, Rejection,
+        messages::{Resume, Resumed, Welcome},
+    },
+};
+use std::{net::IpAddr, sync::Arc};
+
+/// Who stands at the door, as the access token or ticket proved.
+#[derive(Clone, Debug)]
+pub struct Player {
+    /// The account.
+    pub id: PlayerId,
+    /// Its nickname now.
+    pub nickname: String,
+    /// Where the socket comes from.
+    pub address: IpAddr,
+}
+
+/// A socket that has a session.
+pub struct Attached {
+    /// The session.
+    pub session: SessionId,
+    /// To read from and write to.
+    pub handle: SessionHandle,
+    /// Which attachment of the session this socket is.
+    pub attachment: Attachment,
+}
+
+/// What all sessions of a node share.
+pub struct Door {
+    pub(super) cluster: Cluster,
+    pub(super) rooms: Arc<dyn RoomIndex>,
+    pub(super) tokens: ResumeTokens,
+    pub(super) failed_joins: FailedJoins,
+    started_at: UnixMs,
+}
+
+/// Guesses at room codes, by account and by address.
+pub(super) struct FailedJoins {
+    pub(super) accounts: KeyedBuckets<PlayerId>,
+    pub(super) addresses: KeyedBuckets<IpAddr>,
+}
+
+impl Door {
+    /// The door of a node. `resume_secret` outlives the process.
+    pub fn new(cluster: Cluster, rooms: Arc<dyn RoomIndex>, resume_secret: &[u8]) -> Arc<Self> {
+        let per_minute = cluster.config().limits.join_failures_per_min;
+        Arc::new(Self {
+            started_at: cluster.clock().now(),
+            tokens: ResumeTokens::new(resume_secret),
+            failed_joins: FailedJoins {
+                accounts: KeyedBuckets::per_minute(per_minute),
+                addresses: KeyedBuckets::per_minute(per_minute),
+            },
+            cluster,
+            rooms,
+        })
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds::from(&self.cluster.config().limits)
+    }
+
+    /// A new session, which replaces the account's older one. `before` goes first: a failed resume's answer.
+    pub fn enter(self: &Arc<Self>, player: Player, encoding: Encoding, before: Option<Answer>) -> Attached {
+        let outbox = Outbox::new(self.bounds(), 0);
+        let attachment = outbox.attach(encoding);
+        let (session, handle) = self.put_up(SessionId::new(), player, outbox);
+        if let Some(answer) = before {
+            handle.outbox.answer(answer);
+        }
+        self.cluster.hub().register(session, handle.clone());
+        handle.outbox.push(self.welcome(session, &handle));
+        begin(&handle);
+        Attached { session, handle, attachment }
+    }
+
+    fn put_up(
+        self: &Arc<Self>,
+        session: SessionId,
+        player: Player,
+        outbox: Arc<Outbox>,
+    ) -> (SessionId, SessionHandle) {
+        let id = player.id;
+        let addr = PlayerSession::put_up(self.clone(), session, player, outbox.clone());
+        (session, SessionHandle { player: id, outbox, addr })
+    }
+
+    fn welcome(&self, session: SessionId, handle: &SessionHandle) -> Arc<Push> {
+        let config = self.cluster.config();
+        Push::new(
+            "session.welcome",
+            &Welcome {
+                session_id: session,
+                player_id: handle.player,
+                nickname: &handle.nickname,
+                resume_token: &self.tokens.issue(session, handle.player),
+                server_time: self.cluster.clock().now(),
+                heartbeat_ms: config.session.heartbeat_ms,
+                resume_window_ms: config.session.resume_window_ms,
+            },
+        )
+    }
+
+    /// Goes on with an old session if that may be, else answers `resume_failed` and enters anew.
+    pub async fn resume(
+        self: &Arc<Self>,
+        player: Player,
+        encoding: Encoding,
+        re: Option<u32>,
+        resume: Resume,
+    ) -> Attached {
+        match self.try_resume(&player, encoding, re, &resume).await {
+            Some(attached) => attached,
+            None => self.enter(player, encoding, Some(Self::resume_failed(re))),
+        }
+    }
+
+    /// The answer to a resume that cannot be.
+    pub fn resume_failed(re: Option<u32>) -> Answer {
+        let why = "the session has ended, or this is not its token: a new session follows";
+        Answer::error(re, &Rejection::new(ErrorCode::ResumeFailed, why))
+    }
+
+    async fn try_resume(
+        self: &Arc<Self>,
+        player: &Player,
+        encoding: Encoding,
+        re: Option<u32>,
+        resume: &Resume,
+    ) -> Option<Attached> {
+        let (claims, this_run) = self.tokens.read(&resume.resume_token)?;
+        if claims.player != player.id {
+            return None;
+        }
+        let session = claims.session;
+        if let Some(handle) = self.cluster.hub().session(session) {
+            let message = ResumeSession { encoding, re, last_seq: resume.last_seq };
+            let attachment = handle.addr.send(message).await.ok()??;
+            return Some(Attached { session, handle, attachment });
+        }
+        let window = i64::try_from(self.cluster.config().session.resume_window_ms).unwrap_or(i64::MAX);
+        if this_run || self.cluster.clock().now() - self.started_at > window {
+            return None;
+        }
+        self.revive(session, player.clone(), encoding, re, resume.last_seq)
+    }
+
+    /// A session of the run before the restart: its pushes are gone, its account and seat are not.
+    fn revive(
+        self: &Arc<Self>,
+        session: SessionId,
+        player: Player,
+        encoding: Encoding,
+        re: Option<u32>,
+        last_seq: u64,
+    ) -> Option<Attached> {
+        let outbox = Outbox::new(self.bounds(), last_seq);
+        outbox.await_snapshot();
+        let (attachment, _) = outbox
+            .resume(encoding, last_seq, |mode, last| self.resumed_answer(re, session, player.id, mode, last));
+        let (session, handle) = self.put_up(session, player, outbox);
+        if !self.cluster.hub().register_if_alone(session, handle.clone()) {
+            return None; // a newer session of the account lives; this one's actor ends with its last address
+        }
+        begin(&handle);
+        Some(Attached { session, handle, attachment })
+    }
+
+    pub(super) fn resumed_answer(
+        &self,
+        re: Option<u32>,
+        session_id: SessionId,
+        player: PlayerId,
+        mode: ResumeMode,
+        last_seq: u64,
+    ) -> Answer {
+        let mode = match mode {
+            ResumeMode::Replay => "replay",
+            ResumeMode::Snapshot => "snapshot",
+        };
+        let resume_token = &self.tokens.issue(session_id, player);
+        let server_time = self.cluster.clock().now();
+        Answer::ok(re, &Resumed { session_id, resume_token, mode, last_seq, server_time })
+    }
+}
+
+fn begin(handle: &SessionHandle) {
+    if handle.addr.try_send(SessionStart).is_err() {
+        tracing::error!(player_id = %handle.player, "a fresh session took no message");
+    }
+}

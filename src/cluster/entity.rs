@@ -1,0 +1,61 @@
+//! What an entity is: its key, its one command type and its one reply type.
+
+use super::Activation;
+use actix::{Actor, Context, Handler, Message};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{fmt::Debug, sync::Arc};
+use tokio::sync::oneshot;
+
+/// An actor with a key, alive at most once. One command enum a kind: that is all a bus must know of it.
+pub trait Entity: Actor<Context = Context<Self>> + Handler<Envelope<Self>> {
+    /// Name of the kind in the store, logs and metrics.
+    const KIND: &'static str;
+    /// Everything it can be told.
+    type Command: Serialize + DeserializeOwned + Debug + Send + 'static;
+    /// Everything it can answer.
+    type Reply: Serialize + DeserializeOwned + Debug + Send + 'static;
+
+    /// Whether this command makes the entity, so that it need not exist before.
+    fn creates(command: &Self::Command) -> bool;
+    /// The command of a reminder that is due: `wake_no` is the one its last commit named.
+    fn wake(wake_no: i64) -> Self::Command;
+}
+
+/// Makes an entity from what the store held; `Err` if that cannot be read.
+pub type Factory<E> = Arc<dyn Fn(Activation<E>) -> Result<E, String> + Send + Sync>;
+
+/// A command on its way to an entity.
+#[derive(Debug)]
+pub struct Envelope<E: Entity> {
+    /// What to do.
+    pub command: E::Command,
+    /// Where the reply goes, if anybody waits.
+    pub reply: Option<oneshot::Sender<Result<E::Reply, AskError>>>,
+}
+
+impl<E: Entity> Message for Envelope<E> {
+    type Result = ();
+}
+
+impl<E: Entity> Envelope<E> {
+    /// Tells whoever waits that this will not be done.
+    pub fn refuse(self, error: AskError) {
+        if let Some(reply) = self.reply {
+            let _ = reply.send(Err(error)); // he may have gone
+        }
+    }
+}
+
+/// Why an ask has no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// There is no such entity.
+    #[error("no such entity")]
+    NotFound,
+    /// Its queue is full, its store is away or it is just being put up again: try again.
+    #[error("unavailable")]
+    Unavailable,
+    /// No reply within the deadline; the command may have been applied.
+    #[error("timed out")]
+    TimedOut,
+}

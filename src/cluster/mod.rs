@@ -1,0 +1,149 @@
+//! `ask` and `tell` by key: the one way to reach an entity, wherever it is (spec 6.1).
+//!
+//! An [`Entity`] is an actor with a key, alive at most once, activated where it is first needed and put away
+//! when idle. The cluster owns placement, activation, supervision and reminders. Called by sessions, HTTP
+//! handlers and entities; nothing outside this folder knows on which thread or node anything is.
+
+mod activation;
+mod arbiters;
+mod directory;
+mod entity;
+mod hub;
+mod ports;
+mod reminders;
+mod watchdog;
+
+pub use activation::Activation;
+pub use arbiters::Arbiters;
+pub use entity::{AskError, Entity, Envelope, Factory};
+pub use hub::{Hub, SessionHandle};
+pub use ports::{EntityStore, RoomIndex};
+pub use watchdog::Watchdog;
+
+use crate::{clock::SharedClock, config::Config};
+use directory::Directory;
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    future::Future,
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// A handle on the cluster; cheap to clone.
+#[derive(Clone)]
+pub struct Cluster(Arc<Inner>);
+
+struct Inner {
+    config: Arc<Config>,
+    clock: SharedClock,
+    store: Arc<dyn EntityStore>,
+    arbiters: Arbiters,
+    hub: Hub,
+    directories: RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    closing: AtomicBool,
+}
+
+impl Cluster {
+    /// A cluster of this one node.
+    pub fn new(config: Arc<Config>, clock: SharedClock, store: Arc<dyn EntityStore>, arbiters: Arbiters) -> Self {
+        Self(Arc::new(Inner {
+            hub: Hub::new(config.limits.parked_sessions),
+            config,
+            clock,
+            store,
+            arbiters,
+            directories: RwLock::default(),
+            closing: AtomicBool::new(false),
+        }))
+    }
+
+    /// Makes a kind of entity known: how one is made from what the store holds.
+    pub fn register<E: Entity>(&self, factory: Factory<E>) {
+        let directory: Arc<Directory<E>> = Arc::new(Directory::new(self.clone(), factory));
+        let mut all = self.0.directories.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.insert(TypeId::of::<E>(), directory);
+    }
+
+    /// Sends a command and waits for its reply, `cluster.ask_timeout_ms` at most.
+    ///
+    /// The command is queued before this returns, so commands of one caller arrive in the order of the calls.
+    pub fn ask<E: Entity>(
+        &self,
+        key: Uuid,
+        command: E::Command,
+    ) -> impl Future<Output = Result<E::Reply, AskError>> + use<E> {
+        let (reply, answer) = oneshot::channel();
+        self.deliver::<E>(key, Envelope { command, reply: Some(reply) });
+        let deadline = Duration::from_millis(self.0.config.cluster.ask_timeout_ms);
+        async move {
+            match tokio::time::timeout(deadline, answer).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(AskError::Unavailable), // its entity went away with it
+                Err(_) => Err(AskError::TimedOut),
+            }
+        }
+    }
+
+    /// Sends a command whose reply nobody waits for.
+    pub fn tell<E: Entity>(&self, key: Uuid, command: E::Command) {
+        self.deliver::<E>(key, Envelope { command, reply: None });
+    }
+
+    fn deliver<E: Entity>(&self, key: Uuid, envelope: Envelope<E>) {
+        match self.directory::<E>() {
+            Some(directory) if !self.is_closing() => directory.deliver(key, envelope),
+            _ => envelope.refuse(AskError::Unavailable),
+        }
+    }
+
+    fn directory<E: Entity>(&self) -> Option<Arc<Directory<E>>> {
+        let all = self.0.directories.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.get(&TypeId::of::<E>()).cloned().and_then(|any| any.downcast().ok())
+    }
+
+    /// How many entities of this kind are active here.
+    pub fn active<E: Entity>(&self) -> usize {
+        self.directory::<E>().map_or(0, |directory| directory.len())
+    }
+
+    /// Sessions and who they belong to.
+    pub fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    /// The clock of the node.
+    pub fn clock(&self) -> &SharedClock {
+        &self.0.clock
+    }
+
+    /// The entity store.
+    pub fn store(&self) -> &Arc<dyn EntityStore> {
+        &self.0.store
+    }
+
+    /// The settings of the node.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.0.config
+    }
+
+    /// The threads on which actors live.
+    pub fn arbiters(&self) -> &Arbiters {
+        &self.0.arbiters
+    }
+
+    /// No activations from now on: the node stops. Entities finish what they have.
+    pub fn close(&self) {
+        self.0.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,90 @@
+//! Ports of the cluster: small traits, each with its guarantee. Adapters: [`crate::store::Store`] on SQL, and
+//! [`MemoryStore`](crate::testkit::MemoryStore) for tests; both pass the same conformance suite.
+
+use crate::{
+    clock::UnixMs,
+    ids::{PlayerId, RoomId},
+    store::{Activated, Commit, CommitError, Due, Listing, StoreError},
+};
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+/// Where entities live when nobody holds them.
+///
+/// Guarantees: `activate` raises the epoch and reads the state in one step, which fences every earlier owner
+/// for good. A `commit` is applied wholly or not at all, only under its own epoch, and is durable once its
+/// future is `Ok`; commits of one caller are applied in the order in which `commit` was called.
+/// `CommitError::Unknown` alone means that it may have been applied.
+pub trait EntityStore: Send + Sync + 'static {
+    /// Takes ownership and reads the state; `None` if there is no such entity.
+    fn activate(&self, kind: &'static str, key: Uuid) -> BoxFuture<'static, Result<Option<Activated>, StoreError>>;
+    /// Queues at once, resolves when durable.
+    fn commit(&self, commit: Commit) -> BoxFuture<'static, Result<(), CommitError>>;
+    /// Entities whose `next_wake_at` has passed, oldest first.
+    fn due(
+        &self,
+        kind: &'static str,
+        now: UnixMs,
+        limit: u32,
+    ) -> BoxFuture<'static, Result<Vec<Due>, StoreError>>;
+}
+
+/// What is known of rooms without asking one: written in the rooms' own commits, so it is never ahead of them.
+pub trait RoomIndex: Send + Sync + 'static {
+    /// The room in which this account has its seat.
+    fn seat_of(&self, account: PlayerId) -> BoxFuture<'static, Result<Option<RoomId>, StoreError>>;
+    /// The room with this code.
+    fn room_by_code(&self, code: String) -> BoxFuture<'static, Result<Option<RoomId>, StoreError>>;
+    /// Public rooms, newest first, and the cursor of the next page.
+    fn list_rooms(
+        &self,
+        status: Option<&'static str>,
+        cursor: Option<String>,
+        limit: u32,
+    ) -> BoxFuture<'static, Result<(Vec<Listing>, Option<String>), StoreError>>;
+    /// Public waiting rooms with a free seat, fullest first.
+    fn fullest_waiting(&self, game: String) -> BoxFuture<'static, Result<Vec<RoomId>, StoreError>>;
+}
+
+impl EntityStore for crate::store::Store {
+    fn activate(&self, kind: &'static str, key: Uuid) -> BoxFuture<'static, Result<Option<Activated>, StoreError>> {
+        let store = self.clone();
+        Box::pin(async move { store.activate(kind, key).await })
+    }
+    fn commit(&self, commit: Commit) -> BoxFuture<'static, Result<(), CommitError>> {
+        Box::pin(crate::store::Store::commit(self, commit))
+    }
+    fn due(
+        &self,
+        kind: &'static str,
+        now: UnixMs,
+        limit: u32,
+    ) -> BoxFuture<'static, Result<Vec<Due>, StoreError>> {
+        let store = self.clone();
+        Box::pin(async move { store.due(kind, now, limit).await })
+    }
+}
+
+impl RoomIndex for crate::store::Store {
+    fn seat_of(&self, account: PlayerId) -> BoxFuture<'static, Result<Option<RoomId>, StoreError>> {
+        let store = self.clone();
+        Box::pin(async move { store.seat_of(account).await })
+    }
+    fn room_by_code(&self, code: String) -> BoxFuture<'static, Result<Option<RoomId>, StoreError>> {
+        let store = self.clone();
+        Box::pin(async move { store.room_by_code(&code).await })
+    }
+    fn list_rooms(
+        &self,
+        status: Option<&'static str>,
+        cursor: Option<String>,
+        limit: u32,
+    ) -> BoxFuture<'static, Result<(Vec<Listing>, Option<String>), StoreError>> {
+        let store = self.clone();
+        Box::pin(async move { store.list_rooms(status, cursor.as_deref(), limit).await })
+    }
+    fn fullest_waiting(&self, game: String) -> BoxFuture<'static, Result<Vec<RoomId>, StoreError>> {
+        let store = self.clone();
+        Box::pin(async move { store.fullest_waiting(&game).await })
+    }
+}

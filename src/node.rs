@@ -1,0 +1,192 @@
+//! A node: the one place that puts the parts together. `main`, tests and tools build nodes through it alone.
+
+use crate::{
+    actors::{
+        room::RoomActor,
+        session::{Door, SessionNotice},
+    },
+    auth::Identity,
+    clock::{SharedClock, SystemClock},
+    cluster::{Arbiters, Cluster, Watchdog},
+    config::Config,
+    game::Registry,
+    http::{self, HttpState},
+    store::Store,
+    telemetry, ws,
+};
+use actix_web::{App, HttpServer, dev::ServerHandle, web};
+use anyhow::Context as _;
+use std::{net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
+
+/// A running node.
+pub struct Node {
+    /// Where players connect.
+    pub address: SocketAddr,
+    /// Where operators look.
+    pub admin_address: SocketAddr,
+    /// To reach its entities.
+    pub cluster: Cluster,
+    store: Store,
+    state: HttpState,
+    config: Arc<Config>,
+    servers: [ServerHandle; 2],
+    watchdog: Option<Watchdog>,
+}
+
+impl Node {
+    /// Starts a node that plays these games. Must run in an actix system, which it does not stop.
+    pub async fn start(config: Config, games: Registry) -> anyhow::Result<Self> {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let config = Arc::new(config);
+        raise_file_limit();
+        let listener = bind(config.server.listen, config.server.tcp_backlog)?;
+        let admin_listener = bind(config.admin.listen, config.server.tcp_backlog)?;
+        let store = Store::open(&config, clock.clone()).await.context("the database")?;
+        let identity = Identity::open(&store, &config, clock.clone()).await.context("identity")?;
+
+        let arbiters = Arbiters::default();
+        let cluster = Cluster::new(config.clone(), clock.clone(), Arc::new(store.clone()), arbiters.clone());
+        cluster.register(RoomActor::factory(games));
+        let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
+        let state = HttpState::new(identity.clone(), store.clone(), config.clone(), clock);
+        let sockets = web::Data::new(ws::WsState { identity, door, config: config.clone() });
+
+        let address = listener.local_addr()?;
+        let admin_address = admin_listener.local_addr()?;
+        let public = serve_public(listener, &config, state.clone(), sockets, arbiters.clone())?;
+        let admin = serve_admin(admin_listener, state.clone(), cluster.clone())?;
+        wait_for_workers(&arbiters, workers(&config)).await?;
+        actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
+        let watchdog = start_watchdog(&config, &arbiters);
+        state.set_ready(true);
+        tracing::info!(%address, admin = %admin_address, "node is up");
+        Ok(Self { address, admin_address, cluster, store, state, config, servers: [public, admin], watchdog })
+    }
+
+    /// Graceful stop: no new work, sockets closed with 1012, what was begun is committed, rooms stay.
+    pub async fn stop(self) {
+        tracing::info!("node stops");
+        self.state.set_ready(false);
+        for session in self.cluster.hub().all() {
+            if session.addr.try_send(SessionNotice::NodeStops).is_err() {
+                tracing::debug!(player_id = %session.player, "a session was ending already");
+            }
+        }
+        let [public, admin] = &self.servers;
+        let longest = Duration::from_millis(self.config.server.drain_ms) + Duration::from_secs(1);
+        if tokio::time::timeout(longest, public.stop(true)).await.is_err() {
+            tracing::warn!("some sockets did not end in time");
+        }
+        self.cluster.close();
+        self.store.close().await;
+        admin.stop(false).await;
+        drop(self.watchdog);
+    }
+}
+
+fn bind(address: SocketAddr, backlog: u32) -> anyhow::Result<TcpListener> {
+    use socket2::{Domain, Protocol, Socket, Type};
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into()).with_context(|| format!("cannot listen on {address}"))?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+fn workers(config: &Config) -> usize {
+    match config.server.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
+    }
+}
+
+fn serve_public(
+    listener: TcpListener,
+    config: &Arc<Config>,
+    state: HttpState,
+    sockets: web::Data<ws::WsState>,
+    arbiters: Arbiters,
+) -> anyhow::Result<ServerHandle> {
+    let server = HttpServer::new(move || {
+        arbiters.join(); // each worker's thread carries actors too
+        let configure = http::configure(state.clone());
+        App::new()
+            .app_data(sockets.clone())
+            .route("/ws", web::get().to(ws::connect))
+            .configure(configure)
+            .wrap(http::security_headers())
+            .wrap(http::errors())
+    })
+    .workers(workers(config))
+    .max_connections(config.server.max_connections)
+    .on_connect(ws::remember_socket)
+    .tcp_nodelay(true)
+    .disable_signals()
+    .shutdown_timeout(config.server.drain_ms.div_ceil(1_000))
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    actix::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the public listener ended");
+        }
+    });
+    Ok(handle)
+}
+
+fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> anyhow::Result<ServerHandle> {
+    let metrics = telemetry::metrics();
+    let server = HttpServer::new(move || {
+        let cluster = cluster.clone();
+        let observe = move || observe(&cluster);
+        App::new().configure(http::configure_admin(state.clone(), metrics.clone(), observe))
+    })
+    .workers(1)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    actix::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the admin listener ended");
+        }
+    });
+    Ok(handle)
+}
+
+/// Figures that are cheaper to count when asked than to keep.
+fn observe(cluster: &Cluster) {
+    let (live, parked) = cluster.hub().counts();
+    metrics::gauge!("playhouse_sessions", "state" => "live").set(live as f64);
+    metrics::gauge!("playhouse_sessions", "state" => "parked").set(parked as f64);
+    metrics::gauge!("playhouse_entities", "kind" => "room").set(cluster.active::<RoomActor>() as f64);
+}
+
+/// The workers are the arbiters: nothing can be placed before they run.
+async fn wait_for_workers(arbiters: &Arbiters, wanted: usize) -> anyhow::Result<()> {
+    const LONGEST: Duration = Duration::from_secs(10);
+    let all_here = async {
+        while arbiters.len() < wanted {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(LONGEST, all_here).await.context("the HTTP workers did not start")
+}
+
+fn start_watchdog(config: &Config, arbiters: &Arbiters) -> Option<Watchdog> {
+    let limit = Duration::from_millis(config.cluster.watchdog_ms);
+    (!limit.is_zero()).then(|| {
+        Watchdog::start(arbiters, limit, |arbiter| {
+            tracing::error!(arbiter, "a thread has not yielded: the process aborts, recovery does the rest");
+            std::process::abort();
+        })
+    })
+}
+
+/// Each socket takes two descriptors; the usual soft limit of 1,024 would hold 500 players.
+fn raise_file_limit() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}
