@@ -199,7 +199,9 @@ impl Player {
             for frame in frames {
                 match frame.opcode {
                     TEXT => texts.push(serde_json::from_slice::<Envelope>(frame.payload)),
-                    PING => drop(link.pong(frame.payload)),
+                    PING => {
+                        link.pong(frame.payload);
+                    }
                     CLOSE => *closed = Some(frame.close_code()),
                     _ => {}
                 }

@@ -65,15 +65,16 @@ impl Target {
     }
 
     /// Starts `program` as a child with settings for a load test and waits until it is ready.
-    /// `settings` are `section.field=value`; later ones win.
-    pub async fn spawn(program: &Path, proto: Proto, settings: &[String]) -> Result<Self> {
+    /// `settings` are `section.field=value`; `extra` arguments follow as they are, and win.
+    pub async fn spawn(program: &Path, proto: Proto, settings: &[&str], extra: &[String]) -> Result<Self> {
         let (listen, admin) = (free_address()?, free_address()?);
         let dir = fresh_dir()?;
         let mut command = Command::new(program);
         match proto {
-            Proto::Raw => command.args(["--serve", "--listen", &listen]).args(settings),
+            Proto::Raw => command.args(["--serve", "--listen", &listen]),
             Proto::Json => command.args(arguments(&listen, &admin, &dir, settings)),
         };
+        command.args(extra);
         let log = File::create(dir.join("server.log"))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
@@ -152,7 +153,7 @@ impl Drop for Spawned {
     }
 }
 
-fn arguments(listen: &str, admin: &str, dir: &Path, settings: &[String]) -> Vec<String> {
+fn arguments(listen: &str, admin: &str, dir: &Path, settings: &[&str]) -> Vec<String> {
     let own = [
         format!("server.listen={listen}"),
         format!("admin.listen={admin}"),
@@ -160,7 +161,8 @@ fn arguments(listen: &str, admin: &str, dir: &Path, settings: &[String]) -> Vec<
         "media.enabled=false".to_owned(),
         "limits.guests_per_minute=1000000".to_owned(),
     ];
-    own.iter().chain(settings).flat_map(|setting| ["--set".to_owned(), setting.clone()]).collect()
+    let settings = settings.iter().map(|setting| (*setting).to_owned());
+    own.into_iter().chain(settings).flat_map(|setting| ["--set".to_owned(), setting]).collect()
 }
 
 fn free_address() -> Result<String> {

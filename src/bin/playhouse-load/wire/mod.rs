@@ -11,7 +11,7 @@ mod reader;
 
 pub use handshake::{Opening, open};
 pub use link::Link;
-pub use reader::{Frame, Frames, Reader};
+pub use reader::{Frames, Reader};
 
 /// Text frame, final.
 pub const TEXT: u8 = 0x1;

@@ -1,0 +1,215 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::target::Proto;
+
+/// Virtual players over real sockets: puts a Playhouse server under load, checks what it answers,
+/// and reports figures.
+#[derive(Parser)]
+#[command(version)]
+pub struct Cli {
+    /// What the players do.
+    #[command(subcommand)]
+    pub scenario: Scenario,
+}
+
+/// The scenarios.
+#[derive(Subcommand)]
+pub enum Scenario {
+    /// Whole games of Mafia, eight players each, every phase, checking the protocol as they go.
+    Mafia(MafiaArgs),
+    /// Chat in rooms of eight: latency from the send to each receipt, losses, doubles, order.
+    Fanout(FanoutArgs),
+    /// Silent connections in rooms of eight: the server's memory for each.
+    Idle(IdleArgs),
+    /// Connect, join, leave, close, over and over: cycles a second.
+    Churn(ChurnArgs),
+    /// One member of a flooded room stops reading: what it costs the others, and the server.
+    SlowReader(SlowArgs),
+    /// Playhouse against the bare floor, in turns on one machine, as ratios.
+    Compare(CompareArgs),
+}
+
+/// Which server, and where the report goes.
+#[derive(Args)]
+pub struct Common {
+    /// The players' listener of a running server.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub url: String,
+    /// Its admin listener, for /metrics.
+    #[arg(long, default_value = "http://127.0.0.1:9090")]
+    pub admin: String,
+    /// Its process, for CPU and memory.
+    #[arg(long)]
+    pub pid: Option<u32>,
+    /// Start this server instead, on free ports with a fresh data directory, and stop it at the end.
+    #[arg(long, value_name = "PROGRAM")]
+    pub spawn: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+    /// More arguments for the server that is started: -- --set limits.frame_bytes=1024
+    #[arg(last = true, value_name = "SERVER ARGUMENTS")]
+    pub server_args: Vec<String>,
+}
+
+/// Where the report goes.
+#[derive(Args)]
+pub struct Output {
+    /// Write all figures to this file.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page with charts to this file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Fail if a goal is missed, and not only if something was lost.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `mafia`.
+#[derive(Args)]
+pub struct MafiaArgs {
+    /// Games at the same time.
+    #[arg(long, default_value_t = 10)]
+    pub games: usize,
+    /// Games one after the other at each table.
+    #[arg(long, default_value_t = 1)]
+    pub rounds: usize,
+    /// Length of every timed phase; the server takes no less than 1,000.
+    #[arg(long, default_value_t = 1000)]
+    pub phase_ms: u64,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `fanout`.
+#[derive(Args, Clone)]
+pub struct FanoutShape {
+    /// Rooms of eight.
+    #[arg(long, default_value_t = 125)]
+    pub rooms: usize,
+    /// Messages a second in all rooms together; each is delivered eight times.
+    #[arg(long, default_value_t = 2500.0)]
+    pub rate: f64,
+    /// Measured time of each step.
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    /// Time before it that does not count.
+    #[arg(long, default_value_t = 2)]
+    pub warm_up: u64,
+    /// Length of each message's text.
+    #[arg(long, default_value_t = crate::stamp::TEXT_BYTES)]
+    pub text_bytes: usize,
+}
+
+impl FanoutShape {
+    /// Measured time of each step.
+    pub fn run(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
+    /// Time before it.
+    pub fn warm_up(&self) -> Duration {
+        Duration::from_secs(self.warm_up)
+    }
+}
+
+/// `fanout`.
+#[derive(Args)]
+pub struct FanoutArgs {
+    #[command(flatten)]
+    pub shape: FanoutShape,
+    /// Raise the rate from --rate on until p99 reaches 50 ms.
+    #[arg(long)]
+    pub ramp: bool,
+    /// What the server speaks; raw is for benches/bare_fanout.rs.
+    #[arg(long, value_enum, default_value = "json")]
+    pub proto: Proto,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `idle`.
+#[derive(Args)]
+pub struct IdleArgs {
+    /// Connections, seated in rooms of eight.
+    #[arg(long, default_value_t = 1000)]
+    pub connections: usize,
+    /// How long they stay silent.
+    #[arg(long, default_value_t = 20)]
+    pub seconds: u64,
+    /// What the server speaks.
+    #[arg(long, value_enum, default_value = "json")]
+    pub proto: Proto,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `churn`.
+#[derive(Args)]
+pub struct ChurnArgs {
+    /// Players who come and go at the same time.
+    #[arg(long, default_value_t = 64)]
+    pub players: usize,
+    /// Measured time.
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    /// What the server speaks.
+    #[arg(long, value_enum, default_value = "json")]
+    pub proto: Proto,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `slow-reader`.
+#[derive(Args)]
+pub struct SlowArgs {
+    /// Rooms of eight; the first one is flooded.
+    #[arg(long, default_value_t = 4)]
+    pub rooms: usize,
+    /// Messages a second in the flooded room; the others get a tenth together.
+    #[arg(long, default_value_t = 1500.0)]
+    pub rate: f64,
+    /// Length of each message's text.
+    #[arg(long, default_value_t = 450)]
+    pub text_bytes: usize,
+    /// Length of each flood.
+    #[arg(long, default_value_t = 8)]
+    pub seconds: u64,
+    /// Floods with the slow reader, and as many without.
+    #[arg(long, default_value_t = 5)]
+    pub runs: usize,
+    /// What the server speaks.
+    #[arg(long, value_enum, default_value = "json")]
+    pub proto: Proto,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `compare`.
+#[derive(Args)]
+pub struct CompareArgs {
+    /// The release build of playhouse.
+    #[arg(long)]
+    pub playhouse: PathBuf,
+    /// The release build of the floor; `cargo bench --bench bare_fanout -- --path` prints where it is.
+    #[arg(long)]
+    pub floor: PathBuf,
+    /// Runs of each, in turns; the median counts.
+    #[arg(long, default_value_t = 5)]
+    pub runs: usize,
+    /// Leave out the search for the highest rate, which takes most of the time.
+    #[arg(long)]
+    pub no_ramp: bool,
+    #[command(flatten)]
+    pub shape: FanoutShape,
+    #[command(flatten)]
+    pub output: Output,
+    /// More arguments for playhouse.
+    #[arg(last = true, value_name = "SERVER ARGUMENTS")]
+    pub server_args: Vec<String>,
+}
