@@ -3,6 +3,7 @@
 
 import { errorText } from "./i18n/index.js";
 import { isName, suggestName } from "./names.js";
+import { buildReplay, pause } from "./state/replay.js";
 import { memberOf } from "./state/view.js";
 import { changes, PACES } from "./views/settings.js";
 
@@ -211,15 +212,9 @@ function createReplayActions(client, store, fail) {
   const set = (part) => replay() && store.ui({ replay: { ...replay(), ...part } });
   let timer = 0;
 
-  const film = async (id) => {
-    const { buildReplay } = await import("./state/replay.js");
-    return buildReplay(await client.api.match(id));
-  };
-
-  async function advance() {
+  function advance() {
     const now = replay();
     if (!now?.playing) return;
-    const { pause } = await import("./state/replay.js");
     timer = setTimeout(() => {
       const { film: reel, n, playing } = replay() ?? {};
       if (!playing) return;
@@ -231,9 +226,9 @@ function createReplayActions(client, store, fail) {
 
   return {
     async openReplay(id) {
-      store.ui({ replay: { id, film: null, n: 0, playing: true, speed: 2 }, error: null });
+      store.ui({ replay: { id, film: null, n: 0, playing: true, speed: 2 }, toasts: [], error: null });
       try {
-        set({ film: await film(id) });
+        set({ film: buildReplay(await client.api.match(id)) });
         advance();
       } catch (error) {
         store.ui({ replay: null });

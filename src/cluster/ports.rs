@@ -1,5 +1,5 @@
 //! Ports of the cluster: small traits, each with its guarantee. Adapters: [`crate::store::Store`] on SQL, and
-//! [`MemoryStore`](crate::testkit::MemoryStore) for tests; both pass the same conformance suite.
+//! and the test kit
 
 use crate::{
     clock::UnixMs,

@@ -64,7 +64,7 @@ function entered(state, room) {
   return enrol({ ...outside(state), room }, room.members);
 }
 
-/** The whole view at once. Happenings already told stay; chat is merged by time. */
+/** The whole view at once. Happenings already told stay. */
 function snapshot(state, { room, game, chat, you }) {
   const same = state.room?.room_id === room.room_id;
   let next = same ? { ...state, room } : { ...outside(state), room };
@@ -80,12 +80,17 @@ function snapshot(state, { room, game, chat, you }) {
   } else {
     next.game = null;
   }
-  const happenings = next.feed.filter((e) => e.kind !== "chat");
-  const lines = Object.values(chat ?? {}).flat().map((c) => ({ kind: "chat", ...c }));
-  const feed = [...happenings, ...lines].sort((a, b) => (a.at ?? 0) - (b.at ?? 0));
-  next.feed = feed.slice(-FEED_LIMIT).map((entry, i) => ({ ...entry, n: state.n + 1 + i }));
-  next.n = state.n + feed.length;
-  return next;
+  return withChat(next, Object.values(chat ?? {}).flat());
+}
+
+/** Adds the lines that are not told yet, each at its time; entries keep their numbers, so that nothing is redrawn. */
+function withChat(state, messages) {
+  const mark = (c) => `${c.from} ${c.at} ${c.text}`;
+  const told = new Set(state.feed.filter((e) => e.kind === "chat").map(mark));
+  const fresh = messages.filter((c) => !told.has(mark(c))).map((c, i) => ({ kind: "chat", ...c, n: state.n + 1 + i }));
+  if (!fresh.length) return state;
+  const feed = [...state.feed, ...fresh].sort((a, b) => a.at - b.at);
+  return { ...state, n: state.n + fresh.length, feed: feed.slice(-FEED_LIMIT) };
 }
 
 const handlers = {

@@ -4,6 +4,7 @@ import { h } from "../lib/dom.js";
 import { button } from "../ui.js";
 import { icon, PHASE_ICONS } from "../icons.js";
 import { t } from "../i18n/index.js";
+import { happening } from "../words.js";
 import { ballot, hindrance, isLeader, isMe, memberOf, nameOf } from "../state/view.js";
 
 export function centre(state, act, live) {
@@ -28,13 +29,16 @@ function leading(state, act, players) {
   const { missing, unready } = hindrance(state);
   const full = players >= state.room.capacity;
   const text = missing ? t("room.missing", { n: missing }) : unready ? t("room.unready_n", { n: unready }) : t("room.startable");
-  const fill = button(t("room.fill"), act.fillWithBots, { kind: missing ? "primary" : "plain", iconName: "bot", disabled: !!state.ui.busy, "data-test": "fill" });
+  const { busy, copied } = state.ui;
+  const fill = button(t("room.fill"), act.fillWithBots, { kind: missing ? "plain" : "quiet", iconName: "bot", disabled: !!busy, "data-test": "fill" });
+  const invite = button(t(copied ? "room.copied" : "room.copy"), act.copyLink, { kind: "primary", iconName: copied ? "check" : "link" });
+  const start = button(t("room.start"), act.start, { kind: "primary", iconName: "play", disabled: !state.startable || !!busy, "data-test": "start" });
   return [
     hint(text),
     h(
       "div",
       { class: "actions" },
-      missing ? fill : button(t("room.start"), act.start, { kind: "primary", iconName: "play", disabled: !state.startable || !!state.ui.busy, "data-test": "start" }),
+      missing ? [invite, fill] : start,
       h(
         "div",
         { class: "minor" },
@@ -66,8 +70,8 @@ function playing(state, act, live) {
       "p",
       { class: "centre-head" },
       icon(PHASE_ICONS[game.phase]),
-      h("b", null, t(`phase.${game.phase}`)),
-      h("span", null, t(night ? "phase.night_n" : "phase.day_n", { n: game.day })),
+      h("b", null, night ? t("phase.night_n", { n: game.day }) : t(`phase.${game.phase}`)),
+      !night && h("span", null, t("phase.day_n", { n: game.day })),
     ),
     live && clock(game),
     hint(sentence(state, live)),
@@ -92,7 +96,7 @@ export function sentence(state, live = true) {
   const onTrial = isMe(state, game.accused);
   const hearing = { defence: "do.defence", verdict: "do.verdict", final_words: "do.final_words" }[game.phase];
   const mine = { defence: "do.defence_me", verdict: "do.verdict_me", final_words: "do.final_me" }[game.phase];
-  if (!live) return hearing ? t(hearing, { name }) : t(`phase.${game.phase}`);
+  if (!live) return hearing ? t(hearing, { name }) : lastNight(state);
   if (!game.players.includes(state.me)) return t("do.spectator");
   if (!game.you.alive) return t("do.dead");
   if (hearing) return onTrial ? t(mine) : t(hearing, { name });
@@ -102,6 +106,12 @@ export function sentence(state, live = true) {
   if (kind === "vote") return choice ? t("do.voted", { name: nameOf(state, choice) }) : t(choice === null ? "do.abstained" : "do.vote");
   if (kind === "night") return choice ? t("do.night_chosen", { name: nameOf(state, choice) }) : t(`do.night_${game.you.role}`);
   return t("do.night");
+}
+
+/** In a replay there is nothing to do: what the night brought is worth a sentence. */
+function lastNight(state) {
+  const news = state.feed.slice(-3).findLast((e) => ["death", "quiet", "over"].includes(e.kind));
+  return state.game.phase === "day" && news ? happening(state, { ...news, will: undefined }) : "";
 }
 
 function ballotButtons(state, act) {

@@ -16,7 +16,7 @@ export function header(state, act) {
   const { room, ui } = state;
   return h(
     "header",
-    { class: "bar", key: "bar" },
+    { class: `bar ${room ? "inside" : ""}`, key: "bar" },
     h("a", { class: "skip", href: "#main" }, t("app.skip")),
     h("a", { class: "brand", href: "/", "aria-label": t("app.home"), onclick: act.home }, mark(), h("b", null, "Playhouse")),
     room &&

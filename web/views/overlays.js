@@ -5,7 +5,7 @@ import { avatar, button, dialog } from "../ui.js";
 import { icon } from "../icons.js";
 import { t } from "../i18n/index.js";
 import { isLeader, memberOf, nameOf } from "../state/view.js";
-import { happening } from "./side.js";
+import { happening } from "../words.js";
 
 const TOASTS_AT_ONCE = 3;
 

@@ -4,7 +4,7 @@ import { h } from "../lib/dom.js";
 import { iconButton } from "../ui.js";
 import { t } from "../i18n/index.js";
 import { chapters } from "../state/replay.js";
-import { happening } from "./side.js";
+import { happening } from "../words.js";
 import { stage } from "./stage.js";
 
 const NOTHING = new Proxy({}, { get: () => () => false });

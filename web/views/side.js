@@ -5,6 +5,7 @@ import { avatar, button } from "../ui.js";
 import { icon } from "../icons.js";
 import { t } from "../i18n/index.js";
 import { nameOf, writing } from "../state/view.js";
+import { happening } from "../words.js";
 
 export function side(state, act) {
   return h("aside", { class: "side", key: "side" }, state.game?.you.role && roleCard(state, act), chat(state, act));
@@ -15,7 +16,7 @@ function roleCard(state, act) {
   const partners = (you.partners ?? []).map((id) => nameOf(state, id));
   return h(
     "section",
-    { class: `role-card ${you.role} ${you.alive ? "" : "dead"}`, "aria-label": t("role.yours") },
+    { key: "role", class: `role-card ${you.role} ${you.alive ? "" : "dead"}`, "aria-label": t("role.yours") },
     h("span", { class: "emblem" }, icon(you.role)),
     h(
       "div",
@@ -52,11 +53,11 @@ export function chat(state, act) {
   const entries = state.feed.filter((e) => !(e.kind === "chat" && muted[e.from]));
   return h(
     "section",
-    { class: "chat", "aria-label": t("chat.title") },
+    { key: "chat", class: "chat", "aria-label": t("chat.title") },
     h("ol", { class: "feed", role: "log", "aria-live": "polite", tabindex: "0", "aria-label": t("chat.title"), update: stickToEnd }, entries.length ? entries.map((entry) => line(state, entry)) : h("li", { class: "none", key: "none" }, t("chat.empty"))),
     h(
       "form",
-      { class: `say ${may.channel ?? "closed"}`, onsubmit: (e) => (e.preventDefault(), act.say()) },
+      { class: `say ch-${may.channel ?? "closed"}`, onsubmit: (e) => (e.preventDefault(), act.say()) },
       may.channel && may.channel !== "room" && may.channel !== "day" && h("span", { class: `tag ${may.channel}` }, t(`chat.${may.channel}`)),
       h("input", {
         id: "say", maxlength: 500, autocomplete: "off", "aria-label": t("chat.title"), value: ui.draft, disabled: !may.channel,
@@ -85,7 +86,7 @@ function line(state, entry) {
   const person = state.roster[entry.from] ?? { nickname: entry.nickname, color: 0 };
   return h(
     "li",
-    { class: `said ${entry.channel} ${mine ? "mine" : ""}`, key: entry.n },
+    { class: `said ch-${entry.channel} ${mine ? "mine" : ""}`, key: entry.n },
     avatar(person, "small"),
     h(
       "div",
@@ -94,26 +95,4 @@ function line(state, entry) {
       h("p", null, entry.text),
     ),
   );
-}
-
-/** A happening in words; also what toasts and the replay say. */
-export function happening(state, entry) {
-  const name = nameOf(state, entry.player_id ?? entry.accused ?? entry.target);
-  switch (entry.kind) {
-    case "joined": return t("feed.joined", { name });
-    case "left": return t(`feed.${entry.reason}`, { name });
-    case "leader": return t("feed.leader", { name });
-    case "absent": return t("feed.absent", { name });
-    case "phase": return t(entry.tied ? "feed.phase_day_tied" : `feed.phase_${entry.phase}`, { n: entry.day, name });
-    case "investigation": return t(entry.mafia ? "found.mafia" : "found.clean", { name });
-    case "over": return t(`end.${entry.winner}`);
-    case "death": {
-      const me = entry.player_id === state.me && entry.cause !== "left";
-      const what = t(me ? `death.you_${entry.cause}` : `death.${entry.cause}`, { name });
-      const role = entry.role ? ` · ${t(`role.${entry.role}`)}` : entry.side ? ` · ${t(`side.${entry.side}`)}` : "";
-      const last = entry.will ? ` — ${t("feed.will", { name, text: entry.will })}` : "";
-      return what + role + last;
-    }
-    default: return t(`feed.${entry.kind}`);
-  }
 }

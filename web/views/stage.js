@@ -6,7 +6,7 @@ import { avatar } from "../ui.js";
 import { icon } from "../icons.js";
 import { t } from "../i18n/index.js";
 import { places } from "../oval.js";
-import { ballot, canTarget, deathOf, isMe, memberOf, nameOf, roleOf, seats, voteCount } from "../state/view.js";
+import { canTarget, deathOf, isMe, memberOf, nameOf, roleOf, seats, voteCount } from "../state/view.js";
 import { centre } from "./centre.js";
 
 export function stage(state, act, { live = true } = {}) {
@@ -49,7 +49,7 @@ function tile(state, act, id, style, live) {
     game?.accused === id && "accused",
     game?.accused && game.accused !== id && "aside",
     member && !member.connected && "away",
-    role && (over || !isMe(state, id) || true) && `is-${role}`,
+    role && `is-${role}`,
     over && won(over, role) && "winner",
   ];
   const name = nameOf(state, id);
@@ -64,7 +64,7 @@ function tile(state, act, id, style, live) {
       "aria-disabled": press ? null : "true", tabindex: press ? null : "-1", onclick: press,
     },
     h("span", { class: "face" }, avatar(person), light(state, id, member), death && h("span", { class: "cross" }, icon("skull")), count > 0 && h("span", { class: "count", key: `count${count}` }, count), verdictMark(game, id)),
-    h("span", { class: "tile-name" }, member?.role === "leader" && !game && !over && icon("crown", { label: t("room.leader") }), h("span", null, isMe(state, id) ? `${name} · ${t("room.you")}` : name)),
+    h("span", { class: "tile-name" }, member?.role === "leader" && !game && !over && icon("crown", { label: t("room.leader") }), h("span", null, name), isMe(state, id) && h("small", { class: "you" }, t("room.you"))),
     subline(state, id, member, death, role),
   );
 }

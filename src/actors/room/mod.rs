@@ -15,6 +15,8 @@ mod sinks;
 mod state;
 #[cfg(test)]
 mod tests;
+
+
 mod view;
 
 pub use actor::RoomActor;

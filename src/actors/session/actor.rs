@@ -9,14 +9,14 @@ use super::{
     seat::{Outcome, SeatChange, attach_to_seat, unavailable},
 };
 use crate::{
-    actors::room::{Caller, DEFAULT_GAME, RoomActor, RoomCommand, RoomMessage, RoomReply},
+    actors::room::{Caller, RoomActor, RoomCommand, RoomMessage, RoomReply},
     cluster::AskError,
     ids::{RoomId, SessionId},
     limits::TokenBucket,
     protocol::{
         Answer, ClientFrame, CloseCode, Encoding, ErrorCode, Push, Rejection,
         frame::BadFrame,
-        messages::{CreateRoom, JoinRoom, ListRooms},
+        messages::ListRooms,
     },
 };
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
@@ -52,7 +52,7 @@ pub struct ResumeSession {
 }
 
 /// What the hub tells a session.
-#[derive(Debug, Message)]
+#[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub enum SessionNotice {
     /// A newer session of the account is there.

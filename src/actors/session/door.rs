@@ -91,9 +91,9 @@ impl Door {
         player: Player,
         outbox: Arc<Outbox>,
     ) -> (SessionId, SessionHandle) {
-        let id = player.id;
+        let (id, nickname) = (player.id, player.nickname.as_str().into());
         let addr = PlayerSession::put_up(self.clone(), session, player, outbox.clone());
-        (session, SessionHandle { player: id, outbox, addr })
+        (session, SessionHandle { player: id, nickname, outbox, addr })
     }
 
     fn welcome(&self, session: SessionId, handle: &SessionHandle) -> Arc<Push> {

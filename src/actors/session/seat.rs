@@ -26,7 +26,7 @@ pub(super) enum Outcome {
 /// The room he has his seat in, told of this session. The room is asked until it answers: a room that is
 /// being put up after a crash takes a moment.
 pub(super) async fn attach_to_seat(
-    pub(super) door: &Door,
+    door: &Door,
     player_id: PlayerId,
     session: SessionId,
     known: Option<RoomId>,

@@ -1,0 +1,13 @@
+//! The test kit (spec 8.3): a whole node's actors in one thread, on virtual time, without sockets or SQL.
+//!
+//! [`Stage`] is a node's sessions, rooms and bots over a [`MemoryStore`]; [`ScriptedPlayer`] talks to it in
+//! frames, as a client would, with `ask` and `expect`. Pause tokio's clock (`tokio::time::pause()`) and a
+//! game of twenty minutes takes milliseconds. Faults are injected through the store's port.
+
+mod memory_store;
+mod player;
+mod stage;
+
+pub use memory_store::{Fault, MemoryStore};
+pub use player::{ScriptedPlayer, Transcript};
+pub use stage::Stage;
