@@ -3,9 +3,8 @@
 
 import { errorText } from "./i18n/index.js";
 import { isName, suggestName } from "./names.js";
-import { buildReplay, pause } from "./state/replay.js";
 import { memberOf } from "./state/view.js";
-import { changes, PACES } from "./views/settings.js";
+import { changes, PACES } from "./paces.js";
 
 const QUICK_BOTS = 7;
 const QUICK_ROOM = {
@@ -43,7 +42,13 @@ export function createActions(client, store, page) {
 
   async function enter() {
     await signIn();
-    await client.connect();
+    try {
+      await client.connect();
+    } catch (error) {
+      if (client.account) throw error;
+      await signIn(); // the account had lapsed: a guest again, under the same name
+      await client.connect();
+    }
   }
 
   async function signIn() {
@@ -211,6 +216,7 @@ function createReplayActions(client, store, fail) {
   const replay = () => store.state.ui.replay;
   const set = (part) => replay() && store.ui({ replay: { ...replay(), ...part } });
   let timer = 0;
+  let film = null; // the module, fetched with the first replay
 
   function advance() {
     const now = replay();
@@ -221,14 +227,15 @@ function createReplayActions(client, store, fail) {
       const next = Math.min(n + 1, reel.steps.length - 1);
       set({ n: next, playing: next < reel.steps.length - 1 });
       advance();
-    }, pause(now.film, now.n, now.speed));
+    }, film.pause(now.film, now.n, now.speed));
   }
 
   return {
     async openReplay(id) {
       store.ui({ replay: { id, film: null, n: 0, playing: true, speed: 2 }, toasts: [], error: null });
       try {
-        set({ film: buildReplay(await client.api.match(id)) });
+        film ??= await import("./state/replay.js");
+        set({ film: film.buildReplay(await client.api.match(id)) });
         advance();
       } catch (error) {
         store.ui({ replay: null });

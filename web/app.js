@@ -5,7 +5,7 @@ import { localStore, Playhouse } from "/assets/client/playhouse.js";
 import { createActions } from "./actions.js";
 import { startClocks } from "./clockface.js";
 import { currentLanguage, detectLanguage, setLanguage, t } from "./i18n/index.js";
-import { patch } from "./lib/dom.js";
+import { h, patch } from "./lib/dom.js";
 import { suggestName } from "./names.js";
 import { scene } from "./scene.js";
 import { createStore } from "./state/store.js";
@@ -13,12 +13,6 @@ import { light, lines } from "./state/view.js";
 import { header } from "./views/header.js";
 import { landing } from "./views/landing.js";
 import { overlays } from "./views/overlays.js";
-import { replayView } from "./views/replay.js";
-import { settings } from "./views/settings.js";
-import { side } from "./views/side.js";
-import { stage } from "./views/stage.js";
-import { drawLines } from "./votelines.js";
-import { h } from "./lib/dom.js";
 
 const LIVE_KEY = "playhouse.live";
 const TOAST_MS = 5000;
@@ -28,7 +22,7 @@ const SEAT_WAIT_MS = 2500;
 
 const saved = takeSaved();
 const inviteCode = location.pathname.match(/^\/r\/([A-Za-z0-9]{6})$/)?.[1].toUpperCase() ?? null;
-const lang = setLanguage(detectLanguage(remembered("playhouse.lang"), navigator.languages));
+const lang = await setLanguage(detectLanguage(remembered("playhouse.lang"), navigator.languages));
 const client = new Playhouse({ store: localStore(), session: saved?.session ?? null });
 const known = client.account?.nickname ?? remembered("playhouse.name");
 const store = createStore({
@@ -39,8 +33,8 @@ const store = createStore({
 if (saved) store.restore(saved.state);
 
 const page = {
-  setLanguage(tag) {
-    setLanguage(tag);
+  async setLanguage(tag) {
+    await setLanguage(tag);
     remember("playhouse.lang", tag);
     store.ui({ lang: currentLanguage() });
   },
@@ -69,8 +63,11 @@ client.on("session", (session) => {
   if (session.mode === "new" && room) awaitSeat(room.room_id);
 });
 client.on("closed", ({ code }) => {
-  store.ui({ closed: code === 4001 || code === 4003 ? code : null, nickname: client.account?.nickname ?? null });
-  if (!client.account && code !== 1000) store.dispatch("local.outside");
+  const signedOut = !client.account;
+  store.ui({ closed: !signedOut && code !== 1000 ? code : null, nickname: client.account?.nickname ?? null });
+  if (!signedOut) return;
+  store.dispatch("local.outside");
+  if (!store.state.ui.busy) store.ui({ rooms: null, error: t("error.signed_out") });
 });
 
 /** After `resume_failed`: a `room.state` comes if the seat is still ours. */
@@ -100,8 +97,21 @@ const backdrop = document.getElementById("scene");
 const root = document.getElementById("app");
 const tick = startClocks(() => client.serverNow());
 let frame = 0;
-store.subscribe(() => (frame ||= requestAnimationFrame(draw)));
-addEventListener("resize", () => (frame ||= requestAnimationFrame(draw)));
+const redraw = () => (frame ||= requestAnimationFrame(draw));
+
+/** Parts of the page that the first paint does not need; drawn again once they are here. */
+const parts = {};
+const sources = { room: () => import("./views/room.js"), replay: () => import("./views/replay.js"), settings: () => import("./views/settings.js") };
+function part(name) {
+  if (!(name in parts)) {
+    parts[name] = null;
+    sources[name]().then((loaded) => ((parts[name] = loaded), redraw()));
+  }
+  return parts[name];
+}
+
+store.subscribe(redraw);
+addEventListener("resize", redraw);
 
 function draw() {
   frame = 0;
@@ -110,15 +120,16 @@ function draw() {
   document.documentElement.lang = state.ui.lang;
   document.body.dataset.light = light(shown);
   document.title = title(shown);
-  const body = state.ui.replay ? replayView(state, act) : state.room ? room(state) : landing(state, act);
-  patch(root, [header(state, act), body, settings(state, act), overlays(state, act)]);
+  const body = state.ui.replay ? part("replay")?.replayView(state, act) : state.room ? part("room")?.room(state, act) : landing(state, act);
+  const form = state.ui.settings && part("settings")?.settings(state, act);
+  patch(root, [header(state, act), body ?? loading(), form, overlays(state, act)]);
   const pairs = lines(shown).map((line) => ({ ...line, color: shown.roster[line.from]?.color ?? 0 }));
-  drawLines(root.querySelector(".stage"), pairs);
+  part("room")?.drawLines(root.querySelector(".stage"), pairs);
   tick();
   address(state);
 }
 
-const room = (state) => h("main", { class: `room ${state.game ? "playing" : ""}`, id: "main", key: "room" }, stage(state, act), side(state, act));
+const loading = () => h("main", { id: "main", key: "loading" }, h("p", { class: "hint", role: "status" }, t("app.loading")));
 
 function title({ room: where, game }) {
   if (game?.phase) return `${t(`phase.${game.phase}`)} · Playhouse`;

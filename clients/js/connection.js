@@ -90,9 +90,9 @@ export class Connection extends Emitter {
   }
 
   /** Ends the session: the player leaves for good, nothing is resumed. */
-  close() {
+  close(code = 1000, reason = "closed by the player") {
     const socket = this.#detach();
-    this.#finish(1000, "closed by the player");
+    this.#finish(code, reason);
     socket?.close(1000);
   }
 

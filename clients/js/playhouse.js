@@ -27,7 +27,7 @@ export class Playhouse {
     this.api = new Api({ baseUrl: baseUrl ?? "", store, fetch, now });
     const url = `${origin.replace(/^http/, "ws")}/ws`;
     this.connection = new Connection({ api: this.api, url, session, WebSocket, now, random, limits });
-    this.api.onSignedOut = () => this.connection.close();
+    this.api.onSignedOut = () => this.connection.close(4003, "signed_out");
   }
 
   get account() {

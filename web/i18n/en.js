@@ -3,7 +3,6 @@
 export default {
   "app.tagline": "Someone at this table is lying.",
   "app.pitch": "Mafia for 4 to 12 people. Talk by day, vote at dusk, and hope to see the morning.",
-  "app.language": "Language",
   "app.other_language": "한국어",
   "app.home": "Playhouse, home",
   "app.skip": "Skip to the table",
@@ -28,9 +27,6 @@ export default {
 
   "room.members": "{n} of {capacity}",
   "room.playing": "Playing",
-  "room.waiting": "Waiting",
-  "room.private": "Private",
-  "room.public": "Public",
   "room.copy": "Copy invite link",
   "room.copied": "Link copied",
   "room.leave": "Leave",
@@ -45,7 +41,6 @@ export default {
   "room.you": "You",
   "room.away": "Away",
   "room.absent": "Absent",
-  "room.spectating": "Watching",
   "room.empty": "Empty seat",
   "room.start": "Start the game",
   "room.add_bot": "Add a bot",
@@ -106,7 +101,6 @@ export default {
   "phase.night": "Night",
   "phase.day_n": "Day {n}",
   "phase.night_n": "Night {n}",
-  "phase.time_left": "{n} seconds left",
 
   "do.day": "Talk it over. Who seems off?",
   "do.day_tied": "The vote was tied. Talk again.",
@@ -135,7 +129,6 @@ export default {
 
   "act.vote": "Vote for {name}",
   "act.night": "Choose {name}",
-  "act.options": "Options for {name}",
   "act.votes": "{n} votes",
 
   "role.citizen": "Citizen",
@@ -161,8 +154,6 @@ export default {
   "will.saved": "Saved",
 
   "chat.title": "Chat",
-  "chat.room": "Everybody",
-  "chat.day": "The living",
   "chat.mafia": "Mafia",
   "chat.graveyard": "Graveyard",
   "chat.placeholder_room": "Say something",
@@ -176,7 +167,6 @@ export default {
   "chat.closed_spectator": "Spectators only read.",
   "chat.closed_offline": "Not connected.",
   "chat.empty": "Nothing said yet.",
-  "chat.new": "New messages",
 
   "feed.joined": "{name} joined",
   "feed.left": "{name} left",
@@ -205,7 +195,6 @@ export default {
   "death.you_executed": "The town executed you",
   "death.you_killed": "You were killed in the night",
   "death.you_expelled": "You were expelled",
-  "death.role": "Role: {role}",
   "side.citizens": "on the citizens' side",
   "side.mafia": "on the mafia's side",
   "side.neutral": "on nobody's side",
@@ -239,8 +228,6 @@ export default {
   "replay.over": "The end",
 
   "link.reconnecting": "Reconnecting…",
-  "link.connecting": "Connecting…",
-  "link.back": "Connected again",
   "link.replaced": "This account is open in another window.",
   "link.ended": "This session has ended.",
   "link.use_here": "Play here",

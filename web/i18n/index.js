@@ -1,21 +1,21 @@
 // Owns: the chosen language and the lookup of sentences. Sentences live in `en.js` and `ko.js`, same keys in both
-// (a test checks it). `{name}` in a sentence is replaced by a parameter.
+// (a test checks it); only the chosen one is fetched. `{name}` in a sentence is replaced by a parameter.
 
-import en from "./en.js";
-import ko from "./ko.js";
-
-export const tables = { en, ko };
+const LANGUAGES = ["en", "ko"];
 let language = "en";
+let table = {};
 
 /** The player's own choice, else the browser's first language we speak. */
 export function detectLanguage(saved, preferred = []) {
-  if (saved in tables) return saved;
-  const found = preferred.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tag in tables);
-  return found ?? "en";
+  if (LANGUAGES.includes(saved)) return saved;
+  return preferred.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => LANGUAGES.includes(tag)) ?? "en";
 }
 
-export function setLanguage(tag) {
-  language = tag in tables ? tag : "en";
+/** Fetches the sentences and switches to them. */
+export async function setLanguage(tag) {
+  const wanted = LANGUAGES.includes(tag) ? tag : "en";
+  table = (await import(`./${wanted}.js`)).default;
+  language = wanted;
   return language;
 }
 
@@ -23,16 +23,17 @@ export const currentLanguage = () => language;
 
 /** The sentence for `key`; the key itself if nobody wrote one, so that a gap is seen and not hidden. */
 export function t(key, params) {
-  const text = tables[language][key] ?? en[key] ?? key;
+  const text = table[key] ?? key;
   return params ? text.replace(/\{(\w+)\}/g, (_, name) => params[name] ?? "") : text;
 }
 
 /** A plain sentence for anything that was thrown by the client package. */
 export function errorText(error) {
   const code = error?.code ?? "internal";
-  const known = tables[language][`error.${code}`];
-  if (code === "invalid_settings" && error.details?.field) return t("error.invalid_settings_field", { field: error.details.field });
-  if (known) return known;
+  // The server names the field in front of its reason: "roles.mafia: must be …".
+  const field = code === "invalid_settings" && /^[\w.]+(?=:)/.exec(error.message ?? "")?.[0];
+  if (field) return t("error.invalid_settings_field", { field });
+  if (`error.${code}` in table) return table[`error.${code}`];
   if (error?.status === 429) return t("error.rate_limited");
   if (error?.status >= 500) return t("error.internal");
   return t("error.other", { code });

@@ -3,7 +3,6 @@
 export default {
   "app.tagline": "이 자리의 누군가는 거짓말을 하고 있습니다.",
   "app.pitch": "4명에서 12명까지 즐기는 마피아 게임. 낮에는 토론하고, 해 질 녘에 투표하고, 아침을 맞이하세요.",
-  "app.language": "언어",
   "app.other_language": "English",
   "app.home": "Playhouse 첫 화면",
   "app.skip": "게임으로 건너뛰기",
@@ -28,9 +27,6 @@ export default {
 
   "room.members": "{n} / {capacity}명",
   "room.playing": "게임 중",
-  "room.waiting": "대기 중",
-  "room.private": "비공개",
-  "room.public": "공개",
   "room.copy": "초대 링크 복사",
   "room.copied": "링크를 복사했어요",
   "room.leave": "나가기",
@@ -45,7 +41,6 @@ export default {
   "room.you": "나",
   "room.away": "자리 비움",
   "room.absent": "부재",
-  "room.spectating": "관전 중",
   "room.empty": "빈자리",
   "room.start": "게임 시작하기",
   "room.add_bot": "봇 추가",
@@ -106,7 +101,6 @@ export default {
   "phase.night": "밤",
   "phase.day_n": "{n}일째 낮",
   "phase.night_n": "{n}일째 밤",
-  "phase.time_left": "{n}초 남음",
 
   "do.day": "이야기를 나눠 보세요. 누가 수상한가요?",
   "do.day_tied": "표가 갈렸어요. 다시 토론합니다.",
@@ -135,7 +129,6 @@ export default {
 
   "act.vote": "{name} 님에게 투표하기",
   "act.night": "{name} 님 고르기",
-  "act.options": "{name} 님 메뉴",
   "act.votes": "{n}표",
 
   "role.citizen": "시민",
@@ -161,8 +154,6 @@ export default {
   "will.saved": "저장됨",
 
   "chat.title": "채팅",
-  "chat.room": "모두",
-  "chat.day": "산 사람들",
   "chat.mafia": "마피아",
   "chat.graveyard": "무덤",
   "chat.placeholder_room": "메시지 보내기",
@@ -176,7 +167,6 @@ export default {
   "chat.closed_spectator": "관전자는 읽기만 할 수 있어요.",
   "chat.closed_offline": "연결되어 있지 않아요.",
   "chat.empty": "아직 아무 말도 없어요.",
-  "chat.new": "새 메시지",
 
   "feed.joined": "{name} 님이 들어왔어요",
   "feed.left": "{name} 님이 나갔어요",
@@ -205,7 +195,6 @@ export default {
   "death.you_executed": "당신은 처형되었습니다",
   "death.you_killed": "당신은 밤사이 목숨을 잃었습니다",
   "death.you_expelled": "당신은 추방되었습니다",
-  "death.role": "직업: {role}",
   "side.citizens": "시민 편",
   "side.mafia": "마피아 편",
   "side.neutral": "어느 편도 아님",
@@ -239,8 +228,6 @@ export default {
   "replay.over": "게임 끝",
 
   "link.reconnecting": "다시 연결하는 중…",
-  "link.connecting": "연결하는 중…",
-  "link.back": "다시 연결되었어요",
   "link.replaced": "다른 창에서 이 계정으로 접속했어요.",
   "link.ended": "접속이 끝났어요.",
   "link.use_here": "여기서 하기",

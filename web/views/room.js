@@ -1,0 +1,9 @@
+// Owns: the page inside a room: the table and the column beside it. Fetched while the first page is being read.
+
+import { h } from "../lib/dom.js";
+import { side } from "./side.js";
+import { stage } from "./stage.js";
+
+export { drawLines } from "../votelines.js";
+
+export const room = (state, act) => h("main", { class: `room ${state.game ? "playing" : ""}`, id: "main", key: "room" }, stage(state, act), side(state, act));
