@@ -1,0 +1,94 @@
+//! The two databases behind one enum: the same statements run on both (`crates.md` §5 of the design notes).
+
+use super::StoreError;
+use crate::config::Config;
+use sqlx::{
+    PgPool, SqlitePool,
+    migrate::Migrator,
+    postgres::PgPoolOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{str::FromStr, time::Duration};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// A pool to read and a pool to write.
+#[derive(Clone)]
+pub(crate) enum Db {
+    /// One writer, many readers that cannot write.
+    Sqlite {
+        /// Readers.
+        r: SqlitePool,
+        /// The writer: one connection.
+        w: SqlitePool,
+    },
+    /// One pool for both.
+    Postgres(PgPool),
+}
+
+/// Runs one body on whichever pool is there, for reading.
+macro_rules! read {
+    ($db:expr, $pool:ident => $body:expr) => {
+        match $db {
+            $crate::store::Db::Sqlite { r: $pool, .. } => $body,
+            $crate::store::Db::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Runs one body on whichever pool is there, for writing.
+macro_rules! write {
+    ($db:expr, $pool:ident => $body:expr) => {
+        match $db {
+            $crate::store::Db::Sqlite { w: $pool, .. } => $body,
+            $crate::store::Db::Postgres($pool) => $body,
+        }
+    };
+}
+pub(crate) use {read, write};
+
+impl Db {
+    pub(super) async fn open(config: &Config) -> Result<Self, StoreError> {
+        let settings = &config.database;
+        let db = match settings.url.as_deref() {
+            Some(url) if url.starts_with("postgres") => {
+                let pool = PgPoolOptions::new().max_connections(settings.readers + 1);
+                Self::Postgres(pool.connect(url).await?)
+            }
+            Some(url) => Self::sqlite(SqliteConnectOptions::from_str(url)?, config).await?,
+            None => {
+                std::fs::create_dir_all(&config.data.dir).map_err(|error| {
+                    StoreError::Unavailable(format!("data.dir {}: {error}", config.data.dir.display()))
+                })?;
+                let file = config.data.dir.join("playhouse.db");
+                Self::sqlite(SqliteConnectOptions::new().filename(file), config).await?
+            }
+        };
+        write!(&db, pool => MIGRATIONS.run(pool).await?);
+        Ok(db)
+    }
+
+    /// Full sync: what was acknowledged survives a power cut, not only a crash of the process.
+    async fn sqlite(options: SqliteConnectOptions, config: &Config) -> Result<Self, StoreError> {
+        let options = options
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_millis(config.database.busy_timeout_ms));
+        let w = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let readers = SqlitePoolOptions::new().max_connections(config.database.readers);
+        let r = readers.connect_with(options.pragma("query_only", "on")).await?;
+        Ok(Self::Sqlite { r, w })
+    }
+
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite { r, w } => {
+                r.close().await;
+                w.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What was played: headers, participants and event logs of matches.
+
+use super::{Store, StoreError, read};
+use crate::ids::{MatchId, PlayerId};
+use serde_json::{Value, json};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+/// A match as it is stored; put together it is a `game::replay::Recording`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatchRecord {
+    /// What was known at the start.
+    pub header: Value,
+    /// Accounts that played.
+    pub participants: Vec<PlayerId>,
+    /// What was known at the end; `None` while it is being played.
+    pub ended: Option<Value>,
+    /// In order.
+    pub entries: Vec<Value>,
+}
+
+impl Store {
+    /// A match with its whole log.
+    pub async fn match_record(&self, id: MatchId) -> Result<Option<MatchRecord>, StoreError> {
+        type Header = (Json<Value>, Option<Json<Value>>);
+        let sql = "SELECT header, ended FROM matches WHERE match_id = $1";
+        let header: Option<Header> =
+            read!(self.db(), pool => sqlx::query_as(sql).bind(id.0).fetch_optional(pool).await?);
+        let Some((header, ended)) = header else { return Ok(None) };
+        let sql = "SELECT account_id FROM match_players WHERE match_id = $1 ORDER BY account_id";
+        let participants: Vec<Uuid> =
+            read!(self.db(), pool => sqlx::query_scalar(sql).bind(id.0).fetch_all(pool).await?);
+        let sql = "SELECT body FROM match_entries WHERE match_id = $1 ORDER BY n";
+        let entries: Vec<Json<Value>> =
+            read!(self.db(), pool => sqlx::query_scalar(sql).bind(id.0).fetch_all(pool).await?);
+        Ok(Some(MatchRecord {
+            header: header.0,
+            participants: participants.into_iter().map(PlayerId).collect(),
+            ended: ended.map(|ended| ended.0),
+            entries: entries.into_iter().map(|entry| entry.0).collect(),
+        }))
+    }
+
+    /// The ended matches of an account, newest first: `{match_id, started_at, ended_at, winner}`.
+    pub async fn matches_of(&self, account: PlayerId, limit: u32) -> Result<Vec<Value>, StoreError> {
+        let sql = "SELECT m.match_id, m.started_at, m.ended_at, m.winner FROM match_players p
+                   JOIN matches m ON m.match_id = p.match_id WHERE p.account_id = $1 AND m.ended_at IS NOT NULL
+                   ORDER BY m.match_id DESC LIMIT $2";
+        let rows: Vec<(Uuid, i64, Option<i64>, Option<String>)> = read!(self.db(), pool => {
+            sqlx::query_as(sql).bind(account.0).bind(i64::from(limit)).fetch_all(pool).await?
+        });
+        let shown = |(id, started_at, ended_at, winner)| {
+            json!({"match_id": MatchId(id), "started_at": started_at, "ended_at": ended_at, "winner": winner})
+        };
+        Ok(rows.into_iter().map(shown).collect())
+    }
+}

@@ -1,0 +1,92 @@
+//! The room index: seats, codes and lists, as the rooms' own commits wrote them.
+
+use super::{Listing, Store, StoreError, read};
+use crate::{
+    clock::UnixMs,
+    ids::{PlayerId, RoomId},
+};
+use serde_json::Value;
+use sqlx::{FromRow, types::Json};
+use uuid::Uuid;
+
+#[derive(FromRow)]
+struct ListingRow {
+    room_id: Uuid,
+    code: String,
+    name: String,
+    game: String,
+    visibility: String,
+    status: String,
+    members: i64,
+    capacity: i64,
+    settings: Json<Value>,
+    created_at: i64,
+}
+
+impl From<ListingRow> for Listing {
+    fn from(row: ListingRow) -> Self {
+        Self {
+            room_id: RoomId(row.room_id),
+            code: row.code,
+            name: row.name,
+            game: row.game,
+            visibility: row.visibility,
+            status: row.status,
+            members: row.members,
+            capacity: row.capacity,
+            settings: row.settings.0,
+            created_at: UnixMs(row.created_at),
+        }
+    }
+}
+
+/// How many rooms a quick join tries.
+const QUICK_JOIN_ROOMS: i64 = 5;
+
+impl Store {
+    /// The room in which this account has its seat.
+    pub async fn seat_of(&self, account: PlayerId) -> Result<Option<RoomId>, StoreError> {
+        let sql = "SELECT room_id FROM seats WHERE account_id = $1";
+        let room: Option<Uuid> =
+            read!(self.db(), pool => sqlx::query_scalar(sql).bind(account.0).fetch_optional(pool).await?);
+        Ok(room.map(RoomId))
+    }
+
+    /// The room with this code.
+    pub async fn room_by_code(&self, code: &str) -> Result<Option<RoomId>, StoreError> {
+        let sql = "SELECT room_id FROM rooms WHERE code = $1";
+        let room: Option<Uuid> =
+            read!(self.db(), pool => sqlx::query_scalar(sql).bind(code).fetch_optional(pool).await?);
+        Ok(room.map(RoomId))
+    }
+
+    /// Public rooms, newest first, and the cursor of the next page. A cursor of no page begins anew.
+    pub async fn list_rooms(
+        &self,
+        status: Option<&str>,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<(Vec<Listing>, Option<String>), StoreError> {
+        let before = cursor.and_then(|cursor| Uuid::parse_str(cursor).ok()).unwrap_or(Uuid::max());
+        let sql = "SELECT * FROM rooms WHERE visibility = 'public' AND room_id < $1
+                   AND ($2 = '' OR status = $2) ORDER BY room_id DESC LIMIT $3";
+        let (status, limit) = (status.unwrap_or_default(), i64::from(limit));
+        let rows: Vec<ListingRow> = read!(self.db(), pool => {
+            sqlx::query_as(sql).bind(before).bind(status).bind(limit).fetch_all(pool).await?
+        });
+        let full = rows.len() as i64 == limit;
+        let rooms: Vec<Listing> = rows.into_iter().map(Listing::from).collect();
+        let next = rooms.last().filter(|_| full).map(|room| room.room_id.to_string());
+        Ok((rooms, next))
+    }
+
+    /// Public waiting rooms with a free seat, fullest first.
+    pub async fn fullest_waiting(&self, game: &str) -> Result<Vec<RoomId>, StoreError> {
+        let sql = "SELECT room_id FROM rooms WHERE visibility = 'public' AND status = 'waiting' AND game = $1
+                   AND members < capacity ORDER BY members DESC, room_id LIMIT $2";
+        let rooms: Vec<Uuid> = read!(self.db(), pool => {
+            sqlx::query_scalar(sql).bind(game).bind(QUICK_JOIN_ROOMS).fetch_all(pool).await?
+        });
+        Ok(rooms.into_iter().map(RoomId).collect())
+    }
+}
