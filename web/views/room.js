@@ -6,4 +6,4 @@ import { stage } from "./stage.js";
 
 export { drawLines } from "../votelines.js";
 
-export const room = (state, act) => h("main", { class: `room ${state.game ? "playing" : ""}`, id: "main", key: "room" }, stage(state, act), side(state, act));
+export const room = (state, act) => h("main", { class: `room ${state.game ? "playing" : ""}`, id: "main", key: "room" }, h("h1", { class: "sr" }, state.room.name), stage(state, act), side(state, act));

@@ -24,6 +24,8 @@ use uuid::Uuid;
 /// What a decision may look at.
 pub(super) struct Cx<'a> {
     pub now: UnixMs,
+    /// When this run of the node began.
+    pub run_began: UnixMs,
     pub config: &'a Config,
     pub games: &'a Registry,
     pub chance: Chance,
@@ -168,7 +170,8 @@ impl RoomState {
         Ok(step.finish(Some(before), reply))
     }
 
-    /// After an activation: those whose sessions are not here or have no socket have dropped, now (spec 1.5).
+    /// After an activation: those whose sessions are not here or have no socket have dropped. Windows that were
+    /// open before this run of the node begin anew (spec 1.5).
     pub(super) fn activated(
         &mut self,
         cx: &Cx<'_>,
@@ -187,7 +190,7 @@ impl RoomState {
             }
         }
         if let Some(since) = &mut step.room.deserted_since {
-            *since = cx.now;
+            *since = cx.run_began.max(*since);
         }
         step.finish(Some(before), RoomReply::Seated)
     }

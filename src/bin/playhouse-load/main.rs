@@ -96,7 +96,7 @@ async fn run(scenario: &Scenario) -> Result<bool> {
             finish(outcome, target, &args.common, &bar).await
         }
         Scenario::SlowReader(args) => {
-            let target = open(&args.common, args.proto, &fanout::SETTINGS).await?;
+            let target = open(&args.common, args.proto, &slow::SETTINGS).await?;
             let outcome = slow::run(args, &target, &bar).await;
             finish(outcome, target, &args.common, &bar).await
         }

@@ -58,6 +58,11 @@ impl Member {
         self.shared.paused.store(true, Ordering::Release);
     }
 
+    /// Whether he does not read.
+    pub fn is_paused(&self) -> bool {
+        self.shared.paused.load(Ordering::Acquire)
+    }
+
     /// Reads on.
     pub fn resume(&self) {
         self.shared.paused.store(false, Ordering::Release);
