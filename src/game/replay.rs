@@ -4,6 +4,8 @@
 //! and `playhouse replay FILE` reads (spec 1.3, 1.7). Knows games by their [`Registry`] alone. Never holds the
 //! saved state of a game: setup and inputs are enough to have it again.
 
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 pub use timeline::Timeline;
@@ -213,12 +215,8 @@ impl Entry {
             game.restarted(self.at);
             return self.compare(Vec::new());
         };
-        let refused = |refusal| Mismatch::Refused {
-            n: self.n,
-            at: self.at,
-            input: Box::new(input.clone()),
-            refusal,
-        };
+        let refused =
+            |refusal| Mismatch::Refused { n: self.n, at: self.at, input: Box::new(input.clone()), refusal };
         self.compare(game.handle(input, self.at).map_err(refused)?)
     }
 
