@@ -152,7 +152,7 @@ impl Table {
         let execute = match self.finding(accused) {
             _ if self.is_partner(accused) => false,
             Some(mafia) => mafia,
-            None => rng.random_ratio(YES_PERCENT[usize::from(self.living() % 2 == 0)], 100),
+            None => rng.random_ratio(YES_PERCENT[usize::from(self.living().is_multiple_of(2))], 100),
         };
         Some(BotMove { name: "game.verdict", payload: json!({ "execute": execute }) })
     }

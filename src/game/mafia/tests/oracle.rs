@@ -184,7 +184,9 @@ impl<'a> Model<'a> {
         let Who::Player(id) = who else { panic!("a spectator was told {finding}") };
         let target = player(&finding["target"]);
         assert_eq!(finding["mafia"], self.is_mafia(target));
-        let his_own = self.truth[&id] == "police" && self.choices.get(&id) == Some(&finding["target"]);
+        let chose = self.choices.get(&id) == Some(&finding["target"]);
+        let blocked = self.choices.iter().any(|(by, t)| self.truth[by] == "escort" && *t == json!(id));
+        let his_own = self.truth[&id] == "police" && chose && !blocked;
         assert!(his_own || self.dead.contains(&id), "{who:?} {finding}");
     }
 
@@ -204,11 +206,11 @@ impl<'a> Model<'a> {
             for who in receivers {
                 self.check_push(who, name, payload);
             }
-            self.learn(name, payload);
+            self.learn(to, name, payload);
         }
     }
 
-    fn learn(&mut self, name: &str, payload: &Value) {
+    fn learn(&mut self, to: &Audience, name: &str, payload: &Value) {
         match name {
             "game.death" => {
                 let id = player(&payload["player_id"]);
@@ -219,11 +221,11 @@ impl<'a> Model<'a> {
                 self.deaths.push(payload.clone());
             }
             "game.investigation" => {
-                let by = self
-                    .choices
-                    .iter()
-                    .find(|(by, t)| self.truth[by] == "police" && **t == payload["target"]);
-                self.findings.entry(*by.unwrap().0).or_default().push(payload.clone());
+                // Each who received it has been checked to be dead or to have asked; two may have asked the same.
+                let Audience::Only(to) = to else { panic!("{payload}") };
+                let mut living = to.iter().filter(|id| !self.dead.contains(id));
+                self.findings.entry(*living.next().unwrap()).or_default().push(payload.clone());
+                assert_eq!(living.next(), None, "each learns by himself");
             }
             "game.phase" => {
                 self.choices.clear();

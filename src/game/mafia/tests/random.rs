@@ -78,7 +78,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn patch() -> impl Strategy<Value = Value> {
-    let roles = (0..=1_u8, 0..=1_u8, 0..=1_u8).prop_map(|(police, escort, jester)| {
+    let roles = (0..=2_u8, 0..=1_u8, 0..=1_u8).prop_map(|(police, escort, jester)| {
         json!({ "police": police, "escort": escort, "jester": jester, "doctor": 1, "mafia": null })
     });
     let words =
@@ -104,7 +104,11 @@ fn patch() -> impl Strategy<Value = Value> {
 /// Any plan.
 pub fn plan() -> impl Strategy<Value = Plan> {
     (5..=12_usize, patch(), any::<u64>(), vec(act(), 0..60), proptest::bool::weighted(0.05)).prop_map(
-        |(players, patch, seed, mut acts, abandoned)| {
+        |(players, mut patch, seed, mut acts, abandoned)| {
+            if players < 8 {
+                // There must be seats for all special roles.
+                patch["roles"]["police"] = json!(1);
+            }
             acts.extend(abandoned.then_some(Act::Abandoned));
             Plan { players, patch, seed, acts }
         },
@@ -131,7 +135,9 @@ impl Plan {
         }
         let phases = (self.patch["max_days"].as_u64().unwrap() + 1) * 12;
         for _ in 0..phases {
-            run.act(&Act::Deadline, self.players);
+            if run.game.winner.is_none() {
+                run.act(&Act::Deadline, self.players);
+            }
         }
         assert!(run.game.winner.is_some(), "{phases} deadlines and no end: {:?}", run.game);
         Run { settings: settings(&self.patch), start, steps: run.steps }
