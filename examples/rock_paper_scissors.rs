@@ -1,5 +1,5 @@
 //! A whole game in one file: rock, paper, scissors for two; hands stay secret until both are shown or time is up.
-//! `cargo run --example rock_paper_scissors` plays it between two bots.
+//! `cargo run --example rock_paper_scissors [HAND]` plays it against a bot.
 
 use playhouse::game::{
     Audience, BotMove, Effect, Game, Input, InvalidSettings, MediaPolicy, Refusal, RoomRules,
@@ -127,10 +127,11 @@ fn throw(by: PlayerId, payload: Value) -> Input {
 
 fn main() {
     let (mut game, ids) = table();
-    for (id, name) in ids.into_iter().zip(["ann", "ben"]) {
+    for (id, name) in ids.into_iter().zip(["you", "bot"]) {
         if let Some(bot) = Rps::bot_move(&game.view(Viewer::Player(id)), id, &mut rand::make_rng()) {
-            println!("{name} throws {}", bot.payload["hand"]);
-            println!("{:?}", game.handle(&throw(id, bot.payload), UnixMs(1)));
+            let hand = std::env::args().nth(1).filter(|_| id == ids[0]);
+            let payload = hand.map_or(bot.payload, |hand| json!({ "hand": hand }));
+            println!("{name} throw {payload}: {:?}", game.handle(&throw(id, payload.clone()), UnixMs(1)));
         }
     }
 }

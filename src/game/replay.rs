@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
-/// One match: what it was started with, everything that happened, and what the rules made of it.
+/// One match: what it was started with, everything that happened, and what the rules made of it. It knows all
+/// secrets: while [`Self::ended_at`] is not set it is for the store alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
     /// Which match.

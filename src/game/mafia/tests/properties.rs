@@ -174,6 +174,7 @@ proptest! {
             let saved = serde_json::to_string(&step.before).unwrap();
             let mut restored: Mafia = serde_json::from_str(&saved).unwrap();
             assert_eq!(restored, step.before);
+            assert_eq!(serde_json::from_value::<Mafia>(serde_json::to_value(&restored).unwrap()).unwrap(), restored);
             if let Some(input) = &step.input {
                 assert_eq!(restored.handle(input, step.at).as_ref(), Ok(&step.effects));
                 assert_eq!(restored, step.after);
