@@ -45,18 +45,34 @@ pub async fn run(args: &CompareArgs, bar: &ProgressBar) -> Result<Report> {
 }
 
 impl Side {
-    async fn step(&mut self, program: &Path, proto: Proto, args: &CompareArgs, bar: &ProgressBar) -> Result<()> {
+    async fn step(
+        &mut self,
+        program: &Path,
+        proto: Proto,
+        args: &CompareArgs,
+        bar: &ProgressBar,
+    ) -> Result<()> {
         let target = start(program, proto, args).await?;
         let (step, _) = measure(&target, &args.shape, args.shape.rate, bar).await?;
         bar.println(format!(
             "{:>10}: {:.2} µs a delivery, p50 {:.2} ms, p99 {:.2} ms, others {:.2} cores",
-            target.name, step.cpu_us_per_delivery, step.latency.p50_ms, step.latency.p99_ms, step.cpu.other_cores
+            target.name,
+            step.cpu_us_per_delivery,
+            step.latency.p50_ms,
+            step.latency.p99_ms,
+            step.cpu.other_cores
         ));
         self.steps.push(step);
         target.stop().await
     }
 
-    async fn ramp(&mut self, program: &Path, proto: Proto, args: &CompareArgs, bar: &ProgressBar) -> Result<()> {
+    async fn ramp(
+        &mut self,
+        program: &Path,
+        proto: Proto,
+        args: &CompareArgs,
+        bar: &ProgressBar,
+    ) -> Result<()> {
         let target = start(program, proto, args).await?;
         let shape = FanoutShape { rate: args.ramp_from, seconds: args.ramp_seconds, ..args.shape.clone() };
         let found = ramp(&target, &shape, bar).await?;

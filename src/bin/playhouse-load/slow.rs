@@ -130,7 +130,8 @@ async fn take_seat_again(target: &Target, resume: &Resume, last_seq: u64) -> Res
     let mut player = Player::attach(&opening).await?;
     player.continue_after(last_seq);
     let ask = json!({"resume_token": resume.token, "last_seq": last_seq});
-    let answer = timeout(RESUME_LIMIT, player.must("session.resume", ask)).await.context("no answer to resume")??;
+    let answer =
+        timeout(RESUME_LIMIT, player.must("session.resume", ask)).await.context("no answer to resume")??;
     let mode = answer["mode"].as_str().context("a resume without mode")?.to_owned();
     if mode == "snapshot" {
         player.faults.clear(); // the jump in `seq` is what a snapshot means

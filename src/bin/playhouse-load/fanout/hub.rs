@@ -144,7 +144,8 @@ impl Room {
         let mut sent = self.sent;
         for (slot, member) in self.members.iter().enumerate() {
             if member.ledger().closed.is_some() {
-                sent[slot] = self.members.iter().map(|other| other.ledger().heard(slot)).max().unwrap_or_default();
+                sent[slot] =
+                    self.members.iter().map(|other| other.ledger().heard(slot)).max().unwrap_or_default();
             }
         }
         sent

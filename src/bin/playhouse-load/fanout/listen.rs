@@ -42,8 +42,12 @@ impl Member {
             resumed: Notify::new(),
             measured,
         });
-        let listener =
-            Listener { shared: Arc::clone(&shared), link: seat.link.clone(), meter: Arc::clone(meter), hint: 0 };
+        let listener = Listener {
+            shared: Arc::clone(&shared),
+            link: seat.link.clone(),
+            meter: Arc::clone(meter),
+            hint: 0,
+        };
         tokio::spawn(listener.run(seat.reader));
         Self { link: seat.link, shared }
     }

@@ -5,7 +5,8 @@ use super::{Report, readable};
 /// Prints it.
 pub fn print(report: &Report) {
     println!("\n{} against {}", report.scenario, report.target);
-    let parameters: Vec<String> = report.parameters.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let parameters: Vec<String> =
+        report.parameters.iter().map(|(name, value)| format!("{name} {value}")).collect();
     println!("{}\n", parameters.join(" · "));
     let rows: Vec<(&str, String, &str)> =
         report.rows.iter().map(|row| (row.name.as_str(), readable(row.value), row.unit)).collect();
