@@ -1,4 +1,4 @@
-// Owns: the page inside a room: the table and the column beside it. Fetched while the first page is being read.
+// Owns: the page inside a room: the table and the column beside it. Fetched when somebody is on the way in.
 
 import { h } from "../lib/dom.js";
 import { side } from "./side.js";

@@ -125,6 +125,7 @@ impl RoomState {
             startable: None,
             empty_since: None,
             deserted_since: None,
+            run_began: cx.run_began,
             wake_no: 0,
             last_game: None,
             running: None,
@@ -179,6 +180,10 @@ impl RoomState {
     ) -> Decision {
         let before = self.listing();
         let mut step = Step::new(self, cx);
+        if step.room.run_began < cx.run_began {
+            step.room.run_began = cx.run_began;
+            step.game_restarted();
+        }
         let sessions: Vec<_> = step.room.humans().map(|m| (m.player_id, m.session)).collect();
         for (player, session) in sessions {
             let attached = session.and_then(|session| Some((session, is_attached(session)?)));

@@ -172,7 +172,7 @@ pub struct SlowArgs {
     #[arg(long, default_value_t = 4)]
     pub rooms: usize,
     /// Messages a second; nine of ten go to the flooded room.
-    #[arg(long, default_value_t = 1500.0)]
+    #[arg(long, default_value_t = 2500.0)]
     pub rate: f64,
     /// Length of each message's text.
     #[arg(long, default_value_t = 450)]

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::cli::{CompareArgs, FanoutShape};
 use crate::fanout::{self, Step, measure, ramp};
 use crate::ledger::{Integrity, ROOM_SEATS};
-use crate::report::{Chart, Line, Report, Scale};
+use crate::report::{Chart, Line, Report, Scale, say};
 use crate::target::{Proto, Target};
 
 /// What Playhouse may cost.
@@ -54,14 +54,17 @@ impl Side {
     ) -> Result<()> {
         let target = start(program, proto, args).await?;
         let (step, _) = measure(&target, &args.shape, args.shape.rate, bar).await?;
-        bar.println(format!(
-            "{:>10}: {:.2} µs a delivery, p50 {:.2} ms, p99 {:.2} ms, others {:.2} cores",
-            target.name,
-            step.cpu_us_per_delivery,
-            step.latency.p50_ms,
-            step.latency.p99_ms,
-            step.cpu.other_cores
-        ));
+        say(
+            bar,
+            &format!(
+                "{:>10}: {:.2} µs a delivery, p50 {:.2} ms, p99 {:.2} ms, others {:.2} cores",
+                target.name,
+                step.cpu_us_per_delivery,
+                step.latency.p50_ms,
+                step.latency.p99_ms,
+                step.cpu.other_cores
+            ),
+        );
         self.steps.push(step);
         target.stop().await
     }
@@ -76,7 +79,7 @@ impl Side {
         let target = start(program, proto, args).await?;
         let shape = FanoutShape { rate: args.ramp_from, seconds: args.ramp_seconds, ..args.shape.clone() };
         let found = ramp(&target, &shape, bar).await?;
-        bar.println(format!("{:>10}: {:.0} deliveries/s at most", target.name, found.highest()));
+        say(bar, &format!("{:>10}: {:.0} deliveries/s at most", target.name, found.highest()));
         self.highest.push(found.highest());
         self.ramps.add(&found.integrity());
         target.stop().await

@@ -19,7 +19,7 @@ use crate::hall::{self, Quirk, Resume};
 use crate::ledger::{Integrity, ROOM_SEATS};
 use crate::meter::{Meter, mib};
 use crate::player::{Message, Player};
-use crate::report::{Chart, Line, Report, Scale};
+use crate::report::{Chart, Line, Report, Scale, say};
 use crate::target::{Proto, Target};
 use crate::wire::CLOSE_TOO_SLOW;
 
@@ -66,14 +66,17 @@ pub async fn run(args: &SlowArgs, target: &Target, bar: &ProgressBar) -> Result<
     for _ in 0..args.runs {
         for slow in [true, false] {
             let flood = flood(args, target, slow, bar).await?;
-            bar.println(format!(
-                "{}: p99 {:.2} ms, memory +{:.1} MiB, closed {:?}, resumed {:?}",
-                if slow { "one does not read" } else { "all read" },
-                flood.step.latency.p99_ms,
-                flood.growth_mib,
-                flood.closed,
-                flood.resumed,
-            ));
+            say(
+                bar,
+                &format!(
+                    "{}: p99 {:.2} ms, memory +{:.1} MiB, closed {:?}, resumed {:?}",
+                    if slow { "one does not read" } else { "all read" },
+                    flood.step.latency.p99_ms,
+                    flood.growth_mib,
+                    flood.closed,
+                    flood.resumed,
+                ),
+            );
             floods.push(flood);
         }
     }

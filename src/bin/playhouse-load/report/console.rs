@@ -1,8 +1,15 @@
-//! The table at the end of a run.
+//! What is printed: a line now and then, and the table at the end of a run.
+
+use indicatif::ProgressBar;
 
 use super::{Report, readable};
 
-/// Prints it.
+/// Prints one line above the progress bar, and also where there is no terminal to draw it on.
+pub fn say(bar: &ProgressBar, line: &str) {
+    bar.suspend(|| eprintln!("{line}"));
+}
+
+/// Prints the table.
 pub fn print(report: &Report) {
     println!("\n{} against {}", report.scenario, report.target);
     let parameters: Vec<String> =

@@ -14,6 +14,7 @@ use crate::cli::Output;
 use crate::meter::{CpuUse, Latencies, Percentiles, Sample};
 
 pub use chart::{Chart, Line, Scale};
+pub use console::say;
 
 /// More busy cores beside us than this, and the figures are worth little.
 const QUIET_CORES: f64 = 0.15;
