@@ -79,8 +79,15 @@ function snapshot(state, { room, game, chat, you }) {
     next.over = null;
   } else {
     next.game = null;
+    if (!same && game?.winner && game.roles?.[next.me]) next.over = ended(next, game);
   }
   return withChat(next, Object.values(chat ?? {}).flat());
+}
+
+/** The end page again, for one who comes back to it with a new session (the seed and the record are not told twice). */
+function ended({ me, roster }, { winner, roles, deaths, day, players = [] }) {
+  const ids = players.map((p) => p.player_id);
+  return { winner, roles, deaths, day, days: day, players: ids.length ? ids : Object.keys(roles), my_role: roles[me], roster };
 }
 
 /** Adds the lines that are not told yet, each at its time; entries keep their numbers, so that nothing is redrawn. */

@@ -108,6 +108,13 @@ test("the end keeps what its page needs through the room.state that follows", ()
   assert.equal(run(state, ["room.started", { room: room() }]).over, null);
 });
 
+test("a new session after the end sees the end; one who did not play sees a waiting room", () => {
+  const game = { phase: "night", day: 3, you: { role: null, alive: false }, deaths: [], players: [{ player_id: "a" }, { player_id: "b" }], roles: { a: "mafia", b: "citizen" }, winner: "mafia" };
+  const back = (you) => reduce(initial(), "room.state", { room: room(), game, chat: {}, you });
+  assert.deepEqual([back("a").over.winner, back("a").over.my_role], ["mafia", "mafia"]);
+  assert.equal(back("c").over, null);
+});
+
 test("a snapshot in mid-game brings everything, and chat that was told is not told again", () => {
   const line = { channel: "day", from: "b", nickname: "n-b", text: "hm", at: 15 };
   const game = { phase: "vote", day: 2, started_at: 1, ends_at: 2, you: { role: "police", alive: true, choice: null, investigations: [{ target: "b", mafia: true }] }, deaths: [{ player_id: "x", cause: "left", day: 1 }], players: [{ player_id: "a" }, { player_id: "b" }] };

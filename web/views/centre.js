@@ -164,7 +164,7 @@ function ending(state, act, live) {
           button(t("end.room"), act.dismissEnd, { kind: "quiet", iconName: "people" }),
         ),
       ),
-    h("p", { class: "seed" }, `${t("end.days", { n: over.days ?? over.day })} · ${t("end.seed")} `, h("code", { title: over.seed }, (over.seed ?? "").slice(0, 12))),
+    h("p", { class: "seed" }, t("end.days", { n: over.days ?? over.day }), over.seed && [` · ${t("end.seed")} `, h("code", { title: over.seed }, over.seed.slice(0, 12))]),
   ];
 }
 
