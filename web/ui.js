@@ -51,7 +51,7 @@ export function segments(name, label, options, value, onchange) {
   );
 }
 
-/** A dialog that traps the keyboard natively and closes with Escape. */
+/** A dialog that traps the keyboard natively and closes with Escape; the focus goes back to where it was. */
 export function dialog({ key, label, onclose, className = "" }, ...children) {
   return h(
     "dialog",
@@ -61,7 +61,11 @@ export function dialog({ key, label, onclose, className = "" }, ...children) {
       "aria-label": label,
       oncancel: (e) => (e.preventDefault(), onclose()),
       onclick: (e) => e.target.tagName === "DIALOG" && onclose(),
-      mount: (el) => el.showModal(),
+      mount(el) {
+        el._opener = document.activeElement;
+        el.showModal();
+      },
+      unmount: (el) => el._opener?.isConnected && el._opener.focus(),
     },
     h("div", { class: "sheet-body" }, children),
   );

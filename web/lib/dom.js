@@ -3,10 +3,11 @@
 // content policy needs no exception for inline styles.
 
 const SVG = "http://www.w3.org/2000/svg";
+const HOOKS = new Set(["key", "mount", "update", "unmount", "opaque"]);
 const PROPERTIES = new Set(["value", "checked", "disabled", "selected", "indeterminate"]);
 
 /**
- * Describes an element. `props`: attributes, `on…` handlers, `style` (object), `key`, `mount(el)`, `update(el)`;
+ * Describes an element. `props`: attributes, `on…` handlers, `style` (object), `key`, `mount(el)`, `update(el)`, `unmount(el)`;
  * `opaque` leaves what is inside to somebody else.
  * Children: descriptions, strings, numbers, nested arrays; null, undefined and booleans leave no trace.
  */
@@ -59,8 +60,10 @@ function patchChildren(parent, next, svg) {
     }
     vnode.props?.update?.(node);
   }
-  for (const node of keyed.values()) node.remove();
-  for (const node of loose) node.remove();
+  for (const node of [...keyed.values(), ...loose]) {
+    node.remove();
+    node._v?.props.unmount?.(node);
+  }
 }
 
 const sameKind = (node, vnode) => (typeof vnode === "string" ? node.nodeType === 3 : node._v?.tag === vnode.tag);
@@ -93,7 +96,7 @@ function setProps(node, before, after) {
 }
 
 function setProp(node, name, old, value) {
-  if (name === "key" || name === "mount" || name === "update" || name === "opaque") return;
+  if (HOOKS.has(name)) return;
   if (name === "style") return setStyle(node, old ?? {}, value ?? {});
   if (name.startsWith("on")) {
     // A handler's result is dropped: `false` would cancel the event behind its back.

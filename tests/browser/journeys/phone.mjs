@@ -58,6 +58,7 @@ async function settings(me) {
   await me.checkLayout("settings");
   await dialog.getByRole("button", { name: "설정 저장" }).click();
   await dialog.waitFor({ state: "detached" });
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "설정", "the focus is back where it was");
   await page.getByText("설정이 바뀌었어요").waitFor();
 }
 
