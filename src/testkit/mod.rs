@@ -2,12 +2,17 @@
 //!
 //! [`Stage`] is a node's sessions, rooms and bots over a [`MemoryStore`]; [`ScriptedPlayer`] talks to it in
 //! frames, as a client would, with `ask` and `expect`. Pause tokio's clock (`tokio::time::pause()`) and a
-//! game of twenty minutes takes milliseconds. Faults are injected through the store's port.
+//! game of twenty minutes takes milliseconds. Faults are injected through the store's port. [`SocketPlayer`] is
+//! the same over a real WebSocket, for tests of whole nodes.
 
 mod memory_store;
 mod player;
+#[cfg(feature = "testkit")]
+mod socket;
 mod stage;
 
 pub use memory_store::{Fault, MemoryStore};
 pub use player::{ScriptedPlayer, Transcript};
+#[cfg(feature = "testkit")]
+pub use socket::{Failure, Guest, SocketPlayer};
 pub use stage::Stage;

@@ -13,23 +13,38 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-const GAMES: u64 = 1_000;
+/// Four tests of so many games each, so that cores share them.
+const GAMES: u64 = 250;
 const ROLES: [&str; 6] = ["citizen", "mafia", "doctor", "police", "escort", "jester"];
 
-#[actix::test]
-async fn nothing_private_reaches_a_socket_that_should_not_have_it() {
+macro_rules! shards {
+    ($($name:ident: $first:expr;)*) => {
+        $(#[actix::test]
+        async fn $name() {
+            nothing_private_leaks($first).await;
+        })*
+    };
+}
+
+shards! {
+    nothing_private_leaks_in_games_1_to_250: 0;
+    nothing_private_leaks_in_games_251_to_500: GAMES;
+    nothing_private_leaks_in_games_501_to_750: 2 * GAMES;
+    nothing_private_leaks_in_games_751_to_1000: 3 * GAMES;
+}
+
+async fn nothing_private_leaks(first: u64) {
+    const OFTEN: u32 = 25;
     let mut reached = BTreeMap::new();
     let stage = Stage::with(patient());
-    for seed in 0..GAMES {
+    for seed in first..first + GAMES {
         for transcript in play(&stage, seed).await {
             check(&transcript, &mut reached);
         }
     }
-    for kind in ["game.role", "game.night_choice", "game.investigation", "game.graveyard", "game.over", "room.state"] {
-        assert!(reached.get(kind).copied().unwrap_or(0) > 50, "{kind} was hardly ever seen: {reached:?}");
-    }
-    for channel in ["mafia", "graveyard"] {
-        assert!(reached.get(channel).copied().unwrap_or(0) > 50, "{channel} chat was hardly ever seen");
+    let kinds = ["game.role", "game.night_choice", "game.investigation", "game.graveyard", "game.over", "room.state"];
+    for kind in kinds.into_iter().chain(["mafia", "graveyard"]) {
+        assert!(reached.get(kind).copied().unwrap_or(0) > OFTEN, "{kind} was hardly ever seen: {reached:?}");
     }
 }
 
