@@ -9,9 +9,9 @@ use super::readable;
 
 const SIZE: (u32, u32) = (720, 300);
 const MARGIN: u32 = 12;
-const X_LABELS: u32 = 30;
-const Y_LABELS: u32 = 70;
-const FONT: (&str, u32) = ("sans-serif", 12);
+const X_LABELS: u32 = 44;
+const Y_LABELS: u32 = 92;
+const FONT: (&str, u32) = ("sans-serif", 16);
 const STROKE: u32 = 2;
 /// Room above the highest point.
 const HEADROOM: f64 = 1.1;
