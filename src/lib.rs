@@ -12,6 +12,7 @@
 //! SQL, [`http`] the REST API and pages, and [`node`] puts them together.
 
 pub mod actors;
+pub mod auth;
 pub mod clock;
 pub mod cluster;
 pub mod config;
