@@ -17,10 +17,13 @@ pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod game;
+pub mod http;
 pub mod ids;
 pub mod limits;
+pub mod node;
 pub mod protocol;
 pub mod store;
 pub mod telemetry;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
+pub mod ws;

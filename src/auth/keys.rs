@@ -62,9 +62,7 @@ impl KeyRing {
 
     /// RFC 8037 keys in an RFC 7517 set.
     pub fn jwks(&self) -> Value {
-        let shown = |key: &PublicKey| {
-            json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key.kid, "x": key.x})
-        };
+        let shown = |key: &PublicKey| json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key.kid, "x": key.x});
         json!({"keys": self.public.iter().map(shown).collect::<Vec<_>>()})
     }
 }

@@ -125,13 +125,14 @@ fn fold(text: &str) -> String {
 }
 
 const ADJECTIVES: [&str; 24] = [
-    "Brave", "Bright", "Calm", "Clever", "Cosy", "Eager", "Fair", "Fond", "Gentle", "Glad", "Jolly", "Kind", "Lucky",
-    "Merry", "Noble", "Proud", "Quick", "Quiet", "Rapid", "Shy", "Silent", "Sunny", "Swift", "Witty",
+    "Brave", "Bright", "Calm", "Clever", "Cosy", "Eager", "Fair", "Fond", "Gentle", "Glad", "Jolly", "Kind",
+    "Lucky", "Merry", "Noble", "Proud", "Quick", "Quiet", "Rapid", "Shy", "Silent", "Sunny", "Swift",
+    "Witty",
 ];
 
 const ANIMALS: [&str; 24] = [
-    "Badger", "Bear", "Crane", "Deer", "Dove", "Eagle", "Fox", "Gecko", "Hare", "Heron", "Koala", "Lynx", "Magpie",
-    "Moth", "Newt", "Otter", "Owl", "Panda", "Raven", "Robin", "Seal", "Swan", "Tiger", "Wolf",
+    "Badger", "Bear", "Crane", "Deer", "Dove", "Eagle", "Fox", "Gecko", "Hare", "Heron", "Koala", "Lynx",
+    "Magpie", "Moth", "Newt", "Otter", "Owl", "Panda", "Raven", "Robin", "Seal", "Swan", "Tiger", "Wolf",
 ];
 
 #[cfg(test)]
@@ -149,7 +150,20 @@ mod tests {
 
     #[test]
     fn letters_digits_and_underscores_of_any_script_are_good() {
-        for good in ["보라", "Ann_42", "Ольга", "नमस्ते", "สมชาย", "محمد", "שלום", "日本語", "Ελένη", "ⴰⵣⵓⵍ", "Nguyễn", "٤٢"] {
+        for good in [
+            "보라",
+            "Ann_42",
+            "Ольга",
+            "नमस्ते",
+            "สมชาย",
+            "محمد",
+            "שלום",
+            "日本語",
+            "Ελένη",
+            "ⴰⵣⵓⵍ",
+            "Nguyễn",
+            "٤٢",
+        ] {
             assert_eq!(parse(good).map(|name| name.shown), Ok(good.nfkc().collect()), "{good}");
         }
     }
@@ -166,7 +180,20 @@ mod tests {
 
     #[test]
     fn other_characters_are_refused() {
-        for bad in ["a b", "a-b", "a.b", "<b>", "a❶", "a🅐", "a\nb", "a\0b", "😀😀", "a/b", "\u{301}ab", "a\u{301}\u{302}\u{303}\u{304}b"] {
+        for bad in [
+            "a b",
+            "a-b",
+            "a.b",
+            "<b>",
+            "a❶",
+            "a🅐",
+            "a\nb",
+            "a\0b",
+            "😀😀",
+            "a/b",
+            "\u{301}ab",
+            "a\u{301}\u{302}\u{303}\u{304}b",
+        ] {
             assert_eq!(parse(bad), Err(BadCharacter), "{bad:?}");
         }
     }
@@ -200,7 +227,9 @@ mod tests {
 
     #[test]
     fn names_that_look_different_are_different() {
-        for (one, other) in [("Anna", "Anne"), ("보라", "보리"), ("ann1", "ann2"), ("a_b", "ab"), ("한", "하나")] {
+        for (one, other) in
+            [("Anna", "Anne"), ("보라", "보리"), ("ann1", "ann2"), ("a_b", "ab"), ("한", "하나")]
+        {
             if let (Ok(one), Ok(other)) = (parse(one), parse(other)) {
                 assert_ne!(one.key, other.key);
             }

@@ -17,7 +17,11 @@ pub struct Ticket {
 
 impl Identity {
     /// A ticket for this principal, good for the same `Origin` header (or its absence) alone.
-    pub async fn issue_ticket(&self, principal: &Principal, origin: Option<&str>) -> Result<Ticket, AuthError> {
+    pub async fn issue_ticket(
+        &self,
+        principal: &Principal,
+        origin: Option<&str>,
+    ) -> Result<Ticket, AuthError> {
         self.sweep_if_due().await;
         let (ticket, expires_in) = (Opaque::new(), self.0.config.auth.ticket_ttl_s);
         let row = TicketRow {

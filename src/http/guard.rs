@@ -1,0 +1,68 @@
+//! Who may use a route, and who does.
+//!
+//! The table of [`super::routes`] names an [`Access`]; [`Access::protect`] lets nobody else reach the handler,
+//! and [`SignedIn`] hands the handler what was found.
+
+use super::{HttpState, Problem};
+use crate::auth::Principal;
+use actix_web::{
+    Error, FromRequest, HttpMessage as _, HttpRequest, Route,
+    body::MessageBody,
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header,
+    middleware::{Next, from_fn},
+    web::Data,
+};
+use std::future::{Ready, ready};
+
+/// Whom a route is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Anyone, without a token.
+    Anyone,
+    /// Whoever brings a good access token.
+    SignedIn,
+}
+
+impl Access {
+    /// The route, closed to all others.
+    pub fn protect(self, route: Route) -> Route {
+        match self {
+            Self::Anyone => route,
+            Self::SignedIn => route.wrap(from_fn(require_token)),
+        }
+    }
+}
+
+/// The principal of a request on a route that is [`Access::SignedIn`].
+pub(super) struct SignedIn(pub Principal);
+
+impl FromRequest for SignedIn {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let principal = req.extensions().get::<Principal>().cloned();
+        ready(principal.map(Self).ok_or_else(|| Problem::unauthorized("an access token is needed")))
+    }
+}
+
+async fn require_token<B: MessageBody>(
+    req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let principal = principal(&req)?;
+    req.extensions_mut().insert(principal);
+    next.call(req).await
+}
+
+fn principal(req: &ServiceRequest) -> Result<Principal, Problem> {
+    let state =
+        req.app_data::<Data<HttpState>>().ok_or_else(|| Problem::bug(&"routes without their state"))?;
+    let header = req.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
+    let (_, token) = token.ok_or_else(|| Problem::unauthorized("an access token is needed"))?;
+    Ok(state.identity.verify_access(token.trim())?)
+}
