@@ -124,7 +124,8 @@ function draw() {
   const form = state.ui.settings && part("settings")?.settings(state, act);
   patch(root, [header(state, act), body ?? loading(), form, overlays(state, act)]);
   const pairs = lines(shown).map((line) => ({ ...line, color: shown.roster[line.from]?.color ?? 0 }));
-  part("room")?.drawLines(root.querySelector(".stage"), pairs);
+  if (state.ui.busy) part("room"); // on the way: fetched while the server answers
+  parts.room?.drawLines(root.querySelector(".stage"), pairs);
   tick();
   address(state);
 }

@@ -20,7 +20,10 @@ pub use hub::{Hub, SessionHandle};
 pub use ports::{EntityStore, RoomIndex};
 pub use watchdog::Watchdog;
 
-use crate::{clock::SharedClock, config::Config};
+use crate::{
+    clock::{SharedClock, UnixMs},
+    config::Config,
+};
 use directory::Directory;
 use std::{
     any::{Any, TypeId},
@@ -47,12 +50,14 @@ struct Inner {
     hub: Hub,
     directories: RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     closing: AtomicBool,
+    started_at: UnixMs,
 }
 
 impl Cluster {
     /// A cluster of this one node.
     pub fn new(config: Arc<Config>, clock: SharedClock, store: Arc<dyn EntityStore>, arbiters: Arbiters) -> Self {
         Self(Arc::new(Inner {
+            started_at: clock.now(),
             hub: Hub::new(config.limits.parked_sessions),
             config,
             clock,
@@ -125,6 +130,11 @@ impl Cluster {
     /// The entity store.
     pub fn store(&self) -> &Arc<dyn EntityStore> {
         &self.0.store
+    }
+
+    /// When this run of the node began: windows that were open before begin anew then (spec 1.5).
+    pub fn started_at(&self) -> UnixMs {
+        self.0.started_at
     }
 
     /// The settings of the node.

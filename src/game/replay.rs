@@ -4,6 +4,8 @@
 //! and `playhouse replay FILE` reads (spec 1.3, 1.7). Knows games by their [`Registry`] alone. Never holds the
 //! saved state of a game: setup and inputs are enough to have it again.
 
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 pub use timeline::Timeline;
@@ -17,7 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
-/// One match: what it was started with, everything that happened, and what the rules made of it.
+/// One match: what it was started with, everything that happened, and what the rules made of it. It knows all
+/// secrets: while [`Self::ended_at`] is not set it is for the store alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
     /// Which match.
@@ -213,12 +216,8 @@ impl Entry {
             game.restarted(self.at);
             return self.compare(Vec::new());
         };
-        let refused = |refusal| Mismatch::Refused {
-            n: self.n,
-            at: self.at,
-            input: Box::new(input.clone()),
-            refusal,
-        };
+        let refused =
+            |refusal| Mismatch::Refused { n: self.n, at: self.at, input: Box::new(input.clone()), refusal };
         self.compare(game.handle(input, self.at).map_err(refused)?)
     }
 

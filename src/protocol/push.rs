@@ -5,7 +5,7 @@
 use super::{Encoding, Rejection};
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 use std::{
     borrow::Cow,
     sync::{Arc, OnceLock},
@@ -170,11 +170,6 @@ impl Answer {
             }
         }
     }
-}
-
-/// JSON that is already text, put into a payload as it is.
-pub fn raw(text: String) -> Box<RawValue> {
-    RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub struct ScriptedPlayer {
     pub closed: Option<CloseCode>,
     door: Arc<Door>,
     attached: Attached,
+    connected: bool,
     unread: VecDeque<Value>,
     next_id: u32,
     last_seq: u64,
@@ -50,11 +51,17 @@ impl ScriptedPlayer {
             closed: None,
             door: stage.door.clone(),
             attached,
+            connected: true,
             unread: VecDeque::new(),
             next_id: 1,
             last_seq: 0,
             resume_token: String::new(),
         }
+    }
+
+    /// Whether he has a connection.
+    pub fn is_connected(&self) -> bool {
+        self.connected && self.closed.is_none()
     }
 
     /// The id the next request will have.
@@ -166,6 +173,9 @@ impl ScriptedPlayer {
 
     /// Checks what holds for every frame: numbers without gap or repetition.
     fn note(&mut self, frame: Value) {
+        if frame["payload"]["code"] == "resume_failed" {
+            self.last_seq = 0; // a new session follows
+        }
         if let Some(seq) = frame["seq"].as_u64() {
             assert_eq!(seq, self.last_seq + 1, "{}: a push was lost or doubled: {frame}", self.nickname);
             self.last_seq = seq;
@@ -194,20 +204,20 @@ impl ScriptedPlayer {
     async fn detach(&mut self, clean: bool) {
         let gone = Detached { attachment: self.attached.attachment, clean };
         let _ = self.attached.handle.addr.send(gone).await; // ended already is as good
+        self.connected = false;
         self.unread.clear();
     }
 
     /// He comes back with his resume token, to this stage or to the one after a crash.
     pub async fn resume(&mut self, stage: &Stage) -> Result<Value, Value> {
         self.door = stage.door.clone();
-        self.closed = None;
+        (self.closed, self.connected) = (None, true);
         let (id, resume) = (self.next_id, Resume { resume_token: self.resume_token.clone(), last_seq: self.last_seq });
         self.next_id += 1;
         let player = who(self.id, &self.nickname);
         self.attached = self.door.resume(player, Encoding::Json, Some(id), resume).await;
         let answer = self.wait_for("the answer to a resume", |frame| frame["re"] == json!(id)).await;
         if answer["type"] == "error" {
-            self.last_seq = 0;
             return Err(answer["payload"].clone());
         }
         Ok(answer["payload"].clone())
@@ -216,7 +226,7 @@ impl ScriptedPlayer {
     /// He comes again without a token: a new session, which replaces the one before.
     pub fn enter_again(&mut self, stage: &Stage) {
         self.door = stage.door.clone();
-        (self.closed, self.last_seq) = (None, 0);
+        (self.closed, self.last_seq, self.connected) = (None, 0, true);
         self.unread.clear();
         self.attached = self.door.enter(who(self.id, &self.nickname), Encoding::Json, None);
     }

@@ -96,7 +96,8 @@ function setProp(node, name, old, value) {
   if (name === "key" || name === "mount" || name === "update" || name === "opaque") return;
   if (name === "style") return setStyle(node, old ?? {}, value ?? {});
   if (name.startsWith("on")) {
-    node[name] = value ?? null;
+    // A handler's result is dropped: `false` would cancel the event behind its back.
+    node[name] = value ? (event) => void value(event) : null;
     return;
   }
   if (PROPERTIES.has(name)) {

@@ -29,7 +29,7 @@ export function header(state, act) {
       ),
     h("span", { class: "grow" }),
     ui.nickname && !room && h("span", { class: "who" }, ui.nickname),
-    h("button", { type: "button", class: "btn quiet lang", lang: ui.lang === "ko" ? "en" : "ko", onclick: act.switchLanguage }, icon("globe"), h("span", null, t("app.other_language"))),
-    room && !ui.replay && button(t("room.leave"), act.leave, { kind: "quiet", iconName: "door", className: "leave" }),
+    h("button", { type: "button", class: "btn quiet lang", "aria-label": t("app.other_language"), lang: ui.lang === "ko" ? "en" : "ko", onclick: act.switchLanguage }, icon("globe"), h("span", null, t("app.other_language"))),
+    room && !ui.replay && button(t("room.leave"), act.leave, { kind: "quiet", iconName: "door", className: "leave", "aria-label": t("room.leave") }),
   );
 }

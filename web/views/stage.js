@@ -17,7 +17,7 @@ export function stage(state, act, { live = true } = {}) {
   const at = (i) => ({ "--x": `${(spots[i].x * 100).toFixed(2)}%`, "--y": `${(spots[i].y * 100).toFixed(2)}%` });
   return h(
     "section",
-    { class: `stage ${waiting ? "waiting" : ""} n${ids.length + empty}`, "aria-label": state.room.name, key: "stage" },
+    { class: `stage ${waiting ? "waiting" : ""} n${ids.length + empty}`, "aria-label": state.room.name, "data-phase": state.over ? "over" : (state.game?.phase ?? "waiting"), key: "stage" },
     h("div", { class: "table", "aria-hidden": "true" }),
     h("svg", { class: "lines", "aria-hidden": "true", opaque: true }),
     h(

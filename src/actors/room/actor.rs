@@ -72,6 +72,7 @@ impl RoomActor {
     pub(super) fn with_cx<T>(&self, decide: impl FnOnce(&Cx<'_>) -> T) -> T {
         let cx = Cx {
             now: self.activation.cluster.clock().now(),
+            run_began: self.activation.cluster.started_at(),
             config: self.activation.cluster.config(),
             games: &self.games,
             chance: draw(),

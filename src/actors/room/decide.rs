@@ -24,6 +24,8 @@ use uuid::Uuid;
 /// What a decision may look at.
 pub(super) struct Cx<'a> {
     pub now: UnixMs,
+    /// When this run of the node began.
+    pub run_began: UnixMs,
     pub config: &'a Config,
     pub games: &'a Registry,
     pub chance: Chance,
@@ -123,6 +125,7 @@ impl RoomState {
             startable: None,
             empty_since: None,
             deserted_since: None,
+            run_began: cx.run_began,
             wake_no: 0,
             last_game: None,
             running: None,
@@ -168,7 +171,8 @@ impl RoomState {
         Ok(step.finish(Some(before), reply))
     }
 
-    /// After an activation: those whose sessions are not here or have no socket have dropped, now (spec 1.5).
+    /// After an activation: those whose sessions are not here or have no socket have dropped. Windows that were
+    /// open before this run of the node begin anew (spec 1.5).
     pub(super) fn activated(
         &mut self,
         cx: &Cx<'_>,
@@ -176,6 +180,10 @@ impl RoomState {
     ) -> Decision {
         let before = self.listing();
         let mut step = Step::new(self, cx);
+        if step.room.run_began < cx.run_began {
+            step.room.run_began = cx.run_began;
+            step.game_restarted();
+        }
         let sessions: Vec<_> = step.room.humans().map(|m| (m.player_id, m.session)).collect();
         for (player, session) in sessions {
             let attached = session.and_then(|session| Some((session, is_attached(session)?)));
@@ -187,7 +195,7 @@ impl RoomState {
             }
         }
         if let Some(since) = &mut step.room.deserted_since {
-            *since = cx.now;
+            *since = cx.run_began.max(*since);
         }
         step.finish(Some(before), RoomReply::Seated)
     }

@@ -197,10 +197,14 @@ impl Step<'_> {
 
     /// He is not connected as of now; in a waiting room he is not ready either.
     pub(super) fn drop_connection(&mut self, player: PlayerId) {
-        let (now, waiting) = (self.cx.now, self.room.running.is_none());
+        let (cx, waiting) = (self.cx, self.room.running.is_none());
         let Some(member) = self.room.member_mut(player) else { return };
         let was_connected = std::mem::replace(&mut member.connected, false);
-        member.dropped_at = Some(now);
+        let since = member.dropped_at.map_or(cx.now, |at| at.max(cx.run_began));
+        if !was_connected && member.dropped_at == Some(since) {
+            return; // gone before, and counted
+        }
+        member.dropped_at = Some(since);
         let unready = waiting && std::mem::replace(&mut member.ready, false);
         if was_connected {
             self.push(To::All, "room.member_connection", &json!({"player_id": player, "connected": false}));

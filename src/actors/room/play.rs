@@ -110,6 +110,15 @@ impl Step<'_> {
         }
     }
 
+    /// The server was away: noted in the log, because the game counts its absences anew.
+    pub(super) fn game_restarted(&mut self) {
+        let now = self.cx.now;
+        if let Some(running) = &mut self.room.running {
+            running.game.restarted(now);
+            self.perform(None, Vec::new());
+        }
+    }
+
     /// Records an entry of the match log and turns the game's effects into the room's.
     fn perform(&mut self, input: Option<Input>, effects: Vec<Effect>) {
         let now = self.cx.now;

@@ -35,6 +35,8 @@ pub struct RoomState {
     pub(super) empty_since: Option<UnixMs>,
     /// Since when no human is connected, while a game is on.
     pub(super) deserted_since: Option<UnixMs>,
+    /// When the run of the node began that last activated the room.
+    pub(super) run_began: UnixMs,
     /// Numbers the reminders, so that a stale one is known.
     pub(super) wake_no: i64,
     /// `GAME` of the last game as all may see it after its end, until the next begins.

@@ -4,7 +4,6 @@ use super::{
     Attachment, Bounds, Outbox, PlayerSession, ResumeMode, ResumeSession, ResumeTokens, actor::SessionStart,
 };
 use crate::{
-    clock::UnixMs,
     cluster::{Cluster, RoomIndex, SessionHandle},
     ids::{PlayerId, SessionId},
     limits::KeyedBuckets,
@@ -42,7 +41,6 @@ pub struct Door {
     pub(super) rooms: Arc<dyn RoomIndex>,
     pub(super) tokens: ResumeTokens,
     pub(super) failed_joins: FailedJoins,
-    started_at: UnixMs,
 }
 
 /// Guesses at room codes, by account and by address.
@@ -56,7 +54,6 @@ impl Door {
     pub fn new(cluster: Cluster, rooms: Arc<dyn RoomIndex>, resume_secret: &[u8]) -> Arc<Self> {
         let per_minute = cluster.config().limits.join_failures_per_min;
         Arc::new(Self {
-            started_at: cluster.clock().now(),
             tokens: ResumeTokens::new(resume_secret),
             failed_joins: FailedJoins {
                 accounts: KeyedBuckets::per_minute(per_minute),
@@ -150,7 +147,7 @@ impl Door {
             return Some(Attached { session, handle, attachment });
         }
         let window = i64::try_from(self.cluster.config().session.resume_window_ms).unwrap_or(i64::MAX);
-        if this_run || self.cluster.clock().now() - self.started_at > window {
+        if this_run || self.cluster.clock().now() - self.cluster.started_at() > window {
             return None;
         }
         self.revive(session, player.clone(), encoding, re, resume.last_seq)

@@ -89,7 +89,10 @@ async fn places(target: &Target, rooms: usize, players: usize, bar: &ProgressBar
         codes.push(hall::create(&mut player, ROOM_SEATS, &json!({"media": false})).await?);
         residents.push(player);
     }
-    let visitor = |(n, guest): (usize, Guest)| Visitor { account: Some((guest, codes[n / VISITORS].clone())), room: n / VISITORS };
+    let visitor = |(n, guest): (usize, Guest)| Visitor {
+        account: Some((guest, codes[n / VISITORS].clone())),
+        room: n / VISITORS,
+    };
     Ok(Places { visitors: guests.into_iter().enumerate().map(visitor).collect(), residents })
 }
 
@@ -129,6 +132,8 @@ async fn cycle_raw(target: &Target, room: usize) -> Result<()> {
     let (mut reader, link) = wire::open(&opening).await?;
     link.close(CLOSE_NORMAL);
     let mut closed = false;
-    while !closed && reader.read(|frames| closed |= frames.any(|f| f.opcode == CLOSE)).await.context("close")? > 0 {}
+    while !closed
+        && reader.read(|frames| closed |= frames.any(|f| f.opcode == CLOSE)).await.context("close")? > 0
+    {}
     Ok(())
 }

@@ -171,8 +171,8 @@ pub struct SlowArgs {
     /// Rooms of eight; the first one is flooded.
     #[arg(long, default_value_t = 4)]
     pub rooms: usize,
-    /// Messages a second in the flooded room; the others get a tenth together.
-    #[arg(long, default_value_t = 1500.0)]
+    /// Messages a second; nine of ten go to the flooded room.
+    #[arg(long, default_value_t = 2500.0)]
     pub rate: f64,
     /// Length of each message's text.
     #[arg(long, default_value_t = 450)]
@@ -202,9 +202,15 @@ pub struct CompareArgs {
     /// Runs of each, in turns; the median counts.
     #[arg(long, default_value_t = 5)]
     pub runs: usize,
-    /// Leave out the search for the highest rate, which takes most of the time.
-    #[arg(long)]
-    pub no_ramp: bool,
+    /// Searches for the highest rate of each, in turns; they take most of the time.
+    #[arg(long, default_value_t = 1)]
+    pub ramps: usize,
+    /// Measured time of each of their steps.
+    #[arg(long, default_value_t = 4)]
+    pub ramp_seconds: u64,
+    /// Messages a second of their first step.
+    #[arg(long, default_value_t = 10_000.0)]
+    pub ramp_from: f64,
     #[command(flatten)]
     pub shape: FanoutShape,
     #[command(flatten)]

@@ -23,23 +23,13 @@ const NUMBER_LETTERS: usize = 6;
 /// One signed-in account.
 #[derive(Clone, Debug)]
 pub struct Guest {
-    /// His unique nickname.
-    pub nickname: String,
     /// His access token, good for 15 minutes.
     pub token: String,
-    /// His account's id, which is his `player_id`.
-    pub id: String,
 }
 
 #[derive(Deserialize)]
 struct SignIn {
-    account: Account,
     tokens: Tokens,
-}
-
-#[derive(Deserialize)]
-struct Account {
-    id: String,
 }
 
 #[derive(Deserialize)]
@@ -65,7 +55,7 @@ async fn sign_in_one(target: &Target) -> Result<Guest> {
     let body = answer.text().await?;
     ensure!(status == 201, "guest sign-in: {status} {body} (is limits.guests_per_minute high enough?)");
     let signed: SignIn = serde_json::from_str(&body).context("guest sign-in: unexpected answer")?;
-    Ok(Guest { nickname, token: signed.tokens.access_token, id: signed.account.id })
+    Ok(Guest { token: signed.tokens.access_token })
 }
 
 /// Unique within this run by its counter, and between runs by the time.
@@ -86,7 +76,10 @@ fn run_started() -> std::time::Duration {
 }
 
 /// Time since the Unix epoch: the generator is outside of the server, and has no other clock.
-#[expect(clippy::disallowed_methods, reason = "the rule is for the server's actors, which get time as an argument")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rule is for the server's actors, which get time as an argument"
+)]
 pub fn wall_clock() -> std::time::Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -37,7 +37,7 @@ pub struct Seat {
 pub struct Resume {
     /// The account.
     pub guest: Guest,
-    /// From the welcome.
+    /// His resume token, from the welcome.
     pub token: Value,
 }
 

@@ -137,6 +137,16 @@ impl Ledger {
         Integrity { lost, closed: u64::from(self.closed.is_some()), ..self.counts }
     }
 
+    /// How many messages of the sender at `slot` have been heard or passed over.
+    pub fn heard(&self, slot: usize) -> u32 {
+        self.next[slot]
+    }
+
+    /// `seq` of the last push.
+    pub fn last_seq(&self) -> Option<u64> {
+        self.next_seq.map(|next| next - 1)
+    }
+
     /// Equal for two members exactly if they saw the same messages in the same order.
     pub fn order(&self) -> u64 {
         self.order

@@ -96,7 +96,7 @@ async fn run(scenario: &Scenario) -> Result<bool> {
             finish(outcome, target, &args.common, &bar).await
         }
         Scenario::SlowReader(args) => {
-            let target = open(&args.common, args.proto, &fanout::SETTINGS).await?;
+            let target = open(&args.common, args.proto, &slow::SETTINGS).await?;
             let outcome = slow::run(args, &target, &bar).await;
             finish(outcome, target, &args.common, &bar).await
         }
@@ -112,7 +112,12 @@ async fn open(common: &Common, proto: Proto, settings: &[&str]) -> Result<Target
 }
 
 /// Stops the server whatever came of the run, and says how the server ended if it did so by itself.
-async fn finish(outcome: Result<Report>, mut target: Target, common: &Common, bar: &ProgressBar) -> Result<bool> {
+async fn finish(
+    outcome: Result<Report>,
+    mut target: Target,
+    common: &Common,
+    bar: &ProgressBar,
+) -> Result<bool> {
     bar.finish_and_clear();
     let alive = target.ensure_alive();
     target.stop().await?;
@@ -122,7 +127,8 @@ async fn finish(outcome: Result<Report>, mut target: Target, common: &Common, ba
 
 fn progress() -> ProgressBar {
     let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{elapsed_precise} {bar:32.cyan/dim} {percent:>3}% {msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{elapsed_precise} {bar:32.cyan/dim} {percent:>3}% {msg}")
+    {
         bar.set_style(style);
     }
     bar.enable_steady_tick(REDRAW);

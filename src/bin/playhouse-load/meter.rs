@@ -30,7 +30,8 @@ pub type Latencies = Histogram<u64>;
 
 /// An empty histogram with the bounds that all of ours have.
 pub fn latencies() -> Latencies {
-    Histogram::new_with_bounds(1, LONGEST_US, DIGITS).unwrap_or_else(|_| unreachable!("constant bounds are valid"))
+    Histogram::new_with_bounds(1, LONGEST_US, DIGITS)
+        .unwrap_or_else(|_| unreachable!("constant bounds are valid"))
 }
 
 /// The percentiles that are reported, milliseconds.

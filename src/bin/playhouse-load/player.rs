@@ -133,10 +133,11 @@ impl Player {
         let mut scanned = 0;
         loop {
             let answered = |m: &Message| matches!(m, Message::Answer { id, .. } if *id == asked);
-            if let Some(at) = self.inbox.iter().skip(scanned).position(answered) {
-                if let Some(Message::Answer { outcome, .. }) = self.inbox.remove(scanned + at) {
-                    return Ok(outcome);
-                }
+            let found = self.inbox.iter().skip(scanned).position(answered);
+            if let Some(Message::Answer { outcome, .. }) =
+                found.and_then(|at| self.inbox.remove(scanned + at))
+            {
+                return Ok(outcome);
             }
             scanned = self.inbox.len();
             ensure!(self.receive().await?, "closed ({:?}) before the answer to {kind}", self.closed);
@@ -176,11 +177,6 @@ impl Player {
     /// Requests without an answer so far.
     pub fn unanswered(&self) -> usize {
         self.open.len()
-    }
-
-    /// `seq` of the last push.
-    pub fn last_seq(&self) -> u64 {
-        self.next_seq - 1
     }
 
     /// Accepts that the stream goes on after `seq`, as a resume says.

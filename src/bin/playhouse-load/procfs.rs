@@ -24,15 +24,13 @@ pub struct Process {
     pub cpu_s: f64,
     /// Resident memory now, bytes.
     pub rss: u64,
-    /// Highest resident memory so far, bytes.
-    pub peak: u64,
 }
 
 /// Reads the figures of a process.
 pub fn process(pid: u32) -> Result<Process> {
     let stat = read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("no process {pid}"))?;
     let status = read_to_string(format!("/proc/{pid}/status"))?;
-    Ok(Process { cpu_s: cpu_s(&stat), rss: kib(&status, "VmRSS:"), peak: kib(&status, "VmHWM:") })
+    Ok(Process { cpu_s: cpu_s(&stat), rss: kib(&status, "VmRSS:") })
 }
 
 /// CPU seconds that all processes of this machine have used since its start.

@@ -79,7 +79,8 @@ impl Target {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
         let admin = (proto == Proto::Json).then(|| format!("http://{admin}"));
-        let mut target = Self::running(&format!("http://{listen}"), admin.as_deref(), Some(child.id()), proto);
+        let mut target =
+            Self::running(&format!("http://{listen}"), admin.as_deref(), Some(child.id()), proto);
         target.child = Some(Spawned { child, dir });
         target.await_ready().await?;
         Ok(target)

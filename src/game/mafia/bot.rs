@@ -13,10 +13,15 @@ use serde_json::{Value, json};
 
 /// One call in so many by day says something.
 const CHATTINESS: u32 = 12;
-/// A juror who knows nothing says yes so often, in percent.
-const YES_PERCENT: u32 = 65;
+/// A juror who knows nothing says yes so often, in percent: where the living are an odd number, and where they are
+/// even, for then an execution costs the town more: with it, one day less is left to find the mafia in.
+const YES_PERCENT: [u32; 2] = [90, 20];
 /// A voter follows the leading suspect so often, in percent.
 const BANDWAGON_PERCENT: u32 = 60;
+/// A voter distrusts one who abstains so often, in percent.
+const DISTRUST_PERCENT: u32 = 80;
+/// The town abstains so often, in percent, and the mafia, who would rather not be seen to accuse.
+const ABSTAIN_PERCENT: [u32; 2] = [5, 50];
 
 /// The table as one bot sees it.
 pub(super) struct Table {
@@ -76,6 +81,10 @@ impl Table {
         self.view.players.iter().any(|p| p.player_id == player && p.alive)
     }
 
+    fn living(&self) -> usize {
+        self.view.players.iter().filter(|p| p.alive).count()
+    }
+
     fn absentee(&self) -> Option<PlayerId> {
         let wanted = |p: &&SeatView| {
             p.absent && p.player_id != self.me && !self.view.you.kick_votes.contains(&p.player_id)
@@ -98,19 +107,33 @@ impl Table {
         LINES.choose(rng).map(|text| BotMove { name: "chat.send", payload: json!({ "text": text }) })
     }
 
-    /// Whom to name: whom the police bot knows for mafia, else one of whom others are suspicious too, else anybody;
-    /// never a partner, nor whom it has cleared.
+    /// Whom to name: whom the police bot knows for mafia; else one who abstains, for the mafia lie low; else one of
+    /// whom others are suspicious too; else anybody. Never a partner, nor whom it has cleared.
     fn vote(&self, rng: &mut ChaCha8Rng) -> Option<BotMove> {
         let guilty = self.view.players.iter().map(|p| p.player_id).find(|p| self.finding(*p) == Some(true));
         let guilty = guilty.filter(|p| self.is_alive(*p));
         if self.view.you.choice.is_some() && (guilty.is_none() || self.chosen() == guilty) {
             return None;
         }
-        let fit = |p: PlayerId| !self.is_partner(p) && self.finding(p) != Some(false);
-        let leader = self.leading_suspect().filter(|p| *p != self.me && self.is_alive(*p) && fit(*p));
-        let bandwagon = leader.filter(|_| rng.random_ratio(BANDWAGON_PERCENT, 100));
-        let suspect = guilty.or(bandwagon).or_else(|| self.pick(rng, fit));
+        let fit = |p: &PlayerId| *p != self.me && !self.is_partner(*p) && self.finding(*p) != Some(false);
+        let lies_low = rng.random_ratio(ABSTAIN_PERCENT[usize::from(self.view.you.partners.is_some())], 100);
+        let quiet: Vec<PlayerId> = self.abstained().into_iter().filter(fit).collect();
+        let quiet = quiet.choose(rng).copied().filter(|_| rng.random_ratio(DISTRUST_PERCENT, 100));
+        let leader = self.leading_suspect().filter(|p| self.is_alive(*p) && fit(p));
+        let leader = leader.filter(|_| rng.random_ratio(BANDWAGON_PERCENT, 100));
+        let suspect = match guilty {
+            None if lies_low => None,
+            None => quiet.or(leader).or_else(|| self.pick(rng, |p| fit(&p))),
+            guilty => guilty,
+        };
         Some(BotMove { name: "game.vote", payload: json!({ "suspect": suspect }) })
+    }
+
+    fn abstained(&self) -> Vec<PlayerId> {
+        match &self.view.votes {
+            Some(Votes::Named { abstained, .. }) => abstained.clone(),
+            _ => Vec::new(),
+        }
     }
 
     fn leading_suspect(&self) -> Option<PlayerId> {
@@ -128,10 +151,8 @@ impl Table {
         }
         let execute = match self.finding(accused) {
             _ if self.is_partner(accused) => false,
-            // To the mafia, any other's execution is as good as a night.
-            _ if self.view.you.partners.is_some() => true,
             Some(mafia) => mafia,
-            None => rng.random_ratio(YES_PERCENT, 100),
+            None => rng.random_ratio(YES_PERCENT[usize::from(self.living().is_multiple_of(2))], 100),
         };
         Some(BotMove { name: "game.verdict", payload: json!({ "execute": execute }) })
     }

@@ -14,6 +14,11 @@
 //! | `view`, `access` | who may know what; who may write, read, hear and see |
 //! | `roles/` | one file a role |
 //! | `bot` | what a bot does |
+//!
+//! **What is left to the room.** It adds `match_id` to the payload of `game.over`. An audience and a media grant may
+//! name players who have left, for they may return as the dead: it sends to those of them who are members. Everybody
+//! counts as connected at the start: it tells of those who are not by [`Input::Connection`]. A changed media policy
+//! stands in front of the pushes of its step; after [`Effect::Over`] the room's own policy applies.
 
 mod absence;
 mod access;

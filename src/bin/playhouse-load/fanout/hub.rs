@@ -14,8 +14,22 @@ use super::listen::Member;
 const CHAT_HEAD: &[u8] = br#"{"type":"chat.send","payload":{"text":""#;
 const CHAT_TAIL: &[u8] = br#""}}"#;
 
+/// Who speaks in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// All rooms go round before a second member speaks.
+    Even,
+    /// The first room is flooded by all but its last member; every tenth message goes elsewhere.
+    FloodFirst,
+}
+
+/// Of the messages of [`Order::FloodFirst`], one in this many is for the other rooms.
+const FLOOD_SHARE: usize = 10;
+
 /// The rooms of one run.
 pub struct Hub {
+    /// Who speaks in turn.
+    pub order: Order,
     rooms: Vec<Room>,
     proto: Proto,
     /// Length of each message's text.
@@ -46,7 +60,7 @@ impl Hub {
             sent: [0; ROOM_SEATS],
         };
         let rooms = seats.into_iter().enumerate().map(room).collect();
-        Self { rooms, proto, text_bytes, turn: 0, frame: Vec::new() }
+        Self { order: Order::Even, rooms, proto, text_bytes, turn: 0, frame: Vec::new() }
     }
 
     /// The rooms.
@@ -54,15 +68,22 @@ impl Hub {
         &self.rooms
     }
 
-    /// The next in turn says something: all rooms go round before a second member speaks.
+    /// The next in turn says something.
     pub fn speak(&mut self) {
-        let (room, slot) = (self.turn % self.rooms.len(), self.turn / self.rooms.len() % ROOM_SEATS);
-        self.turn = self.turn.wrapping_add(1);
-        self.speak_at(room, slot);
+        let (turn, rooms) = (self.turn, self.rooms.len());
+        self.turn += 1;
+        match self.order {
+            Order::Even => self.speak_at(turn % rooms, turn / rooms % ROOM_SEATS),
+            Order::FloodFirst if rooms > 1 && turn % FLOOD_SHARE == 0 => {
+                let other = turn / FLOOD_SHARE;
+                self.speak_at(1 + other % (rooms - 1), other / (rooms - 1) % ROOM_SEATS);
+            }
+            Order::FloodFirst => self.speak_at(0, turn % (ROOM_SEATS - 1)),
+        }
     }
 
     /// One member says something.
-    pub fn speak_at(&mut self, room: usize, slot: usize) {
+    fn speak_at(&mut self, room: usize, slot: usize) {
         let Room { members, sent } = &mut self.rooms[room];
         let stamp = Stamp { slot: slot as u8, number: sent[slot], sent_ns: stamp::now_ns() };
         self.frame.clear();
@@ -88,15 +109,11 @@ impl Hub {
             for member in &room.members {
                 let ledger = member.ledger();
                 received += ledger.received;
-                expected += if ledger.closed.is_some() { ledger.received } else { sent };
+                let silent = ledger.closed.is_some() || member.is_paused();
+                expected += if silent { ledger.received } else { sent };
             }
         }
         (received, expected)
-    }
-
-    /// Whether the server has closed any of the sockets.
-    pub fn any_closed(&self) -> bool {
-        self.rooms.iter().flat_map(|room| &room.members).any(|member| member.ledger().closed.is_some())
     }
 
     /// The account of all rooms.
@@ -110,17 +127,27 @@ impl Hub {
 impl Room {
     fn settle(&self) -> Integrity {
         let mut account = Integrity::default();
+        let sent = self.taken();
         for member in &self.members {
-            account.add(&member.ledger().settle(&self.sent));
+            account.add(&member.ledger().settle(&sent));
         }
         if account == Integrity::default() {
             let first = self.members.first().map(|member| member.ledger().order());
             account.diverged = u64::from(self.members.iter().any(|m| Some(m.ledger().order()) != first));
         }
-        if account.closed > 0 {
-            // What a closed member had sent last may never have been taken from his socket.
-            account.lost = 0;
-        }
         account
+    }
+
+    /// What each member has sent. What a closed one had sent last may never have been taken from
+    /// his socket, so of him only that counts which anybody has heard.
+    fn taken(&self) -> [u32; ROOM_SEATS] {
+        let mut sent = self.sent;
+        for (slot, member) in self.members.iter().enumerate() {
+            if member.ledger().closed.is_some() {
+                sent[slot] =
+                    self.members.iter().map(|other| other.ledger().heard(slot)).max().unwrap_or_default();
+            }
+        }
+        sent
     }
 }

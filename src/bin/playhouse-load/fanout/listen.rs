@@ -42,8 +42,12 @@ impl Member {
             resumed: Notify::new(),
             measured,
         });
-        let listener =
-            Listener { shared: Arc::clone(&shared), link: seat.link.clone(), meter: Arc::clone(meter), hint: 0 };
+        let listener = Listener {
+            shared: Arc::clone(&shared),
+            link: seat.link.clone(),
+            meter: Arc::clone(meter),
+            hint: 0,
+        };
         tokio::spawn(listener.run(seat.reader));
         Self { link: seat.link, shared }
     }
@@ -56,6 +60,11 @@ impl Member {
     /// Stops reading from the socket, so that the server's bytes pile up.
     pub fn pause(&self) {
         self.shared.paused.store(true, Ordering::Release);
+    }
+
+    /// Whether he does not read.
+    pub fn is_paused(&self) -> bool {
+        self.shared.paused.load(Ordering::Acquire)
     }
 
     /// Reads on.

@@ -18,7 +18,7 @@ use crate::scrape::{changes, scrape};
 use crate::target::Target;
 
 pub use drive::{Pace, Step, drain, drive};
-pub use hub::Hub;
+pub use hub::{Hub, Order};
 pub use ramp::ramp;
 
 /// Settings under which nothing but the machine limits the players.

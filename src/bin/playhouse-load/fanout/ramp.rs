@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::FanoutShape;
 use crate::ledger::{Integrity, ROOM_SEATS};
-use crate::report::{Chart, Line, Report, Scale};
+use crate::report::{Chart, Line, Report, Scale, say};
 use crate::target::Target;
 
 use super::{Step, measure, tell};
@@ -63,16 +63,19 @@ impl Ramp {
     ) -> Result<bool> {
         let (step, _) = measure(target, shape, rate, bar).await?;
         let good = passes(&step);
-        bar.println(format!(
-            "{:>10.0} deliveries/s of {:>10.0}: p50 {:.2} ms, p99 {:.2} ms, lag {:.2} ms, {:.2} µs each: {}",
-            step.deliveries_per_s,
-            rate * ROOM_SEATS as f64,
-            step.latency.p50_ms,
-            step.latency.p99_ms,
-            step.lag_p99_ms,
-            step.cpu_us_per_delivery,
-            if good { "good" } else { "too much" },
-        ));
+        say(
+            bar,
+            &format!(
+                "{:>10.0} deliveries/s of {:>10.0}: p50 {:.2} ms, p99 {:.2} ms, lag {:.2} ms, {:.2} µs each: {}",
+                step.deliveries_per_s,
+                rate * ROOM_SEATS as f64,
+                step.latency.p50_ms,
+                step.latency.p99_ms,
+                step.lag_p99_ms,
+                step.cpu_us_per_delivery,
+                if good { "good" } else { "too much" },
+            ),
+        );
         if good && self.best.as_ref().is_none_or(|best| best.rate < rate) {
             self.best = Some(step.clone());
         }

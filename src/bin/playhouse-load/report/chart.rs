@@ -1,8 +1,8 @@
 //! Charts as SVG text, coloured by the page's style sheet.
 
 use anyhow::{Result, anyhow};
-use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
 use super::readable;
@@ -78,7 +78,10 @@ impl Chart {
     /// Names of the lines with their colours, for the legend.
     pub fn legend(&self) -> impl Iterator<Item = (&str, String)> {
         let colours = COLOURS.iter().cycle();
-        self.lines.iter().zip(colours).map(|(line, c)| (line.name.as_str(), format!("rgb({},{},{})", c.0, c.1, c.2)))
+        self.lines
+            .iter()
+            .zip(colours)
+            .map(|(line, c)| (line.name.as_str(), format!("rgb({},{},{})", c.0, c.1, c.2)))
     }
 
     /// Draws it.

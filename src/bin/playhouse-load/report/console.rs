@@ -1,11 +1,19 @@
-//! The table at the end of a run.
+//! What is printed: a line now and then, and the table at the end of a run.
+
+use indicatif::ProgressBar;
 
 use super::{Report, readable};
 
-/// Prints it.
+/// Prints one line above the progress bar, and also where there is no terminal to draw it on.
+pub fn say(bar: &ProgressBar, line: &str) {
+    bar.suspend(|| eprintln!("{line}"));
+}
+
+/// Prints the table.
 pub fn print(report: &Report) {
     println!("\n{} against {}", report.scenario, report.target);
-    let parameters: Vec<String> = report.parameters.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let parameters: Vec<String> =
+        report.parameters.iter().map(|(name, value)| format!("{name} {value}")).collect();
     println!("{}\n", parameters.join(" · "));
     let rows: Vec<(&str, String, &str)> =
         report.rows.iter().map(|row| (row.name.as_str(), readable(row.value), row.unit)).collect();

@@ -14,6 +14,7 @@ use crate::cli::Output;
 use crate::meter::{CpuUse, Latencies, Percentiles, Sample};
 
 pub use chart::{Chart, Line, Scale};
+pub use console::say;
 
 /// More busy cores beside us than this, and the figures are worth little.
 const QUIET_CORES: f64 = 0.15;
@@ -112,7 +113,8 @@ impl Report {
         self.row("generator CPU", cpu.own_s / cpu.seconds, "cores");
         self.row("other CPU", cpu.other_cores, "cores");
         if cpu.other_cores > QUIET_CORES {
-            self.remarks.push(format!("others kept {:.2} cores busy: figures are upper bounds", cpu.other_cores));
+            self.remarks
+                .push(format!("others kept {:.2} cores busy: figures are upper bounds", cpu.other_cores));
         }
     }
 
@@ -165,7 +167,7 @@ fn readable(value: f64) -> String {
     let digits = match value.abs() {
         v if v >= 1000.0 => return thousands(value),
         v if v >= 100.0 => 1,
-        v if v == 0.0 => 0,
+        0.0 => 0,
         v if v >= 10.0 => 2,
         _ => 3,
     };

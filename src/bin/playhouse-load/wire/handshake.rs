@@ -122,7 +122,8 @@ mod tests {
     #[test]
     fn the_accept_key_must_answer_ours() {
         let key = "dGhlIHNhbXBsZSBub25jZQ==";
-        let head = "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+        let head =
+            "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
         assert!(check_head(head, key).is_ok());
         assert!(check_head(head, "another").is_err());
     }

@@ -108,7 +108,7 @@ fn a_bot_that_has_moved_does_not_move_again() {
     let mut play = Play::new("mafia doctor citizen citizen citizen", json!({}));
     play.until("vote").vote(2, 0).unwrap();
     assert_eq!(moves(&play, 2), []);
-    play.accuse(0).until("verdict").verdict(2, true).unwrap();
+    play.accuse(3).until("verdict").verdict(2, false).unwrap();
     assert_eq!(moves(&play, 2), []);
     play.until("night").night(0, 1).unwrap().night(1, 1).unwrap();
     assert_eq!((moves(&play, 0), moves(&play, 1), moves(&play, 2)), (vec![], vec![], vec![]));
@@ -130,7 +130,7 @@ fn mafia_bots_name_no_partner_spare_them_and_agree_at_night() {
 
 #[test]
 fn doctor_bots_protect_others_and_sometimes_themselves() {
-    let mut play = Play::new("mafia doctor citizen citizen citizen", json!({}));
+    let mut play = Play::new("mafia doctor citizen citizen citizen", json!({ "vote_tie": "night" }));
     play.until("night");
     let own = moves(&play, 1).iter().filter(|m| m.payload["target"] == json!(id(1))).count();
     assert!((30..120).contains(&own), "{own} of 200");
@@ -138,13 +138,15 @@ fn doctor_bots_protect_others_and_sometimes_themselves() {
 
 #[test]
 fn police_bots_name_the_mafia_they_found() {
-    let mut play = Play::new("mafia police citizen citizen citizen citizen", json!({}));
+    let mut play = Play::new("mafia police citizen citizen citizen citizen", json!({ "vote_tie": "night" }));
     play.until("night").night(1, 0).unwrap().deadline();
     assert_eq!(play.phase(), "day");
     play.until("vote");
     assert!(moves(&play, 1).iter().all(|m| m.payload["suspect"] == json!(id(0))));
-    play.vote(0, 1).unwrap().deadline();
-    play.until("night");
+    for voter in 0..6 {
+        play.vote(voter, None).unwrap();
+    }
+    assert_eq!(play.phase(), "night");
     assert!(moves(&play, 1).iter().all(|m| m.payload["target"] != json!(id(0))), "and look at another");
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     clock::UnixMs,
     game::{
-        Audience, Effect, Game as _, GameKind as _, Input, Refusal, Registry, Seat, Setup, Viewer,
+        Audience, Effect, Game as _, Input, Refusal, Registry, Seat, Setup, Viewer,
         mafia::{Mafia, Role, Settings},
     },
     ids::PlayerId,

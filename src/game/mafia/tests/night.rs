@@ -84,7 +84,8 @@ fn victim(choices: &[(usize, usize)]) -> Option<usize> {
 
 #[test]
 fn the_nights_resolution() {
-    let table: [(&str, &[(usize, usize)], Option<usize>); 14] = [
+    type Rule = (&'static str, &'static [(usize, usize)], Option<usize>);
+    let table: [Rule; 14] = [
         ("nobody chose", &[], None),
         ("one mafia chose", &[(0, 5)], Some(5)),
         ("both agree", &[(0, 5), (1, 5)], Some(5)),
@@ -169,6 +170,14 @@ fn blocked_police_learn_nothing_nor_of_one_who_left() {
     let mut play = night();
     play.night(3, 5).unwrap().leave(5).deadline();
     assert_eq!(play.names(), ["game.night_result", "game.phase"]);
+}
+
+#[test]
+fn each_police_learns_by_himself() {
+    let mut play = Play::new("mafia police police escort citizen citizen", json!({}));
+    play.until("night").night(1, 0).unwrap().night(2, 0).unwrap().night(3, 2).unwrap().deadline();
+    assert_eq!(play.told("game.investigation"), [1], "the other was blocked");
+    assert_eq!(play.view(2)["you"].get("investigations"), None);
 }
 
 #[test]

@@ -1,0 +1,223 @@
+#!/usr/bin/env bash
+# Runs every check and test, and installs what they need. A Debian machine with Rust is enough.
+#
+#   scripts/test.sh            everything
+#   scripts/test.sh --quick    all but the browser
+#
+# CARGO_TARGET_DIR  where cargo builds (default: target)
+# ARTIFACTS         where the browser tests leave screenshots (default: <target>/browser)
+#
+# The first section that fails ends the run. The last lines say how long each section took.
+set -Eeuo pipefail
+cd "$(dirname "$0")/.."
+
+quick=false
+for argument in "$@"; do
+  case $argument in
+    --quick) quick=true ;;
+    -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+    *) echo "unknown argument: $argument (try --help)" >&2; exit 2 ;;
+  esac
+done
+
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+target=${CARGO_TARGET_DIR:-$PWD/target}
+scratch=$(mktemp -d)
+node_pid=
+current=
+times=()
+notes=()
+
+# ---------------------------------------------------------------- sections and their end
+
+section() { # section TITLE COMMAND…
+  current=$1
+  shift
+  local began=$SECONDS
+  printf '\n=== %s\n' "$current"
+  "$@"
+  times+=("$(printf '%5d s  %s' $((SECONDS - began)) "$current")")
+  current=
+}
+
+note() {
+  notes+=("$1")
+  echo "NOTE: $1"
+}
+
+stop_server() {
+  [ -n "$node_pid" ] || return 0
+  kill -TERM "$node_pid" 2>/dev/null || true
+  for _ in $(seq 100); do
+    kill -0 "$node_pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -KILL "$node_pid" 2>/dev/null || true
+  wait "$node_pid" 2>/dev/null || true
+  node_pid=
+}
+
+finish() {
+  local status=$?
+  trap - EXIT INT TERM
+  stop_server
+  rm -rf "$scratch"
+  echo
+  [ ${#times[@]} -eq 0 ] || printf '%s\n' "${times[@]}"
+  [ ${#notes[@]} -eq 0 ] || printf 'NOTE: %s\n' "${notes[@]}"
+  if [ "$status" -eq 0 ]; then
+    echo "all good in $SECONDS s"
+  else
+    echo "FAILED${current:+ in: $current} after $SECONDS s"
+  fi
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# ---------------------------------------------------------------- what the tests need
+#
+# One function for each thing, called by the section that uses it; it does nothing where the thing is there.
+# A test that needs a service (PostgreSQL, Redis, coturn) gets its need_* here. None does yet.
+
+apt_install() {
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "not root and no sudo: please install $*" >&2; return 1; }
+    as_root=(sudo)
+  fi
+  echo "installing: $*"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+need_compiler() { # SQLite is built from its C source
+  command -v cc >/dev/null || apt_install gcc libc6-dev
+}
+
+need_rust_tools() {
+  cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+  cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+}
+
+node_major() {
+  node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0
+}
+
+need_node() {
+  local oldest=20 # what clients/js supports; Debian 12 has 18
+  [ "$(node_major)" -ge "$oldest" ] && return 0
+  command -v npm >/dev/null || apt_install nodejs npm
+  [ "$(node_major)" -ge "$oldest" ] && return 0
+  npm install --silent --no-save --no-audit --no-fund --prefix "$target/node" node@22
+  export PATH="$target/node/node_modules/node/bin:$PATH"
+  [ "$(node_major)" -ge "$oldest" ]
+}
+
+need_npm() {
+  command -v npm >/dev/null || apt_install npm
+}
+
+need_chromium() {
+  if [ -z "${CHROMIUM:-}" ]; then
+    command -v chromium >/dev/null || apt_install chromium
+    CHROMIUM=$(command -v chromium)
+  fi
+  export CHROMIUM
+}
+
+# ---------------------------------------------------------------- the sections
+
+check_dependencies() {
+  if ! command -v cargo-deny >/dev/null; then
+    note "cargo-deny is not installed: licences, sources and duplicate crates were not checked"
+    return 0
+  fi
+  cargo deny --all-features check bans licenses sources
+  if [ -d "${CARGO_HOME:-$HOME/.cargo}/advisory-dbs" ]; then
+    cargo deny --all-features --offline check advisories
+  else
+    note "no copy of the advisory database is here ('cargo deny fetch' gets one): advisories were not checked"
+  fi
+}
+
+build() {
+  cargo build --locked --all-features --lib --bins --tests --examples
+}
+
+rust_tests() {
+  if command -v cargo-nextest >/dev/null; then
+    cargo nextest run --locked --all-features --lib --bins --tests --examples --no-fail-fast --config-file scripts/nextest.toml
+  else
+    cargo test --locked --all-features --lib --bins --tests --examples --no-fail-fast
+  fi
+}
+
+doc_tests() {
+  cargo test --locked --all-features --doc
+}
+
+docs() {
+  RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
+}
+
+js_tests() {
+  need_node
+  shopt -s nullglob
+  local files=(clients/js/test/*.test.js web/test/*.test.js)
+  shopt -u nullglob
+  node --test --test-reporter=spec "${files[@]}"
+}
+
+start_server() { # sets base
+  local log=$scratch/node.out
+  env -u PLAYHOUSE_CONFIG "$target/debug/playhouse" \
+    --set server.listen=127.0.0.1:0 --set admin.listen=127.0.0.1:0 --set "data.dir=$scratch/data" \
+    >"$log" 2>"$scratch/node.err" &
+  node_pid=$!
+  for _ in $(seq 300); do
+    base=$(sed -n 's#^ *play  *\(http://[^ ]*[^/ ]\)/* *$#\1#p' "$log")
+    [ -n "$base" ] && return 0
+    kill -0 "$node_pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  echo "the node did not come up:" >&2
+  tail -n 50 "$log" "$scratch/node.err" >&2
+  return 1
+}
+
+browser_tests() {
+  need_node
+  need_npm
+  need_chromium
+  (cd tests/browser && npm ci --silent --no-audit --no-fund)
+  local base=
+  start_server
+  echo "node at $base"
+  local status=0
+  export ARTIFACTS=${ARTIFACTS:-$target/browser}
+  BASE_URL=$base node tests/browser/run.mjs || status=$?
+  if [ "$status" -ne 0 ]; then
+    echo "--- the node's last log lines"
+    tail -n 40 "$scratch/node.err"
+  fi
+  stop_server
+  return "$status"
+}
+
+need_compiler
+need_rust_tools
+section "format" cargo fmt --check
+section "dependencies" check_dependencies
+section "clippy" cargo clippy --locked --all-targets --all-features -- -D warnings
+section "rustdoc" docs
+section "build" build
+section "Rust tests" rust_tests
+section "doc tests" doc_tests
+section "JavaScript tests" js_tests
+if $quick; then
+  note "--quick: the browser tests were left out"
+else
+  section "browser tests" browser_tests
+fi

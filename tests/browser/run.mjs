@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+// Owns: running the browser journeys against a live node.
+//
+//   BASE_URL=http://127.0.0.1:8080 node run.mjs [journey …]
+//
+// BASE_URL   the node's address (required)
+// ARTIFACTS  where screenshots go (default: a new temporary directory)
+// CHROMIUM   the browser (default /usr/bin/chromium)
+//
+// Exits with 1 if a journey fails or a page's console has an error.
+
+import { mkdtempSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { launch, Visitor } from "./harness.mjs";
+
+const base = process.env.BASE_URL;
+if (!base) {
+  console.error("BASE_URL is not set: start a node and pass its address, e.g. BASE_URL=http://127.0.0.1:8080");
+  process.exit(2);
+}
+const artifacts = process.env.ARTIFACTS || mkdtempSync(join(tmpdir(), "playhouse-browser-"));
+const folder = fileURLToPath(new URL("journeys", import.meta.url));
+const wanted = process.argv.slice(2);
+const names = readdirSync(folder).map((file) => file.replace(/\.mjs$/, "")).filter((name) => !wanted.length || wanted.includes(name));
+
+async function runJourney(browser, name) {
+  const { title, run } = await import(`./journeys/${name}.mjs`);
+  const visitors = [];
+  const log = (text) => console.log(`  ${name}: ${text}`);
+  const open = async (options) => {
+    const visitor = await Visitor.open(browser, { base, artifacts, ...options });
+    visitors.push(visitor);
+    return visitor;
+  };
+  const began = Date.now();
+  try {
+    await run({ open, log });
+    for (const visitor of visitors) await visitor.close();
+    console.log(`ok   ${title} (${Math.round((Date.now() - began) / 1000)} s)`);
+    return true;
+  } catch (error) {
+    console.error(`FAIL ${title}\n${error.stack}`);
+    for (const visitor of visitors) {
+      await visitor.shot("failed").catch(() => {});
+      if (visitor.errors.length) console.error(`  ${visitor.name}: ${visitor.errors.join("\n  ")}`);
+      await visitor.context.close().catch(() => {});
+    }
+    return false;
+  }
+}
+
+const browser = await launch();
+const results = await Promise.all(names.map((name) => runJourney(browser, name)));
+await browser.close();
+console.log(`screenshots: ${artifacts}`);
+process.exit(results.length && results.every(Boolean) ? 0 : 1);
