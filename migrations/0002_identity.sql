@@ -2,13 +2,14 @@
 -- What a client presents (refresh token, ticket) is stored as its SHA-256 alone.
 
 CREATE TABLE accounts (
-    account_id   UUID    NOT NULL PRIMARY KEY,
-    nickname     TEXT    NOT NULL,
-    nickname_key TEXT    NOT NULL UNIQUE, -- what must be unique: folded, and without look-alikes
-    guest        BOOLEAN NOT NULL,
-    role         TEXT    NOT NULL,
-    epoch        BIGINT  NOT NULL,        -- raised when everything issued before must fail
-    created_at   BIGINT  NOT NULL
+    account_id    UUID    NOT NULL PRIMARY KEY,
+    nickname      TEXT    NOT NULL,
+    nickname_key  TEXT    NOT NULL UNIQUE, -- folded, then look-alikes made one: BOB is Bob
+    nickname_look TEXT    NOT NULL UNIQUE, -- look-alikes of what is shown made one: a Cyrillic capital Ve is B
+    guest         BOOLEAN NOT NULL,
+    role          TEXT    NOT NULL,
+    epoch         BIGINT  NOT NULL,        -- raised when everything issued before must fail
+    created_at    BIGINT  NOT NULL
 );
 
 -- One sign-in on one device: the family of refresh tokens that follow one another.

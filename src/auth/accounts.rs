@@ -1,7 +1,10 @@
 //! Guest accounts and nicknames (spec 1.2, 2.1).
 
 use super::{AuthError, Identity, Nickname, NicknameFault, Tokens};
-use crate::{ids::PlayerId, store::AccountRow};
+use crate::{
+    ids::PlayerId,
+    store::{AccountRow, NicknameKeys},
+};
 use serde::{Deserialize, Serialize};
 
 /// How many invented nicknames are tried before we give up: of millions, five are hardly all taken.
@@ -100,7 +103,7 @@ impl Identity {
             epoch: 0,
         };
         let (sign_in, refresh_token) = self.new_sign_in();
-        if !self.0.store.create_account(&row, nickname.key(), &sign_in).await? {
+        if !self.0.store.create_account(&row, keys(nickname), &sign_in).await? {
             return Ok(None);
         }
         let account = Account::try_from(row)?;
@@ -119,15 +122,15 @@ impl Identity {
             Ok(nickname) => nickname,
             Err(fault) => return Ok(Some(fault.reason())),
         };
-        let owner = self.0.store.nickname_owner(nickname.key()).await?;
-        Ok(owner.map(|_| "taken"))
+        let taken = self.0.store.is_nickname_taken(keys(&nickname)).await?;
+        Ok(taken.then_some("taken"))
     }
 
     /// Gives an account another nickname and answers with it as it is shown. Access tokens keep the old one
     /// until they are refreshed, a session until it ends.
     pub async fn rename(&self, id: PlayerId, nickname: &str) -> Result<String, AuthError> {
         let nickname = self.nickname(nickname)?;
-        if self.0.store.rename(id, nickname.as_str(), nickname.key()).await? {
+        if self.0.store.rename(id, nickname.as_str(), keys(&nickname)).await? {
             Ok(nickname.as_str().to_owned())
         } else {
             Err(AuthError::NicknameTaken)
@@ -137,4 +140,8 @@ impl Identity {
     fn nickname(&self, text: &str) -> Result<Nickname, NicknameFault> {
         Nickname::parse(text, &self.0.config.limits)
     }
+}
+
+fn keys(nickname: &Nickname) -> NicknameKeys<'_> {
+    NicknameKeys { key: nickname.key(), look: nickname.look() }
 }

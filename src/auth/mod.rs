@@ -12,7 +12,7 @@ mod nickname;
 mod opaque;
 mod refresh;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tickets;
 
 pub use access::Principal;

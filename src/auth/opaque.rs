@@ -27,6 +27,11 @@ impl Opaque {
         URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
     }
 
+    #[cfg(test)]
+    pub fn bytes(&self) -> [u8; LEN] {
+        self.0
+    }
+
     /// 43 characters of base64url.
     pub fn text(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)

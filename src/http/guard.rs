@@ -6,8 +6,8 @@
 use super::{HttpState, Problem};
 use crate::auth::Principal;
 use actix_web::{
-    Error, FromRequest, HttpMessage as _, HttpRequest, Route,
-    body::MessageBody,
+    Error, FromRequest, HttpMessage as _, HttpRequest, ResponseError as _, Route,
+    body::{EitherBody, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
     http::header,
     middleware::{Next, from_fn},
@@ -47,13 +47,18 @@ impl FromRequest for SignedIn {
     }
 }
 
+/// Answers by itself rather than with an error: an error would pass by the middlewares that add headers.
 async fn require_token<B: MessageBody>(
     req: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let principal = principal(&req)?;
-    req.extensions_mut().insert(principal);
-    next.call(req).await
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    match principal(&req) {
+        Ok(principal) => {
+            req.extensions_mut().insert(principal);
+            Ok(next.call(req).await?.map_into_left_body())
+        }
+        Err(problem) => Ok(req.into_response(problem.error_response()).map_into_right_body()),
+    }
 }
 
 fn principal(req: &ServiceRequest) -> Result<Principal, Problem> {

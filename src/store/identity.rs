@@ -16,6 +16,13 @@ pub(crate) struct AccountRow {
     pub epoch: i64,
 }
 
+/// What is unique of a nickname: see `auth::nickname`.
+#[derive(Clone, Copy)]
+pub(crate) struct NicknameKeys<'a> {
+    pub key: &'a str,
+    pub look: &'a str,
+}
+
 /// A new sign-in with its first refresh token.
 pub(crate) struct NewSignIn {
     pub sign_in_id: Uuid,
@@ -64,61 +71,54 @@ impl Store {
     pub(crate) async fn create_account(
         &self,
         account: &AccountRow,
-        nickname_key: &str,
+        keys: NicknameKeys<'_>,
         sign_in: &NewSignIn,
     ) -> Result<bool, StoreError> {
         write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
-            let created = sqlx::query(
-                "INSERT INTO accounts (account_id, nickname, nickname_key, guest, role, epoch, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-            )
-            .bind(account.account_id)
-            .bind(&account.nickname)
-            .bind(nickname_key)
-            .bind(account.guest)
-            .bind(&account.role)
-            .bind(account.epoch)
-            .bind(sign_in.now.0)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-            if created == 0 {
+            let insert = sqlx::query(ADD_ACCOUNT)
+                .bind(account.account_id)
+                .bind(&account.nickname)
+                .bind(keys.key)
+                .bind(keys.look)
+                .bind(account.guest)
+                .bind(&account.role)
+                .bind(account.epoch)
+                .bind(sign_in.now.0);
+            if insert.execute(&mut *tx).await?.rows_affected() == 0 {
                 return Ok(false);
             }
-            sqlx::query(
-                "INSERT INTO sign_ins (sign_in_id, account_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
-            )
-            .bind(sign_in.sign_in_id)
-            .bind(account.account_id)
-            .bind(sign_in.now.0)
-            .bind(sign_in.expires_at.0)
-            .execute(&mut *tx)
-            .await?;
-            sqlx::query(ADD_TOKEN)
-                .bind(&sign_in.token_hash)
-                .bind(sign_in.sign_in_id)
-                .bind(sign_in.expires_at.0)
-                .execute(&mut *tx)
-                .await?;
+            let (id, expires_at) = (sign_in.sign_in_id, sign_in.expires_at.0);
+            let insert = sqlx::query(ADD_SIGN_IN).bind(id).bind(account.account_id).bind(sign_in.now.0);
+            insert.bind(expires_at).execute(&mut *tx).await?;
+            let insert = sqlx::query(ADD_TOKEN).bind(&sign_in.token_hash).bind(id).bind(expires_at);
+            insert.execute(&mut *tx).await?;
             tx.commit().await?;
         });
         Ok(true)
     }
 
-    /// Whose nickname this is, by its unique key.
-    pub(crate) async fn nickname_owner(&self, nickname_key: &str) -> Result<Option<PlayerId>, StoreError> {
-        let sql = "SELECT account_id FROM accounts WHERE nickname_key = $1";
-        let owner: Option<Uuid> =
-            read!(self.db(), pool => sqlx::query_scalar(sql).bind(nickname_key).fetch_optional(pool).await?);
-        Ok(owner.map(PlayerId))
+    /// Whether somebody has this nickname, or one like it.
+    pub(crate) async fn is_nickname_taken(&self, keys: NicknameKeys<'_>) -> Result<bool, StoreError> {
+        let sql = "SELECT account_id FROM accounts WHERE nickname_key = $1 OR nickname_look = $2 LIMIT 1";
+        let owner: Option<Uuid> = read!(self.db(), pool => {
+            sqlx::query_scalar(sql).bind(keys.key).bind(keys.look).fetch_optional(pool).await?
+        });
+        Ok(owner.is_some())
     }
 
     /// Renames an account. `false`: the nickname is taken.
-    pub(crate) async fn rename(&self, id: PlayerId, nickname: &str, key: &str) -> Result<bool, StoreError> {
-        let sql = "UPDATE accounts SET nickname = $2, nickname_key = $3 WHERE account_id = $1";
+    pub(crate) async fn rename(
+        &self,
+        id: PlayerId,
+        nickname: &str,
+        keys: NicknameKeys<'_>,
+    ) -> Result<bool, StoreError> {
+        let sql =
+            "UPDATE accounts SET nickname = $2, nickname_key = $3, nickname_look = $4 WHERE account_id = $1";
         let renamed = write!(self.db(), pool => {
-            sqlx::query(sql).bind(id.0).bind(nickname).bind(key).execute(pool).await.map(drop)
+            let update = sqlx::query(sql).bind(id.0).bind(nickname).bind(keys.key).bind(keys.look);
+            update.execute(pool).await.map(drop)
         });
         match renamed {
             Ok(()) => Ok(true),
@@ -230,6 +230,13 @@ impl Store {
         Ok(write!(self.db(), pool => sqlx::query_scalar(sql).fetch_all(pool).await?))
     }
 }
+
+const ADD_ACCOUNT: &str =
+    "INSERT INTO accounts (account_id, nickname, nickname_key, nickname_look, guest, role, epoch, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+
+const ADD_SIGN_IN: &str =
+    "INSERT INTO sign_ins (sign_in_id, account_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
 
 const ADD_TOKEN: &str = "INSERT INTO refresh_tokens (token_hash, sign_in_id, expires_at) VALUES ($1, $2, $3)
                          ON CONFLICT DO NOTHING";

@@ -18,7 +18,7 @@ mod writer;
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use db::{Db, read, write};
 pub use error::StoreError;
-pub(crate) use identity::{AccountRow, NewSignIn, Rotate, Rotated, TicketRow};
+pub(crate) use identity::{AccountRow, NewSignIn, NicknameKeys, Rotate, Rotated, TicketRow};
 pub use matches::MatchRecord;
 
 use crate::{clock::SharedClock, config::Config};
