@@ -15,11 +15,16 @@ const QUICK_ROOM = {
 
 export function createActions(client, store, page) {
   const state = () => store.state;
+  let queue = Promise.resolve();
   const request = (type, payload) => client.request(type, payload);
 
-  /** Runs one thing at a time; says in a sentence what went wrong, where the player is looking. */
-  async function run(name, work) {
-    if (state().ui.busy) return;
+  /** Runs one thing after the other; says in a sentence what went wrong, where the player is looking. */
+  function run(name, work) {
+    if (state().ui.busy === name) return queue; // pressed twice
+    return (queue = queue.then(() => perform(name, work)));
+  }
+
+  async function perform(name, work) {
     store.ui({ busy: name, error: null });
     try {
       await work();
@@ -118,7 +123,16 @@ export function createActions(client, store, page) {
         await addBots(QUICK_BOTS);
         await request("room.start");
       }),
-    createRoom: () => run("create", async () => (await enter(), state().room || (await request("room.create", { capacity: 8, settings: { media: false } })))),
+    openCreate: () => store.ui({ create: { name: "", visibility: "public", capacity: 8 }, error: null }),
+    closeCreate: () => store.ui({ create: null, error: null }),
+    draftRoom: (create) => store.ui({ create, error: null }),
+    createRoom: () =>
+      run("create", async () => {
+        const { name, ...rest } = state().ui.create;
+        await enter();
+        if (!state().room) await request("room.create", { ...rest, ...(name.trim() && { name: name.trim() }), settings: { media: false } });
+        store.ui({ create: null });
+      }),
     joinCode: (code) => run("join", async () => (await enter(), state().room || (await join({ code })))),
     joinRoom: (room_id) => run("join", async () => (await enter(), state().room || (await join({ room_id })))),
     showRooms: () => run("rooms", async () => (await enter(), await listRooms())),

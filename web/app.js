@@ -27,7 +27,7 @@ const client = new Playhouse({ store: localStore(), session: saved?.session ?? n
 const known = client.account?.nickname ?? remembered("playhouse.name");
 const store = createStore({
   lang, invite: inviteCode, name: known ?? suggestName(lang), suggested: !known, nickname: client.account?.nickname ?? null,
-  code: "", rooms: null, busy: null, error: null, menu: null, settings: null, leaving: false, draft: "", will: null,
+  code: "", rooms: null, busy: null, error: null, menu: null, settings: null, create: null, leaving: false, draft: "", will: null,
   muted: {}, toasts: [], replay: null, copied: false, closed: null,
 });
 if (saved) store.restore(saved.state);
@@ -101,7 +101,7 @@ const redraw = () => (frame ||= requestAnimationFrame(draw));
 
 /** Parts of the page that the first paint does not need; drawn again once they are here. */
 const parts = {};
-const sources = { room: () => import("./views/room.js"), replay: () => import("./views/replay.js"), settings: () => import("./views/settings.js") };
+const sources = { room: () => import("./views/room.js"), replay: () => import("./views/replay.js"), settings: () => import("./views/settings.js"), create: () => import("./views/create.js") };
 function part(name) {
   if (!(name in parts)) {
     parts[name] = null;
@@ -121,7 +121,7 @@ function draw() {
   document.body.dataset.light = light(shown);
   document.title = title(shown);
   const body = state.ui.replay ? part("replay")?.replayView(state, act) : state.room ? part("room")?.room(state, act) : landing(state, act);
-  const form = state.ui.settings && part("settings")?.settings(state, act);
+  const form = state.ui.settings ? part("settings")?.settings(state, act) : state.ui.create && part("create")?.create(state, act);
   patch(root, [header(state, act), body ?? loading(), form, overlays(state, act)]);
   const pairs = lines(shown).map((line) => ({ ...line, color: shown.roster[line.from]?.color ?? 0 }));
   if (state.ui.busy) part("room"); // on the way: fetched while the server answers
@@ -154,7 +154,7 @@ store.subscribe(({ notices, ui }) => {
   setTimeout(() => store.ui({ toasts: store.state.ui.toasts.filter((entry) => !fresh.includes(entry)) }), TOAST_MS);
 });
 // A will belongs to one game.
-client.on("room.started", () => store.ui({ will: null, menu: null, settings: null }));
+client.on("room.started", () => store.ui({ will: null, menu: null, settings: null, create: null }));
 
 // ---- keys ---------------------------------------------------------------------------------------------------
 

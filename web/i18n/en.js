@@ -25,6 +25,14 @@ export default {
   "land.elsewhere": "Do something else",
   "land.busy": "One moment…",
 
+  "new.name": "Room name",
+  "new.name_hint": "{name}'s room",
+  "new.who": "Who can find it",
+  "new.public": "Everybody",
+  "new.private": "With link only",
+  "new.seats": "Seats",
+  "new.create": "Create",
+
   "room.members": "{n} of {capacity}",
   "room.playing": "Playing",
   "room.copy": "Copy invite link",
@@ -161,7 +169,7 @@ export default {
   "chat.placeholder_mafia": "Whisper to the mafia",
   "chat.placeholder_graveyard": "Talk to the dead",
   "chat.send": "Send",
-  "chat.closed_night": "The town sleeps. No talking until morning.",
+  "chat.closed_night": "Everybody is asleep.",
   "chat.closed_hearing": "Only the accused is heard now.",
   "chat.closed_voice": "This room talks by voice.",
   "chat.closed_spectator": "Spectators only read.",

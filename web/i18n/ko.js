@@ -25,6 +25,14 @@ export default {
   "land.elsewhere": "다른 것 하기",
   "land.busy": "잠시만요…",
 
+  "new.name": "방 이름",
+  "new.name_hint": "{name} 님의 방",
+  "new.who": "누가 들어올 수 있나요",
+  "new.public": "누구나",
+  "new.private": "링크가 있는 사람만",
+  "new.seats": "자리",
+  "new.create": "만들기",
+
   "room.members": "{n} / {capacity}명",
   "room.playing": "게임 중",
   "room.copy": "초대 링크 복사",
@@ -161,7 +169,7 @@ export default {
   "chat.placeholder_mafia": "마피아끼리 속삭이기",
   "chat.placeholder_graveyard": "죽은 이들과 이야기하기",
   "chat.send": "보내기",
-  "chat.closed_night": "모두 잠들었어요. 아침까지 말할 수 없어요.",
+  "chat.closed_night": "모두 잠들었어요.",
   "chat.closed_hearing": "지금은 지목된 사람의 시간이에요.",
   "chat.closed_voice": "이 방은 음성으로 대화해요.",
   "chat.closed_spectator": "관전자는 읽기만 할 수 있어요.",

@@ -68,7 +68,7 @@ function withFriends({ ui }, act) {
     "div",
     { class: "card friends" },
     h("h2", null, t("land.with_friends")),
-    button(t("land.create"), act.createRoom, { iconName: "plus", disabled: !!ui.busy, "data-test": "create" }),
+    button(t("land.create"), act.openCreate, { iconName: "plus", disabled: !!ui.busy, "data-test": "create" }),
     h(
       "form",
       { class: "code-form", onsubmit: (e) => (e.preventDefault(), act.joinCode(ui.code)) },

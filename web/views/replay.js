@@ -51,7 +51,8 @@ function chapterText(marks, n) {
   const mark = marks.findLast((m) => m.n <= n);
   if (!mark) return t("replay.start");
   if (mark.phase === "over") return t("replay.over");
-  return `${t(mark.phase === "night" ? "phase.night_n" : "phase.day_n", { n: mark.day })} · ${t(`phase.${mark.phase}`)}`;
+  if (mark.phase === "night") return t("phase.night_n", { n: mark.day });
+  return `${t("phase.day_n", { n: mark.day })} · ${t(`phase.${mark.phase}`)}`;
 }
 
 const clockText = (ms) => `${Math.floor(ms / 60000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;

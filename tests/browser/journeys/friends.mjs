@@ -34,7 +34,11 @@ async function makeRoom(host) {
   assert.match(await page.evaluate(() => document.activeElement.textContent), /Play now/, "the primary action is next to the name");
   await page.locator('[data-test="create"]').focus();
   await page.keyboard.press("Enter");
+  await page.getByLabel("Room name").fill("Friday night");
+  await page.getByRole("radio", { name: "With link only" }).check();
+  await page.keyboard.press("Enter");
   await host.waitForPhase("waiting");
+  await page.getByText("Friday night").first().waitFor();
   return page.url();
 }
 

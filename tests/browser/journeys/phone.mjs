@@ -14,6 +14,10 @@ export async function run({ open, log }) {
   await me.shot("1-landing");
 
   await page.locator('[data-test="create"]').click();
+  await page.getByRole("dialog").waitFor();
+  await me.shot("2-create");
+  await me.checkLayout("new room");
+  await page.locator('[data-test="create-now"]').click();
   await me.waitForPhase("waiting");
   await me.shot("2-room");
   await settings(me);
