@@ -3,6 +3,8 @@
 //! [`frame`] turns bytes into [`ClientFrame`]s, [`Push`] is an event encoded once for everybody, [`error`] is
 //! the one table of error and close codes, [`messages`] holds the payloads. No game, no socket, no actor.
 
+#[cfg(test)]
+mod docs;
 pub mod error;
 pub mod frame;
 pub mod messages;

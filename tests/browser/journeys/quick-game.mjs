@@ -25,6 +25,7 @@ export async function run({ open, log }) {
   await me.shot("2-day");
 
   await reload(me, role);
+  await anotherWindow(me, role);
   const seen = new Set();
   let dropped = false;
   await me.play({
@@ -81,6 +82,20 @@ async function reload(me, role) {
   assert.ok((await page.locator(".feed li").count()) >= lines, "what was said is still there");
   assert.equal(await page.locator(".tile").count(), 8);
   await me.shot("2-reloaded");
+}
+
+/** A new session in mid-game gets the whole view at once; then the first window takes the game back. */
+async function anotherWindow(me, role) {
+  const other = await me.context.newPage();
+  await other.goto("/");
+  await other.locator(".clock").waitFor();
+  assert.equal(await other.locator(".role-card b").innerText(), role);
+  assert.equal(await other.locator(".tile").count(), 8);
+  await me.page.getByText("This account is open in another window.").waitFor();
+  await me.page.getByRole("button", { name: "Play here" }).click();
+  await me.page.locator(".banner").waitFor({ state: "detached" });
+  await me.page.locator(".clock").waitFor();
+  await other.close();
 }
 
 async function tunnel(me) {
