@@ -12,14 +12,18 @@
 //! SQL, [`http`] the REST API and pages, and [`node`] puts them together.
 
 pub mod actors;
+pub mod auth;
 pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod game;
+pub mod http;
 pub mod ids;
 pub mod limits;
+pub mod node;
 pub mod protocol;
 pub mod store;
 pub mod telemetry;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
+pub mod ws;

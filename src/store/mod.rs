@@ -8,6 +8,7 @@ mod commit;
 mod db;
 mod entities;
 mod error;
+mod identity;
 mod matches;
 mod rooms;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod writer;
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use db::{Db, read, write};
 pub use error::StoreError;
+pub(crate) use identity::{AccountRow, NewSignIn, NicknameKeys, Rotate, Rotated, TicketRow};
 pub use matches::MatchRecord;
 
 use crate::{clock::SharedClock, config::Config};

@@ -1,0 +1,58 @@
+//! The operators' listener: is the process alive, does it take work, what does it count.
+
+use super::HttpState;
+use actix_web::{
+    HttpResponse,
+    web::{self, Data, ServiceConfig},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::json;
+use std::time::Duration;
+
+/// `/healthz`, `/readyz` and `/metrics`. `observe` sets the figures that are counted only when asked for.
+pub fn configure_admin(
+    state: HttpState,
+    metrics: Option<PrometheusHandle>,
+    observe: impl Fn() + Clone + 'static,
+) -> impl FnOnce(&mut ServiceConfig) {
+    move |app| {
+        let metrics = move || {
+            observe();
+            std::future::ready(exposition(metrics.as_ref()))
+        };
+        app.app_data(Data::new(state))
+            .route("/healthz", web::get().to(health))
+            .route("/readyz", web::get().to(readiness))
+            .route("/metrics", web::get().to(metrics));
+    }
+}
+
+/// The process answers: that is all.
+async fn health() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "ok"}))
+}
+
+/// 200 while the node takes work and its database answers, else 503.
+async fn readiness(state: Data<HttpState>) -> HttpResponse {
+    let longest = Duration::from_millis(state.config.database.timeout_ms);
+    let database = match tokio::time::timeout(longest, state.store.ping()).await {
+        Ok(Ok(())) => "ok",
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the database does not answer");
+            "unavailable"
+        }
+        Err(_) => "slow",
+    };
+    let ready = state.is_ready();
+    let mut response =
+        if ready && database == "ok" { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.json(json!({"ready": ready, "database": database}))
+}
+
+/// Prometheus's text format.
+fn exposition(metrics: Option<&PrometheusHandle>) -> HttpResponse {
+    match metrics {
+        Some(metrics) => HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics.render()),
+        None => HttpResponse::ServiceUnavailable().json(json!({"metrics": "not recorded in this process"})),
+    }
+}

@@ -1,0 +1,73 @@
+//! Who may use a route, and who does.
+//!
+//! The table of [`super::routes`] names an [`Access`]; [`Access::protect`] lets nobody else reach the handler,
+//! and [`SignedIn`] hands the handler what was found.
+
+use super::{HttpState, Problem};
+use crate::auth::Principal;
+use actix_web::{
+    Error, FromRequest, HttpMessage as _, HttpRequest, ResponseError as _, Route,
+    body::{EitherBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header,
+    middleware::{Next, from_fn},
+    web::Data,
+};
+use std::future::{Ready, ready};
+
+/// Whom a route is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Anyone, without a token.
+    Anyone,
+    /// Whoever brings a good access token.
+    SignedIn,
+}
+
+impl Access {
+    /// The route, closed to all others.
+    pub fn protect(self, route: Route) -> Route {
+        match self {
+            Self::Anyone => route,
+            Self::SignedIn => route.wrap(from_fn(require_token)),
+        }
+    }
+}
+
+/// The principal of a request on a route that is [`Access::SignedIn`].
+pub(super) struct SignedIn(pub Principal);
+
+impl FromRequest for SignedIn {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let principal = req.extensions().get::<Principal>().cloned();
+        ready(principal.map(Self).ok_or_else(|| Problem::unauthorized("an access token is needed")))
+    }
+}
+
+/// Answers by itself rather than with an error: an error would pass by the middlewares that add headers.
+async fn require_token<B: MessageBody>(
+    req: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    match principal(&req) {
+        Ok(principal) => {
+            req.extensions_mut().insert(principal);
+            Ok(next.call(req).await?.map_into_left_body())
+        }
+        Err(problem) => Ok(req.into_response(problem.error_response()).map_into_right_body()),
+    }
+}
+
+fn principal(req: &ServiceRequest) -> Result<Principal, Problem> {
+    let state =
+        req.app_data::<Data<HttpState>>().ok_or_else(|| Problem::bug(&"routes without their state"))?;
+    let header = req.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
+    let (_, token) = token.ok_or_else(|| Problem::unauthorized("an access token is needed"))?;
+    Ok(state.identity.verify_access(token.trim())?)
+}

@@ -1,0 +1,23 @@
+//! The REST API under `/api/v1`, the player's pages, and the operators' listener.
+//!
+//! Handlers are thin: they read a request, ask identity or the store, and write an answer; every rule is
+//! elsewhere. One table in [`routes`] says which path is for whom; every refusal is a [`Problem`] (RFC 9457).
+//! Called by [`crate::node`], which puts `/ws` beside it. Never touches an actor.
+
+mod accounts;
+mod admin;
+mod guard;
+mod headers;
+mod matches;
+mod pages;
+mod problem;
+mod routes;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use admin::configure_admin;
+pub use headers::{client_address, errors, security_headers};
+pub use problem::Problem;
+pub use routes::configure;
+pub use state::HttpState;

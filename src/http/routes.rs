@@ -1,0 +1,79 @@
+//! The one table of the REST API: method, path, whom it is for, handler. What is not here is not served.
+
+use super::{HttpState, Problem, accounts, guard::Access, matches, pages};
+use actix_web::{
+    HttpResponse, ResponseError as _, Route,
+    error::JsonPayloadError,
+    http::{Method, StatusCode},
+    web::{self, Data, JsonConfig, ServiceConfig},
+};
+
+/// A row of the table.
+pub(super) struct Row {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    handler: fn(Route) -> Route,
+}
+
+fn row(method: Method, path: &'static str, access: Access, handler: fn(Route) -> Route) -> Row {
+    Row { method, path, access, handler }
+}
+
+/// Everything that is served. Of two paths that match, the first wins; rows of one path stand together.
+pub(super) fn table() -> Vec<Row> {
+    use Access::{Anyone, SignedIn};
+    let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
+    vec![
+        row(post.clone(), "/api/v1/accounts/guest", Anyone, |r| r.to(accounts::create_guest)),
+        row(post.clone(), "/api/v1/sessions/refresh", Anyone, |r| r.to(accounts::refresh)),
+        row(delete, "/api/v1/sessions/current", SignedIn, |r| r.to(accounts::sign_out)),
+        row(post, "/api/v1/ws-tickets", SignedIn, |r| r.to(accounts::issue_ticket)),
+        row(get.clone(), "/api/v1/me", SignedIn, |r| r.to(accounts::me)),
+        row(get.clone(), "/api/v1/me/nickname", SignedIn, |r| r.to(accounts::nickname)),
+        row(put, "/api/v1/me/nickname", SignedIn, |r| r.to(accounts::rename)),
+        row(get.clone(), "/api/v1/me/matches", SignedIn, |r| r.to(matches::mine)),
+        row(get.clone(), "/api/v1/nicknames/{nickname}", Anyone, |r| r.to(accounts::nickname_availability)),
+        row(get.clone(), "/api/v1/matches/{id}", SignedIn, |r| r.to(matches::one)),
+        row(get.clone(), "/.well-known/jwks.json", Anyone, |r| r.to(accounts::jwks)),
+        row(get.clone(), "/", Anyone, |r| r.to(pages::index)),
+        row(get.clone(), "/r/{code}", Anyone, |r| r.to(pages::index)),
+        row(get.clone(), "/favicon.ico", Anyone, |r| r.to(pages::icon)),
+        row(get.clone(), "/assets/client/{path:.*}", Anyone, |r| r.to(pages::client)),
+        row(get, "/assets/{path:.*}", Anyone, |r| r.to(pages::asset)),
+    ]
+}
+
+/// Puts the table into an app.
+pub fn configure(state: HttpState) -> impl FnOnce(&mut ServiceConfig) {
+    move |app| {
+        let json = JsonConfig::default()
+            .limit(state.config.limits.body_bytes)
+            .error_handler(|error, _| body_problem(&error).into());
+        app.app_data(json).app_data(Data::new(state));
+        let rows = table();
+        for rows in rows.chunk_by(|one, next| one.path == next.path) {
+            let mut resource = web::resource(rows[0].path);
+            for row in rows {
+                resource = resource.route(row.access.protect((row.handler)(web::method(row.method.clone()))));
+            }
+            app.service(resource);
+        }
+        app.default_service(web::to(nothing_here));
+    }
+}
+
+async fn nothing_here() -> HttpResponse {
+    Problem::of_status(StatusCode::NOT_FOUND).error_response()
+}
+
+/// A body that cannot be read.
+fn body_problem(error: &JsonPayloadError) -> Problem {
+    match error {
+        JsonPayloadError::Overflow { .. } | JsonPayloadError::OverflowKnownLength { .. } => {
+            Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE)
+        }
+        JsonPayloadError::ContentType => Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        error => Problem::bad_request("bad_request", error.to_string()),
+    }
+}

@@ -1,0 +1,48 @@
+//! What the handlers share.
+
+use crate::{auth::Identity, clock::SharedClock, config::Config, limits::KeyedBuckets, store::Store};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Of a node, shared by its workers; cheap to clone.
+#[derive(Clone)]
+pub struct HttpState(Arc<Shared>);
+
+/// See [`HttpState`].
+pub struct Shared {
+    pub(super) identity: Identity,
+    pub(super) store: Store,
+    pub(super) config: Arc<Config>,
+    /// Guest accounts, by the address that asks for them.
+    pub(super) guests: KeyedBuckets<IpAddr>,
+    ready: AtomicBool,
+}
+
+impl HttpState {
+    /// Not ready until [`HttpState::set_ready`] says so.
+    pub fn new(identity: Identity, store: Store, config: Arc<Config>, _clock: SharedClock) -> Self {
+        let guests = KeyedBuckets::per_minute(config.limits.guests_per_minute);
+        Self(Arc::new(Shared { identity, store, config, guests, ready: AtomicBool::new(false) }))
+    }
+
+    /// Whether the node takes work: what `/readyz` answers while the database does too.
+    pub fn set_ready(&self, ready: bool) {
+        self.0.ready.store(ready, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.0.ready.load(Ordering::Relaxed)
+    }
+}
+
+impl std::ops::Deref for HttpState {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
