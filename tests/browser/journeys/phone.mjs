@@ -44,7 +44,7 @@ export async function run({ open, log }) {
   });
   log(`phases: ${[...seen].join(", ")}`);
   assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector(".tile")).transitionDuration), "0s", "reduced motion is heeded");
-  await language(me);
+  await theEnd(me);
 }
 
 async function settings(me) {
@@ -69,9 +69,16 @@ async function say(page) {
   await page.locator(".said").getByText("안녕하세요, 저는 시민이에요").waitFor();
 }
 
-async function language(me) {
+/** The end, its replay, and the same in the other language; the choice outlives a reload. */
+async function theEnd(me) {
   const { page } = me;
   await me.shot("5-over");
+  await page.locator('[data-test="replay"]').click();
+  await page.locator('[data-test="scrub"]').waitFor();
+  await page.waitForTimeout(4000);
+  await me.checkLayout("replay");
+  await me.shot("6-replay");
+  await page.locator('[data-test="replay-close"]').click();
   await page.locator(".lang").click();
   await page.getByRole("button", { name: "Play again" }).waitFor();
   assert.equal(await page.locator("html").getAttribute("lang"), "en");
