@@ -216,7 +216,8 @@ async fn fifty_kills_over_twenty_rooms_lose_and_double_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut node = Process::start(dir.path());
     let mut rng = StdRng::seed_from_u64(9);
-    let entering = (0..ROOMS).map(|n| Player::enter(&node.base(), n).boxed_local());
+    let base = node.base();
+    let entering = (0..ROOMS).map(|n| Player::enter(&base, n));
     let mut players = futures_util::future::try_join_all(entering).await.expect("all enter");
     let mut slowest = Duration::ZERO;
     for kill in 0..KILLS {
@@ -239,8 +240,6 @@ async fn fifty_kills_over_twenty_rooms_lose_and_double_nothing() {
     println!("{acknowledged} commands acknowledged over {KILLS} kills; slowest return of all {ROOMS}: {slowest:?}");
     assert!(acknowledged > KILLS * ROOMS, "only {acknowledged} commands were acknowledged");
 }
-
-use futures_util::FutureExt as _;
 
 #[actix::test]
 async fn a_graceful_stop_closes_with_1012_and_keeps_the_room() {
