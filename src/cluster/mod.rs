@@ -6,11 +6,15 @@
 
 mod activation;
 mod arbiters;
+#[cfg(test)]
+mod conformance;
 mod directory;
 mod entity;
 mod hub;
 mod ports;
 mod reminders;
+#[cfg(test)]
+mod tests;
 mod watchdog;
 
 pub use activation::Activation;

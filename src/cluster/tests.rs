@@ -1,0 +1,191 @@
+//! What the cluster promises of any entity, by the example of a counter.
+
+use super::*;
+use crate::{
+    clock::{TokioClock, UnixMs},
+    store::{Commit, Fence},
+    testkit::MemoryStore,
+};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use serde::{Deserialize, Serialize};
+
+/// Counts, durably; panics and stops when told.
+struct Counter {
+    activation: Activation<Self>,
+    count: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Command {
+    Create,
+    Add(u64),
+    Remind(UnixMs),
+    Panic,
+    PutAway,
+    Woken(i64),
+}
+
+impl Actor for Counter {
+    type Context = Context<Self>;
+}
+
+impl Entity for Counter {
+    const KIND: &'static str = "counter";
+    type Command = Command;
+    type Reply = u64;
+    fn creates(command: &Command) -> bool {
+        matches!(command, Command::Create)
+    }
+    fn wake(wake_no: i64) -> Command {
+        Command::Woken(wake_no)
+    }
+}
+
+impl Counter {
+    fn save(&mut self, next_wake_at: Option<UnixMs>) -> impl Future<Output = Result<(), crate::store::CommitError>> + use<> {
+        let fence = if self.activation.epoch == 0 { Fence::Create } else { Fence::Epoch(self.activation.epoch) };
+        self.activation.epoch = self.activation.epoch.max(1);
+        self.activation.cluster.store().commit(Commit {
+            kind: Self::KIND,
+            key: self.activation.key,
+            fence,
+            state: Some(self.count.to_string().into_bytes()),
+            next_wake_at,
+            wake_no: 1,
+            rows: Vec::new(),
+        })
+    }
+}
+
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+struct Stop;
+
+impl Handler<Stop> for Counter {
+    type Result = ();
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        self.activation.release();
+        ctx.stop();
+    }
+}
+
+impl Handler<Envelope<Self>> for Counter {
+    type Result = ();
+    fn handle(&mut self, Envelope { command, reply }: Envelope<Self>, ctx: &mut Self::Context) {
+        let mut next_wake_at = None;
+        match command {
+            Command::Create => {}
+            Command::Add(n) => self.count += n,
+            Command::Remind(at) => next_wake_at = Some(at),
+            Command::Woken(_) => self.count += 1_000,
+            Command::Panic => panic!("as told"),
+            Command::PutAway => {
+                self.activation.begin_release();
+                ctx.notify(Stop);
+            }
+        }
+        let saved = self.save(next_wake_at);
+        ctx.wait(saved.into_actor(self).map(move |saved, counter, _| {
+            saved.expect("the memory store takes it");
+            if let Some(reply) = reply {
+                let _ = reply.send(Ok(counter.count));
+            }
+        }));
+    }
+}
+
+fn cluster(store: &MemoryStore) -> Cluster {
+    tokio::time::pause();
+    let clock = Arc::new(TokioClock::starting_at(UnixMs(1_000)));
+    let cluster = Cluster::new(Arc::default(), clock, Arc::new(store.clone()), Arbiters::current());
+    cluster.register::<Counter>(Arc::new(|activation| {
+        let text = String::from_utf8(activation.state.clone()).map_err(|e| e.to_string())?;
+        Ok(Counter { count: text.parse().unwrap_or_default(), activation })
+    }));
+    cluster
+}
+
+#[actix::test]
+async fn an_entity_that_was_never_made_is_not_found() {
+    let cluster = cluster(&MemoryStore::default());
+    assert_eq!(cluster.ask::<Counter>(Uuid::now_v7(), Command::Add(1)).await, Err(AskError::NotFound));
+    assert_eq!(cluster.active::<Counter>(), 0);
+}
+
+#[actix::test]
+async fn commands_of_one_caller_arrive_in_order_even_while_it_is_put_up() {
+    let cluster = cluster(&MemoryStore::default());
+    let key = Uuid::now_v7();
+    let asked: Vec<_> = std::iter::once(Command::Create)
+        .chain((1..=50).map(Command::Add))
+        .map(|command| cluster.ask::<Counter>(key, command))
+        .collect();
+    let counts: Vec<_> = futures_util::future::join_all(asked).await.into_iter().flatten().collect();
+    assert_eq!(counts.len(), 51);
+    assert!(counts.windows(2).all(|pair| pair[0] < pair[1] || pair[0] == 0));
+}
+
+#[actix::test]
+async fn one_that_panics_is_put_up_again_from_its_last_commit() {
+    let cluster = cluster(&MemoryStore::default());
+    let key = Uuid::now_v7();
+    cluster.ask::<Counter>(key, Command::Create).await.expect("made");
+    cluster.ask::<Counter>(key, Command::Add(5)).await.expect("added");
+    assert_eq!(cluster.ask::<Counter>(key, Command::Panic).await, Err(AskError::Unavailable));
+    assert_eq!(cluster.ask::<Counter>(key, Command::Add(1)).await, Ok(6), "and serves on");
+}
+
+#[actix::test]
+async fn what_comes_while_it_is_put_away_finds_it_anew() {
+    let cluster = cluster(&MemoryStore::default());
+    let key = Uuid::now_v7();
+    cluster.ask::<Counter>(key, Command::Create).await.expect("made");
+    cluster.tell::<Counter>(key, Command::Add(3));
+    cluster.tell::<Counter>(key, Command::PutAway);
+    assert_eq!(cluster.ask::<Counter>(key, Command::Add(4)).await, Ok(7));
+}
+
+#[actix::test]
+async fn a_reminder_wakes_one_that_nobody_holds_and_no_other() {
+    let cluster = cluster(&MemoryStore::default());
+    let key = Uuid::now_v7();
+    cluster.ask::<Counter>(key, Command::Create).await.expect("made");
+    cluster.ask::<Counter>(key, Command::Remind(UnixMs(5_000))).await.expect("reminded");
+    assert_eq!(cluster.wake_overdue::<Counter>().await, 0, "not yet");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(cluster.wake_overdue::<Counter>().await, 0, "it is active: its own timers see to it");
+    let asleep = self::cluster_on_the_same_day(&cluster);
+    assert_eq!(asleep.wake_overdue::<Counter>().await, 1);
+    assert_eq!(asleep.ask::<Counter>(key, Command::Add(1)).await, Ok(1_001), "woken before it was asked");
+    assert_eq!(asleep.wake_overdue::<Counter>().await, 0, "once");
+}
+
+/// Another node on the same store and clock, which holds nothing.
+fn cluster_on_the_same_day(other: &Cluster) -> Cluster {
+    let node = Cluster::new(Arc::default(), other.clock().clone(), other.store().clone(), Arbiters::current());
+    node.register::<Counter>(Arc::new(|activation| {
+        let text = String::from_utf8(activation.state.clone()).map_err(|e| e.to_string())?;
+        Ok(Counter { count: text.parse().unwrap_or_default(), activation })
+    }));
+    node
+}
+
+#[actix::test]
+async fn a_closing_cluster_takes_nothing() {
+    let cluster = cluster(&MemoryStore::default());
+    cluster.close();
+    assert_eq!(cluster.ask::<Counter>(Uuid::now_v7(), Command::Create).await, Err(AskError::Unavailable));
+}
+
+#[test]
+fn the_watchdog_sees_a_thread_that_does_not_yield() {
+    let limit = Duration::from_millis(100);
+    let (stuck, saw) = std::sync::mpsc::channel();
+    actix::System::new().block_on(async move {
+        let watchdog = Watchdog::start(&Arbiters::current(), limit, move |arbiter| drop(stuck.send(arbiter)));
+        tokio::time::sleep(limit).await;
+        std::thread::sleep(limit * 5); // does not yield
+        drop(watchdog);
+    });
+    assert_eq!(saw.try_recv(), Ok(0));
+}
