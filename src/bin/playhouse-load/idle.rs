@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
 use serde_json::json;
 use tokio::time::sleep;
@@ -23,6 +23,7 @@ const WARM_UP_ROOMS: usize = 4;
 
 /// Runs the scenario.
 pub async fn run(args: &IdleArgs, target: &Target, bar: &ProgressBar) -> Result<Report> {
+    ensure!(target.pid.is_some(), "memory is read from the server's process: --pid or --spawn is needed");
     let rooms = args.connections.div_ceil(ROOM_SEATS).max(1);
     let connections = rooms * ROOM_SEATS;
     drop(hall::seat(target, WARM_UP_ROOMS, Quirk::default(), bar).await?);

@@ -119,9 +119,15 @@ async fn finish(
     bar: &ProgressBar,
 ) -> Result<bool> {
     bar.finish_and_clear();
-    let alive = target.ensure_alive();
+    let (alive, unseen) = (target.ensure_alive(), target.pid.is_none());
     target.stop().await?;
-    let report = outcome.with_context(|| alive.err().map_or_else(String::new, |error| error.to_string()))?;
+    let mut report =
+        outcome.with_context(|| alive.err().map_or_else(String::new, |error| error.to_string()))?;
+    if unseen {
+        report
+            .remarks
+            .push("without --pid the server's CPU and memory are not measured, and read 0".to_owned());
+    }
     report.publish(&common.output)
 }
 

@@ -112,9 +112,13 @@ impl Report {
         self.row("server CPU", cpu.server_s / cpu.seconds, "cores");
         self.row("generator CPU", cpu.own_s / cpu.seconds, "cores");
         self.row("other CPU", cpu.other_cores, "cores");
-        if cpu.other_cores > QUIET_CORES {
-            self.remarks
-                .push(format!("others kept {:.2} cores busy: figures are upper bounds", cpu.other_cores));
+        self.disturbed_by(cpu.other_cores);
+    }
+
+    /// Remarks on a machine that was not ours alone.
+    pub fn disturbed_by(&mut self, cores: f64) {
+        if cores > QUIET_CORES {
+            self.remarks.push(format!("others kept {cores:.2} cores busy: take no figure from this run"));
         }
     }
 
