@@ -1,6 +1,7 @@
 //! The hall: rooms of eight, seated and ready to be measured.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -60,11 +61,12 @@ pub async fn seat(target: &Target, rooms: usize, quirk: Quirk, bar: &ProgressBar
     };
     bar.set_position(0);
     bar.set_message("taking seats");
+    let first = fresh_rooms(rooms);
     let one = |number: usize| {
         let guests = guests.chunks(ROOM_SEATS).nth(number).unwrap_or_default();
         async move {
             let seats = match target.proto {
-                Proto::Raw => seat_raw(target, number, quirk).await,
+                Proto::Raw => seat_raw(target, first, number, quirk).await,
                 Proto::Json => seat_players(target, number, guests, quirk).await,
             };
             bar.inc(ROOM_SEATS as u64);
@@ -85,12 +87,18 @@ fn receive_buffer(quirk: Quirk, room: usize, slot: usize) -> Option<u32> {
     quirk.small_buffer.filter(|_| room == 0 && slot == ROOM_SEATS - 1)
 }
 
-async fn seat_raw(target: &Target, room: usize, quirk: Quirk) -> Result<Vec<Seat>> {
+/// On the floor a room is its number alone, so no two halls may share one.
+fn fresh_rooms(count: usize) -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NEXT.fetch_add(count, Ordering::Relaxed)
+}
+
+async fn seat_raw(target: &Target, first: usize, room: usize, quirk: Quirk) -> Result<Vec<Seat>> {
     let mut seats = Vec::with_capacity(ROOM_SEATS);
     for slot in 0..ROOM_SEATS {
         let opening = Opening {
             authority: target.authority().to_owned(),
-            path: format!("/ws?room={room}"),
+            path: format!("/ws?room={}", first + room),
             from: source(target, room * ROOM_SEATS + slot),
             receive_buffer: receive_buffer(quirk, room, slot),
             ..Opening::default()

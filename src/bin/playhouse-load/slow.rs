@@ -107,6 +107,7 @@ async fn flood(args: &SlowArgs, target: &Target, slow: bool, bar: &ProgressBar) 
         (Some(CLOSE_TOO_SLOW), Some(resume), Some(seq)) => Some(take_seat_again(target, &resume, seq).await?),
         _ => None,
     };
+    hub.close().await;
     Ok(Flood { slow, step, growth_mib, closed, resumed, integrity })
 }
 

@@ -1,18 +1,25 @@
 //! Seated rooms under measurement: who speaks next, and the books of all who listen.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use crate::hall::Seat;
 use crate::ledger::{Integrity, ROOM_SEATS};
 use crate::meter::Meter;
 use crate::stamp::{self, Stamp};
 use crate::target::Proto;
+use crate::wire::CLOSE_NORMAL;
 
 use super::listen::Member;
 
 /// What stands before and after the text in a `chat.send`; no `id`, so no answer is asked for.
 const CHAT_HEAD: &[u8] = br#"{"type":"chat.send","payload":{"text":""#;
 const CHAT_TAIL: &[u8] = br#""}}"#;
+
+/// What a server may take to end all sessions of a run.
+const FORGET: Duration = Duration::from_secs(1);
 
 /// Who speaks in turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +121,15 @@ impl Hub {
             }
         }
         (received, expected)
+    }
+
+    /// Ends all sessions in good order and gives the server time to forget them, so that the next
+    /// run on it finds what this one found.
+    pub async fn close(self) {
+        for member in self.rooms.iter().flat_map(|room| &room.members) {
+            member.link.close(CLOSE_NORMAL);
+        }
+        sleep(FORGET).await;
     }
 
     /// The account of all rooms.

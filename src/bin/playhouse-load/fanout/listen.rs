@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use crate::hall::Seat;
 use crate::ledger::Ledger;
@@ -23,6 +24,14 @@ pub struct Member {
     /// The sending half.
     pub link: Link,
     shared: Arc<Shared>,
+    listening: JoinHandle<()>,
+}
+
+/// Who is given up hears nothing more: a socket left open would get what later runs say.
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
 }
 
 struct Shared {
@@ -48,8 +57,8 @@ impl Member {
             meter: Arc::clone(meter),
             hint: 0,
         };
-        tokio::spawn(listener.run(seat.reader));
-        Self { link: seat.link, shared }
+        let listening = tokio::spawn(listener.run(seat.reader));
+        Self { link: seat.link, shared, listening }
     }
 
     /// His books.

@@ -61,6 +61,7 @@ pub async fn measure(
     bar.set_length(shape.seconds * 1000);
     bar.set_message(format!("{rate:.0} messages/s"));
     let step = drive(&mut hub, &meter, pace(shape, rate), bar).await;
+    hub.close().await;
     Ok((step, meter.samples()))
 }
 
