@@ -272,7 +272,8 @@ impl Outbox {
         write: &mut impl FnMut(Outgoing<'_>, Encoding),
     ) -> Poll<Drained> {
         let mut out = self.lock();
-        if out.attachment != attachment.0 || !out.attached {
+        let gone = !out.attached && out.closing.is_none(); // a close outlives its detach: a slow reader finds it
+        if out.attachment != attachment.0 || gone {
             write(Outgoing::Close(CloseCode::Replaced, "session moved to another socket"), out.encoding);
             return Poll::Ready(Drained::Closed);
         }

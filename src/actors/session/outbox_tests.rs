@@ -142,3 +142,12 @@ fn what_waits_is_written_before_a_close() {
     let (messages, close) = drain(&outbox, socket);
     assert_eq!((messages.len(), close), (1, Some(CloseCode::Restart)));
 }
+
+#[test]
+fn a_close_is_found_even_after_the_detach() {
+    let outbox = Outbox::new(BOUNDS, 0);
+    let socket = outbox.attach(Encoding::Json);
+    (1..=1_000).for_each(|n| outbox.push(event(n)));
+    outbox.detach(socket); // the reader noticed first, and the peer reads on only now
+    assert_eq!(drain(&outbox, socket).1, Some(CloseCode::TooSlow), "4001 would forbid to reconnect");
+}
