@@ -23,6 +23,8 @@ pub struct Process {
     child: Child,
     dir: std::path::PathBuf,
     ports: (u16, u16),
+    /// `section.field=value`, over those that all have.
+    settings: Vec<String>,
 }
 
 fn free_port() -> u16 {
@@ -31,8 +33,21 @@ fn free_port() -> u16 {
 
 impl Process {
     pub fn start(dir: &Path) -> Self {
+        Self::with(dir, &[])
+    }
+
+    pub fn with(dir: &Path, settings: &[&str]) -> Self {
         let ports = (free_port(), free_port());
-        Self { child: spawn(dir, ports), dir: dir.to_owned(), ports }
+        let settings: Vec<_> = settings.iter().map(|set| (*set).to_owned()).collect();
+        Self { child: spawn(dir, ports, &settings), dir: dir.to_owned(), ports, settings }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn admin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.1)
     }
 
     pub fn base(&self) -> String {
@@ -43,7 +58,7 @@ impl Process {
     pub fn kill_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = spawn(&self.dir, self.ports);
+        self.child = spawn(&self.dir, self.ports, &self.settings);
     }
 
     /// SIGTERM, and how it ended.
@@ -54,7 +69,7 @@ impl Process {
     }
 
     pub fn restart(&mut self) {
-        self.child = spawn(&self.dir, self.ports);
+        self.child = spawn(&self.dir, self.ports, &self.settings);
     }
 }
 
@@ -66,7 +81,7 @@ impl Drop for Process {
 }
 
 /// Returns once the node says that it is up.
-fn spawn(dir: &Path, ports: (u16, u16)) -> Child {
+fn spawn(dir: &Path, ports: (u16, u16), settings: &[String]) -> Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_playhouse"))
         .arg("--set")
         .arg(format!("server.listen=127.0.0.1:{}", ports.0))
@@ -76,6 +91,7 @@ fn spawn(dir: &Path, ports: (u16, u16)) -> Child {
         .arg(format!("data.dir={}", dir.display()))
         .args(["--set", "limits.guests_per_minute=100000", "--set", "limits.messages_per_s=1000"])
         .args(["--set", "limits.messages_burst=1000", "--set", "log.filter=warn"])
+        .args(settings.iter().flat_map(|set| ["--set", set.as_str()]))
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -2,4 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod crash;
+mod fuzz;
+mod game;
 mod leaks;
+mod node;
+mod slow;
+mod sockets;
