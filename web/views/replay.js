@@ -20,7 +20,7 @@ export function replayView({ ui }, act) {
 
 function feed(state) {
   const events = state.feed.slice(-40);
-  const toEnd = (el) => (el.scrollTop = el.scrollHeight);
+  const toEnd = (el) => requestAnimationFrame(() => (el.scrollTop = el.scrollHeight));
   return h(
     "aside",
     { class: "side", key: "side" },

@@ -54,7 +54,7 @@ export function chat(state, act) {
   return h(
     "section",
     { key: "chat", class: "chat", "aria-label": t("chat.title") },
-    h("ol", { class: "feed", role: "log", "aria-live": "polite", tabindex: "0", "aria-label": t("chat.title"), update: stickToEnd }, entries.length ? entries.map((entry) => line(state, entry)) : h("li", { class: "none", key: "none" }, t("chat.empty"))),
+    h("ol", { class: "feed", role: "log", "aria-live": "polite", tabindex: "0", "aria-label": t("chat.title"), onscroll: noteReading, update: stickToEnd }, entries.length ? entries.map((entry) => line(state, entry)) : h("li", { class: "none", key: "none" }, t("chat.empty"))),
     h(
       "form",
       { class: `say ch-${may.channel ?? "closed"}`, onsubmit: (e) => (e.preventDefault(), act.say()) },
@@ -70,12 +70,11 @@ export function chat(state, act) {
 
 /** The newest line stays in sight unless the reader has scrolled up. */
 function stickToEnd(el) {
-  const last = el.lastElementChild;
-  if (!last || el._last === last) return;
-  const near = el._last === undefined || el.scrollHeight - el.scrollTop - el.clientHeight < 160;
-  el._last = last;
-  if (near) el.scrollTop = el.scrollHeight;
+  if (el._readingBack) return;
+  requestAnimationFrame(() => (el.scrollTop = el.scrollHeight)); // once it stands in the page
 }
+
+const noteReading = ({ target: el }) => (el._readingBack = el.scrollHeight - el.scrollTop - el.clientHeight > 120);
 
 function line(state, entry) {
   if (entry.kind !== "chat") {

@@ -114,6 +114,8 @@ async function theEnd(me) {
   await page.waitForTimeout(400);
   await me.shot("5-over");
   await me.checkLayout("end");
+  const hidden = await page.locator(".feed").evaluate((el) => el.scrollHeight - el.scrollTop - el.clientHeight);
+  assert.ok(hidden < 40, `the newest line is in sight (${hidden} px below)`);
   assert.match(await page.locator(".verdict-line").innerText(), /win|broken off|Nobody/);
   assert.equal(await page.locator(".tile .role").count(), 8, "all roles are shown");
   assert.match(await page.locator(".seed code").getAttribute("title"), /^[0-9a-f]{64}$/);
@@ -133,6 +135,7 @@ async function replay(me) {
   assert.equal(await scrub.inputValue(), held, "and stops when told to");
   const last = Number(await scrub.getAttribute("max"));
   await scrub.fill(String(Math.floor(last / 2)));
+  await page.waitForTimeout(300);
   await me.shot("6-replay");
   await me.checkLayout("replay");
   await scrub.fill(String(last));
