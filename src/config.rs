@@ -190,7 +190,10 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(path));
         }
-        figment = figment.merge(Env::prefixed("PLAYHOUSE_").split("__"));
+        figment = figment.merge(
+            // Only SECTION__FIELD names a setting: PLAYHOUSE_CONFIG, say, does not.
+            Env::prefixed("PLAYHOUSE_").filter(|name| name.as_str().contains("__")).split("__"),
+        );
         for set in sets {
             figment = figment.merge(Toml::string(&set_as_toml(set)?));
         }
@@ -205,7 +208,10 @@ impl Config {
             let (section, field) = setting.name.split_once('.').unwrap_or((&setting.name, ""));
             let value = &values[section][field];
             let shown = if value.is_null() { "(none)".to_owned() } else { value.to_string() };
-            out.push_str(&format!("# {} ({})\n{} = {shown}\n\n", setting.meaning, setting.unit, setting.name));
+            out.push_str(&format!(
+                "# {} ({})\n{} = {shown}\n\n",
+                setting.meaning, setting.unit, setting.name
+            ));
         }
         out
     }
@@ -257,7 +263,8 @@ mod tests {
 
     #[test]
     fn an_ill_typed_setting_stops_the_start_with_its_name() {
-        let error = Config::load(None, &["limits.chat_chars=many".to_owned()]).expect_err("typed").to_string();
+        let error =
+            Config::load(None, &["limits.chat_chars=many".to_owned()]).expect_err("typed").to_string();
         assert!(error.contains("limits.chat_chars"), "{error}");
     }
 

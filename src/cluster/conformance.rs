@@ -103,7 +103,8 @@ async fn one_account_has_one_seat_and_a_refusal_spares_the_batch(store: &dyn Ada
 
 async fn a_code_is_one_room_s(store: &dyn Adapter) {
     let (first, second) = (RoomId::new(), RoomId::new());
-    let make = |room: RoomId| commit(room.0, Fence::Create, "s", vec![Row::Listing(listing(room, "ABCDEF", 1))]);
+    let make =
+        |room: RoomId| commit(room.0, Fence::Create, "s", vec![Row::Listing(listing(room, "ABCDEF", 1))]);
     store.commit(make(first)).await.expect("made");
     assert_eq!(store.commit(make(second)).await, Err(CommitError::CodeTaken));
     assert_eq!(store.room_by_code("ABCDEF".to_owned()).await.expect("reads"), Some(first));
@@ -132,4 +133,3 @@ async fn reminders_are_due_when_their_time_has_passed(store: &dyn Adapter) {
     assert!(store.due(KIND, UnixMs(999), 10).await.expect("reads").is_empty());
     assert_eq!(store.due(KIND, UnixMs(1_000), 10).await.expect("reads"), [Due { key, wake_no: 7 }]);
 }
-

@@ -103,7 +103,14 @@ where
         };
         let activation = Activation::new(key, epoch, state, self.cluster.clone(), &self);
         match (self.factory)(activation) {
-            Ok(entity) => self.activated(key, entity.start()),
+            Ok(entity) => {
+                let mailbox = self.cluster.config().cluster.mailbox;
+                let addr = E::create(|ctx| {
+                    ctx.set_mailbox_capacity(mailbox); // before the first message: the default is 16
+                    entity
+                });
+                self.activated(key, addr);
+            }
             Err(error) => {
                 tracing::error!(kind = E::KIND, %key, error, "a stored entity could not be read");
                 self.refuse_all(key, AskError::Unavailable);

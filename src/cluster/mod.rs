@@ -59,7 +59,12 @@ struct Inner {
 
 impl Cluster {
     /// A cluster of this one node.
-    pub fn new(config: Arc<Config>, clock: SharedClock, store: Arc<dyn EntityStore>, arbiters: Arbiters) -> Self {
+    pub fn new(
+        config: Arc<Config>,
+        clock: SharedClock,
+        store: Arc<dyn EntityStore>,
+        arbiters: Arbiters,
+    ) -> Self {
         Self(Arc::new(Inner {
             started_at: clock.now(),
             hub: Hub::new(config.limits.parked_sessions),

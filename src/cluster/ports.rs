@@ -1,5 +1,5 @@
 //! Ports of the cluster: small traits, each with its guarantee. Adapters: [`crate::store::Store`] on SQL, and
-//! and the test kit
+//! the test kit's `MemoryStore`; both pass one conformance suite.
 
 use crate::{
     clock::UnixMs,
@@ -7,6 +7,9 @@ use crate::{
     store::{Activated, Commit, CommitError, Due, Listing, StoreError},
 };
 use futures_util::future::BoxFuture;
+
+/// One page of rooms, and the cursor of the next.
+pub type RoomPage = (Vec<Listing>, Option<String>);
 use uuid::Uuid;
 
 /// Where entities live when nobody holds them.
@@ -17,7 +20,11 @@ use uuid::Uuid;
 /// `CommitError::Unknown` alone means that it may have been applied.
 pub trait EntityStore: Send + Sync + 'static {
     /// Takes ownership and reads the state; `None` if there is no such entity.
-    fn activate(&self, kind: &'static str, key: Uuid) -> BoxFuture<'static, Result<Option<Activated>, StoreError>>;
+    fn activate(
+        &self,
+        kind: &'static str,
+        key: Uuid,
+    ) -> BoxFuture<'static, Result<Option<Activated>, StoreError>>;
     /// Queues at once, resolves when durable.
     fn commit(&self, commit: Commit) -> BoxFuture<'static, Result<(), CommitError>>;
     /// Entities whose `next_wake_at` has passed, oldest first.
@@ -41,13 +48,17 @@ pub trait RoomIndex: Send + Sync + 'static {
         status: Option<&'static str>,
         cursor: Option<String>,
         limit: u32,
-    ) -> BoxFuture<'static, Result<(Vec<Listing>, Option<String>), StoreError>>;
+    ) -> BoxFuture<'static, Result<RoomPage, StoreError>>;
     /// Public waiting rooms with a free seat, fullest first.
     fn fullest_waiting(&self, game: String) -> BoxFuture<'static, Result<Vec<RoomId>, StoreError>>;
 }
 
 impl EntityStore for crate::store::Store {
-    fn activate(&self, kind: &'static str, key: Uuid) -> BoxFuture<'static, Result<Option<Activated>, StoreError>> {
+    fn activate(
+        &self,
+        kind: &'static str,
+        key: Uuid,
+    ) -> BoxFuture<'static, Result<Option<Activated>, StoreError>> {
         let store = self.clone();
         Box::pin(async move { store.activate(kind, key).await })
     }
@@ -79,7 +90,7 @@ impl RoomIndex for crate::store::Store {
         status: Option<&'static str>,
         cursor: Option<String>,
         limit: u32,
-    ) -> BoxFuture<'static, Result<(Vec<Listing>, Option<String>), StoreError>> {
+    ) -> BoxFuture<'static, Result<RoomPage, StoreError>> {
         let store = self.clone();
         Box::pin(async move { store.list_rooms(status, cursor.as_deref(), limit).await })
     }

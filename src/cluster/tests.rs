@@ -42,8 +42,12 @@ impl Entity for Counter {
 }
 
 impl Counter {
-    fn save(&mut self, next_wake_at: Option<UnixMs>) -> impl Future<Output = Result<(), crate::store::CommitError>> + use<> {
-        let fence = if self.activation.epoch == 0 { Fence::Create } else { Fence::Epoch(self.activation.epoch) };
+    fn save(
+        &mut self,
+        next_wake_at: Option<UnixMs>,
+    ) -> impl Future<Output = Result<(), crate::store::CommitError>> + use<> {
+        let fence =
+            if self.activation.epoch == 0 { Fence::Create } else { Fence::Epoch(self.activation.epoch) };
         self.activation.epoch = self.activation.epoch.max(1);
         self.activation.cluster.store().commit(Commit {
             kind: Self::KIND,
@@ -81,7 +85,7 @@ impl Handler<Envelope<Self>> for Counter {
             Command::Panic => panic!("as told"),
             Command::PutAway => {
                 self.activation.begin_release();
-                ctx.notify(Stop);
+                ctx.address().try_send(Stop).expect("room in the mailbox");
             }
         }
         let saved = self.save(next_wake_at);
@@ -162,7 +166,8 @@ async fn a_reminder_wakes_one_that_nobody_holds_and_no_other() {
 
 /// Another node on the same store and clock, which holds nothing.
 fn cluster_on_the_same_day(other: &Cluster) -> Cluster {
-    let node = Cluster::new(Arc::default(), other.clock().clone(), other.store().clone(), Arbiters::current());
+    let node =
+        Cluster::new(Arc::default(), other.clock().clone(), other.store().clone(), Arbiters::current());
     node.register::<Counter>(Arc::new(|activation| {
         let text = String::from_utf8(activation.state.clone()).map_err(|e| e.to_string())?;
         Ok(Counter { count: text.parse().unwrap_or_default(), activation })
@@ -182,7 +187,9 @@ fn the_watchdog_sees_a_thread_that_does_not_yield() {
     let limit = Duration::from_millis(100);
     let (stuck, saw) = std::sync::mpsc::channel();
     actix::System::new().block_on(async move {
-        let watchdog = Watchdog::start(&Arbiters::current(), limit, move |arbiter| drop(stuck.send(arbiter)));
+        let watchdog = Watchdog::start(&Arbiters::current(), limit, move |arbiter| {
+            let _ = stuck.send(arbiter);
+        });
         tokio::time::sleep(limit).await;
         std::thread::sleep(limit * 5); // does not yield
         drop(watchdog);

@@ -1,8 +1,6 @@
 //! The games a node knows, without their types: what the room actor stores, restores and calls.
 
-use super::{
-    BotMove, Effect, Game, Input, InvalidSettings, MediaPolicy, Refusal, RoomRules, Setup, Viewer,
-};
+use super::{BotMove, Effect, Game, Input, InvalidSettings, MediaPolicy, Refusal, RoomRules, Setup, Viewer};
 use crate::{clock::UnixMs, ids::PlayerId};
 use serde_json::Value;
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
@@ -72,7 +70,8 @@ pub trait GameKind: Send + Sync {
     fn default_settings(&self) -> Value;
     /// `current` with the fields of `patch` laid over it (objects are merged), checked for ranges and,
     /// with `players`, for that head count.
-    fn merge(&self, current: &Value, patch: &Value, players: Option<usize>) -> Result<Value, InvalidSettings>;
+    fn merge(&self, current: &Value, patch: &Value, players: Option<usize>)
+    -> Result<Value, InvalidSettings>;
     /// What the room must know of the settings (which came from `merge`).
     fn room_rules(&self, settings: &Value) -> Result<RoomRules, InvalidSettings>;
     /// Starts a game.
@@ -120,7 +119,12 @@ impl<G: Game> GameKind for Kind<G> {
     fn default_settings(&self) -> Value {
         serde_json::to_value(G::Settings::default()).unwrap_or_default()
     }
-    fn merge(&self, current: &Value, patch: &Value, players: Option<usize>) -> Result<Value, InvalidSettings> {
+    fn merge(
+        &self,
+        current: &Value,
+        patch: &Value,
+        players: Option<usize>,
+    ) -> Result<Value, InvalidSettings> {
         let mut merged = current.clone();
         merge_into(&mut merged, patch);
         let settings = typed::<G>(&merged)?;
@@ -169,4 +173,3 @@ impl Registry {
         self.0.values()
     }
 }
-

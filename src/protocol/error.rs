@@ -68,7 +68,8 @@ error_codes! {
     Muted = "muted", 403, false;
     /// Larger than a frame or text may be.
     TooLarge = "too_large", 413, false;
-    /// Not now: nothing was changed; `retry_after_ms` says when.
+    /// Not now: `retry_after_ms` says when. Sent again under the same `id` it is applied once, whether or not
+    /// the first try was.
     TryAgain = "try_again", 503, true;
     /// The room is moving to another node.
     Moving = "moving", 503, true;

@@ -128,7 +128,9 @@ mod tests {
 
     #[test]
     fn malformed_frames_are_bad_messages() {
-        for text in ["", "{", "[]", "7", r#"{"id":-1,"type":"x"}"#, r#"{"id":4294967296,"type":"x"}"#, r#"{"id":1}"#] {
+        for text in
+            ["", "{", "[]", "7", r#"{"id":-1,"type":"x"}"#, r#"{"id":4294967296,"type":"x"}"#, r#"{"id":1}"#]
+        {
             assert_eq!(json_frame(text).expect_err(text).rejection.code, ErrorCode::BadMessage, "{text}");
         }
     }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CreateRoom {
-    /// Shown in lists; 1–40 characters, default "{nickname}'s room".
+    /// Shown in lists; 1–40 characters, default the creator's nickname.
     pub name: Option<String>,
     /// `public` (default) or `private`: joined by code alone.
     pub visibility: Option<Visibility>,

@@ -149,10 +149,13 @@ impl Answer {
     pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
         let quiet = self.re.is_none() && self.name == "pong";
         match encoding {
-            Encoding::Json if quiet => format!("{{\"type\":\"pong\",\"payload\":{}}}", self.payload).into_bytes(),
+            Encoding::Json if quiet => {
+                format!("{{\"type\":\"pong\",\"payload\":{}}}", self.payload).into_bytes()
+            }
             Encoding::Json => {
                 let re = self.re.map_or_else(|| "null".to_owned(), |n| n.to_string());
-                format!("{{\"re\":{re},\"type\":\"{}\",\"payload\":{}}}", self.name, self.payload).into_bytes()
+                format!("{{\"re\":{re},\"type\":\"{}\",\"payload\":{}}}", self.name, self.payload)
+                    .into_bytes()
             }
             Encoding::MsgPack => {
                 let payload: Value = serde_json::from_str(&self.payload).unwrap_or_default();

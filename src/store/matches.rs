@@ -49,9 +49,7 @@ impl Store {
         let rows: Vec<(Uuid, i64, Option<i64>, Option<String>)> = read!(self.db(), pool => {
             sqlx::query_as(sql).bind(account.0).bind(i64::from(limit)).fetch_all(pool).await?
         });
-        let shown = |(id, started_at, ended_at, winner)| {
-            json!({"match_id": MatchId(id), "started_at": started_at, "ended_at": ended_at, "winner": winner})
-        };
+        let shown = |(id, started_at, ended_at, winner)| json!({"match_id": MatchId(id), "started_at": started_at, "ended_at": ended_at, "winner": winner});
         Ok(rows.into_iter().map(shown).collect())
     }
 }

@@ -1,7 +1,7 @@
 //! All SQL: entities with their fenced commits, what is known of rooms, and what was played.
 //!
 //! SQLite is the embedded default, PostgreSQL the database of many nodes; one set of migrations and queries
-//! serves both. Commits of many entities go through one [`writer`] in batches (group commit, spec 6.2).
+//! serves both. Commits of many entities go through one writer in batches (group commit, spec 6.2).
 //! Called by the cluster, sessions and HTTP handlers; it knows no actor and no rule of a game.
 
 mod commit;

@@ -83,7 +83,9 @@ async fn run(db: Db, mut queue: mpsc::Receiver<Job>, longest: usize) {
 async fn write_all(db: &Db, commits: &[Commit]) -> Vec<Result<(), CommitError>> {
     match write_batch(db, commits).await {
         Ok(results) => results,
-        Err(BatchError::InDoubt(error)) => commits.iter().map(|_| Err(CommitError::Unknown(error.clone()))).collect(),
+        Err(BatchError::InDoubt(error)) => {
+            commits.iter().map(|_| Err(CommitError::Unknown(error.clone()))).collect()
+        }
         Err(BatchError::Nothing(error)) if commits.len() == 1 => vec![Err(CommitError::Failed(error))],
         Err(BatchError::Nothing(error)) => {
             tracing::warn!(error, commits = commits.len(), "a batch failed; each is tried alone");

@@ -109,7 +109,8 @@ impl Tables {
             Some(state) => {
                 let (epoch, version) = self.entities.get(&key).map_or((1, 0), |e| (e.epoch, e.version));
                 let (next_wake_at, wake_no) = (commit.next_wake_at, commit.wake_no);
-                self.entities.insert(key, Entity { epoch, version: version + 1, state, next_wake_at, wake_no });
+                self.entities
+                    .insert(key, Entity { epoch, version: version + 1, state, next_wake_at, wake_no });
             }
         }
         commit.rows.into_iter().for_each(|row| self.write(row));
@@ -120,7 +121,9 @@ impl Tables {
     fn check(&self, rows: &[Row]) -> Result<(), CommitError> {
         for row in rows {
             match row {
-                Row::TakeSeat { account, room } if self.seats.get(account).is_some_and(|held| held != room) => {
+                Row::TakeSeat { account, room }
+                    if self.seats.get(account).is_some_and(|held| held != room) =>
+                {
                     return Err(CommitError::SeatTaken(*account));
                 }
                 Row::Listing(listing) => {
@@ -148,7 +151,9 @@ impl Tables {
             Row::MatchStarted { match_id, header, .. } => {
                 self.matches.insert(match_id, StoredMatch { header, ..StoredMatch::default() });
             }
-            Row::MatchEntry { match_id, body, .. } => self.matches.entry(match_id).or_default().entries.push(body),
+            Row::MatchEntry { match_id, body, .. } => {
+                self.matches.entry(match_id).or_default().entries.push(body)
+            }
             Row::MatchEnded { match_id, ended, .. } => {
                 self.matches.entry(match_id).or_default().ended = Some(ended);
             }
@@ -162,7 +167,11 @@ fn ready<T: Send + 'static>(value: T) -> BoxFuture<'static, T> {
 }
 
 impl EntityStore for MemoryStore {
-    fn activate(&self, kind: &'static str, key: Uuid) -> BoxFuture<'static, Result<Option<Activated>, StoreError>> {
+    fn activate(
+        &self,
+        kind: &'static str,
+        key: Uuid,
+    ) -> BoxFuture<'static, Result<Option<Activated>, StoreError>> {
         let mut tables = self.lock();
         let activated = tables.entities.get_mut(&(kind, key)).map(|entity| {
             entity.epoch += 1;
@@ -198,9 +207,10 @@ impl EntityStore for MemoryStore {
         limit: u32,
     ) -> BoxFuture<'static, Result<Vec<Due>, StoreError>> {
         let tables = self.lock();
-        let overdue = tables.entities.iter().filter(|((of, _), e)| {
-            *of == kind && e.next_wake_at.is_some_and(|at| at <= now)
-        });
+        let overdue = tables
+            .entities
+            .iter()
+            .filter(|((of, _), e)| *of == kind && e.next_wake_at.is_some_and(|at| at <= now));
         let due = overdue.take(limit as usize).map(|((_, key), e)| Due { key: *key, wake_no: e.wake_no });
         ready(Ok(due.collect()))
     }

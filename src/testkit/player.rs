@@ -212,7 +212,8 @@ impl ScriptedPlayer {
     pub async fn resume(&mut self, stage: &Stage) -> Result<Value, Value> {
         self.door = stage.door.clone();
         (self.closed, self.connected) = (None, true);
-        let (id, resume) = (self.next_id, Resume { resume_token: self.resume_token.clone(), last_seq: self.last_seq });
+        let (id, resume) =
+            (self.next_id, Resume { resume_token: self.resume_token.clone(), last_seq: self.last_seq });
         self.next_id += 1;
         let player = who(self.id, &self.nickname);
         self.attached = self.door.resume(player, Encoding::Json, Some(id), resume).await;

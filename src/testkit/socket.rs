@@ -155,7 +155,9 @@ impl SocketPlayer {
             }
             match tokio::time::timeout_at(deadline, self.receive()).await {
                 Ok(Ok(true)) => {}
-                Ok(Ok(false)) => return Err(format!("waiting for {what}: closed with {:?}", self.closed).into()),
+                Ok(Ok(false)) => {
+                    return Err(format!("waiting for {what}: closed with {:?}", self.closed).into());
+                }
                 Ok(Err(error)) => return Err(error),
                 Err(_) => return Err(format!("{what} did not come; unread: {:?}", self.unread).into()),
             }

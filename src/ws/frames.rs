@@ -12,11 +12,16 @@ use tokio_util::codec::{Decoder, Encoder};
 #[derive(Debug, PartialEq)]
 pub(super) enum Incoming {
     /// A whole data frame: text or binary, as the encoding wants it or not.
-    Data { text: bool, bytes: Bytes },
+    Data {
+        text: bool,
+        bytes: Bytes,
+    },
     Ping(Bytes),
     Pong,
     /// The peer closes; true if with 1000.
-    Close { clean: bool },
+    Close {
+        clean: bool,
+    },
 }
 
 /// What makes a connection end.
@@ -66,9 +71,9 @@ impl FrameReader {
             Frame::Binary(bytes) => Incoming::Data { text: false, bytes },
             Frame::Ping(payload) => Incoming::Ping(payload),
             Frame::Pong(_) => Incoming::Pong,
-            Frame::Close(reason) => {
-                Incoming::Close { clean: reason.is_some_and(|r| u16::from(r.code) == CloseCode::Normal as u16) }
-            }
+            Frame::Close(reason) => Incoming::Close {
+                clean: reason.is_some_and(|r| u16::from(r.code) == CloseCode::Normal as u16),
+            },
             Frame::Continuation(item) => return self.fragment(item),
         }))
     }

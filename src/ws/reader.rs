@@ -7,7 +7,9 @@ use super::{
 };
 use crate::{
     actors::session::{Attached, Detached, Door, Input, Player},
-    protocol::{Answer, ClientFrame, CloseCode, Encoding, ErrorCode, Rejection, frame::BadFrame, messages::Resume},
+    protocol::{
+        Answer, ClientFrame, CloseCode, Encoding, ErrorCode, Rejection, frame::BadFrame, messages::Resume,
+    },
 };
 use actix_web::web::Payload;
 use futures_util::StreamExt;
@@ -164,7 +166,8 @@ impl Reader {
 
 /// A full or ended session: the client is told, nothing else happens.
 fn refuse_input(attached: &Attached, refused: actix::prelude::SendError<Input>) {
-    let (actix::prelude::SendError::Full(Input(frame)) | actix::prelude::SendError::Closed(Input(frame))) = refused;
+    let (actix::prelude::SendError::Full(Input(frame)) | actix::prelude::SendError::Closed(Input(frame))) =
+        refused;
     let re = frame.map_or_else(|bad| bad.id, |frame| frame.id);
     let busy = Rejection::try_again(100, "too much at once");
     attached.handle.outbox.answer(Answer::error(re, &busy));

@@ -111,7 +111,9 @@ fn choose_encoding(req: &HttpRequest) -> Result<Encoding, Problem> {
         return Ok(Encoding::Json);
     }
     let known = offered.iter().find_map(|name| Encoding::from_subprotocol(name));
-    known.ok_or_else(|| Problem::bad_request("unknown_subprotocol", "offer playhouse.v1.json or playhouse.v1.msgpack"))
+    known.ok_or_else(|| {
+        Problem::bad_request("unknown_subprotocol", "offer playhouse.v1.json or playhouse.v1.msgpack")
+    })
 }
 
 async fn authenticate(

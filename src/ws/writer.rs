@@ -48,6 +48,9 @@ impl Stream for Writer {
             Poll::Ready(Drained::Open) => {}
             Poll::Ready(Drained::Closed) => *self = Self::Done,
         }
+        if chunk.is_empty() {
+            return Poll::Ready(None);
+        }
         Poll::Ready(Some(Ok(chunk.freeze())))
     }
 }

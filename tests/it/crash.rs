@@ -123,15 +123,8 @@ impl Player {
         let mut me = SocketPlayer::enter(base, &format!("Leader{n}")).await?;
         let settings = json!({"day_ms": 1_000, "vote_ms": 600_000, "night_ms": 600_000});
         me.ok("room.create", json!({"capacity": 12, "settings": settings})).await?;
-        let mut player = Self {
-            me,
-            bots: 0,
-            day_ms: 1_000,
-            in_doubt: None,
-            acknowledged: 1,
-            playing: false,
-            vote: None,
-        };
+        let mut player =
+            Self { me, bots: 0, day_ms: 1_000, in_doubt: None, acknowledged: 1, playing: false, vote: None };
         if n.is_multiple_of(2) {
             player.begin_game().await?;
         }
@@ -144,7 +137,9 @@ impl Player {
             self.me.ok("room.add_bot", json!({})).await?;
         }
         self.me.ok("room.start", json!({})).await?;
-        self.me.wait_for("the vote", |f| f["type"] == "game.phase" && f["payload"]["phase"] == "vote").await?;
+        self.me
+            .wait_for("the vote", |f| f["type"] == "game.phase" && f["payload"]["phase"] == "vote")
+            .await?;
         (self.bots, self.playing) = (5, true);
         Ok(())
     }
@@ -218,7 +213,11 @@ impl Player {
     fn must_equal(&self, state: &Value, doubt: bool) {
         let bots = state["room"]["members"].as_array().unwrap().iter().filter(|m| m["bot"] == true).count();
         let day_ms = state["room"]["settings"]["day_ms"].as_u64().unwrap();
-        assert!(bots == self.bots || (doubt && bots == self.bots + 1), "{bots} bots, acknowledged {}", self.bots);
+        assert!(
+            bots == self.bots || (doubt && bots == self.bots + 1),
+            "{bots} bots, acknowledged {}",
+            self.bots
+        );
         assert!(day_ms == self.day_ms || doubt, "day_ms {day_ms}, acknowledged {}", self.day_ms);
         if self.playing && state["game"]["phase"] == "vote" && !doubt && state["game"]["day"] == 1 {
             let mine = &state["game"]["you"]["choice"];
@@ -238,8 +237,12 @@ async fn fifty_kills_over_twenty_rooms_lose_and_double_nothing() {
     let mut slowest = Duration::ZERO;
     for kill in 0..KILLS {
         let until = Instant::now() + Duration::from_millis(rng.random_range(5..250));
-        let mut rngs: Vec<StdRng> = (0..ROOMS).map(|n| StdRng::seed_from_u64((kill * ROOMS + n) as u64)).collect();
-        let playing = players.iter_mut().zip(&mut rngs).map(|(player, rng)| player.play(until + Duration::from_secs(1), rng));
+        let mut rngs: Vec<StdRng> =
+            (0..ROOMS).map(|n| StdRng::seed_from_u64((kill * ROOMS + n) as u64)).collect();
+        let playing = players
+            .iter_mut()
+            .zip(&mut rngs)
+            .map(|(player, rng)| player.play(until + Duration::from_secs(1), rng));
         let killing = async {
             tokio::time::sleep_until(until.into()).await;
             let died = Instant::now();
@@ -253,7 +256,9 @@ async fn fifty_kills_over_twenty_rooms_lose_and_double_nothing() {
         slowest = slowest.max(died.elapsed());
     }
     let acknowledged: usize = players.iter().map(|player| player.acknowledged).sum();
-    println!("{acknowledged} commands acknowledged over {KILLS} kills; slowest return of all {ROOMS}: {slowest:?}");
+    println!(
+        "{acknowledged} commands acknowledged over {KILLS} kills; slowest return of all {ROOMS}: {slowest:?}"
+    );
     assert!(acknowledged > KILLS * ROOMS, "only {acknowledged} commands were acknowledged");
 }
 

@@ -91,7 +91,9 @@ impl Fuzzer {
             }
             frame(&mut bytes, 0x89, b"");
             self.received.awaited += 1;
-            self.exchange(&bytes).await.unwrap_or_else(|error| panic!("after {} frames: {error}", sent.get()));
+            self.exchange(&bytes)
+                .await
+                .unwrap_or_else(|error| panic!("after {} frames: {error}", sent.get()));
             sent.set(sent.get() + BATCH);
             if self.mutator.rng.random_bool(0.05) {
                 self.break_framing().await;
@@ -178,10 +180,17 @@ async fn speakers(base: &str) -> [SocketPlayer; 2] {
 #[actix::test]
 async fn a_million_bad_frames_harm_nobody() {
     let dir = tempfile::tempdir().unwrap();
-    let unlimited = ["messages_per_s=1e9", "messages_burst=1e9", "abuse_strikes=1000000000", "chat_per_s=1e9",
-        "chat_burst=1e9", "backlog_hard_bytes=16777216"];
+    let unlimited = [
+        "messages_per_s=1e9",
+        "messages_burst=1e9",
+        "abuse_strikes=1000000000",
+        "chat_per_s=1e9",
+        "chat_burst=1e9",
+        "backlog_hard_bytes=16777216",
+    ];
     let settings: Vec<_> = unlimited.iter().map(|set| format!("limits.{set}")).collect();
-    let settings: Vec<_> = settings.iter().map(String::as_str).chain(["cluster.session_mailbox=4096"]).collect();
+    let settings: Vec<_> =
+        settings.iter().map(String::as_str).chain(["cluster.session_mailbox=4096"]).collect();
     let node = Process::with(dir.path(), &settings);
     let base = node.base();
     let mut speakers = speakers(&base).await;
@@ -198,7 +207,11 @@ async fn a_million_bad_frames_harm_nobody() {
         (before, resident_kib(node.pid()))
     };
     let (said, (before, after)) = futures_util::future::join(chat(&mut speakers, &fuzzing), fuzz).await;
-    println!("{} frames in {:?}; {said} messages; {before} KiB, then {after} KiB", sent.get(), began.elapsed());
+    println!(
+        "{} frames in {:?}; {said} messages; {before} KiB, then {after} KiB",
+        sent.get(),
+        began.elapsed()
+    );
     assert!(sent.get() >= 1_000_000);
     assert!(said > 100, "only {said} messages were said meanwhile");
     assert!(after.saturating_sub(before) < GROWTH_KIB, "{before} KiB grew to {after} KiB");

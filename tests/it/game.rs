@@ -30,7 +30,8 @@ impl Table {
         for n in 0..SEATS {
             players.push(SocketPlayer::enter(&here.base, &format!("Player{n}")).await.unwrap());
         }
-        let made = players[0].ok("room.create", json!({"capacity": SEATS, "settings": settings})).await.unwrap();
+        let made =
+            players[0].ok("room.create", json!({"capacity": SEATS, "settings": settings})).await.unwrap();
         for player in &mut players[1..] {
             player.ok("room.join", json!({"code": made["room"]["code"]})).await.unwrap();
             player.ok("room.ready", json!({"ready": true})).await.unwrap();
@@ -75,7 +76,12 @@ impl Table {
     async fn all_hear(&mut self, name: &str) -> Value {
         let first = self.players[0].expect(name).await.unwrap();
         for player in &mut self.players[1..] {
-            assert_eq!(player.expect(name).await.unwrap(), first, "{} hears otherwise", player.guest.nickname);
+            assert_eq!(
+                player.expect(name).await.unwrap(),
+                first,
+                "{} hears otherwise",
+                player.guest.nickname
+            );
         }
         first
     }
@@ -140,7 +146,9 @@ impl Table {
             match frame["type"].as_str()? {
                 "game.phase" => Some(format!("{}{}", payload["phase"].as_str()?, payload["day"])),
                 "game.death" => Some(payload["cause"].as_str()?.to_owned()),
-                "game.night_result" => Some(if payload["victim"].is_null() { "nobody" } else { "victim" }.into()),
+                "game.night_result" => {
+                    Some(if payload["victim"].is_null() { "nobody" } else { "victim" }.into())
+                }
                 "game.over" => Some("over".into()),
                 _ => None,
             }
@@ -218,8 +226,25 @@ async fn citizens_who_execute_all_the_mafia_win() {
     table.judge(2, second, |_| true).await;
     table.phase("final_words", 2, Some(second)).await;
     table.death(second, "executed", 2, "mafia", None).await;
-    let story = ["day1", "vote1", "day1", "vote1", "defence1", "verdict1", "final_words1", "executed", "night1",
-        "nobody", "day2", "vote2", "defence2", "verdict2", "final_words2", "executed", "over"];
+    let story = [
+        "day1",
+        "vote1",
+        "day1",
+        "vote1",
+        "defence1",
+        "verdict1",
+        "final_words1",
+        "executed",
+        "night1",
+        "nobody",
+        "day2",
+        "vote2",
+        "defence2",
+        "verdict2",
+        "final_words2",
+        "executed",
+        "over",
+    ];
     table.over("citizens", 2, &story).await;
 }
 
@@ -256,8 +281,10 @@ async fn mafia_as_many_as_the_others_win() {
     table.vote(4, |_| Some(citizens[3])).await;
     table.judge(4, citizens[3], |_| true).await;
     table.death(citizens[3], "executed", 4, "citizen", None).await;
-    let story = ["day1", "vote1", "defence1", "verdict1", "night1", "victim", "killed", "day2", "vote2", "night2",
-        "nobody", "day3", "vote3", "defence3", "verdict3", "executed", "night3", "victim", "killed", "day4", "vote4",
-        "defence4", "verdict4", "executed", "over"];
+    let story = [
+        "day1", "vote1", "defence1", "verdict1", "night1", "victim", "killed", "day2", "vote2", "night2",
+        "nobody", "day3", "vote3", "defence3", "verdict3", "executed", "night3", "victim", "killed", "day4",
+        "vote4", "defence4", "verdict4", "executed", "over",
+    ];
     table.over("mafia", 4, &story).await;
 }

@@ -42,7 +42,8 @@ async fn nothing_private_leaks(first: u64) {
             check(&transcript, &mut reached);
         }
     }
-    let kinds = ["game.role", "game.night_choice", "game.investigation", "game.graveyard", "game.over", "room.state"];
+    let kinds =
+        ["game.role", "game.night_choice", "game.investigation", "game.graveyard", "game.over", "room.state"];
     for kind in kinds.into_iter().chain(["mafia", "graveyard"]) {
         assert!(reached.get(kind).copied().unwrap_or(0) > OFTEN, "{kind} was hardly ever seen: {reached:?}");
     }

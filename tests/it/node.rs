@@ -130,7 +130,9 @@ impl Wire {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a frame in time");
             match message {
-                Some(Ok(Message::Text(text))) if !self.packed => return Some(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Text(text))) if !self.packed => {
+                    return Some(serde_json::from_str(&text).unwrap());
+                }
                 Some(Ok(Message::Binary(bytes))) if self.packed => {
                     return Some(rmp_serde::from_slice(&bytes).unwrap());
                 }

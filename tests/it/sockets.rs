@@ -71,7 +71,9 @@ async fn a_foreign_origin_gets_403_and_an_unknown_subprotocol_400() {
 #[actix::test]
 async fn both_encodings_have_the_same_shapes() {
     let here = start(|_| {}).await;
-    for (n, protocol) in [None, Some("playhouse.v1.json"), Some("playhouse.v1.msgpack")].into_iter().enumerate() {
+    for (n, protocol) in
+        [None, Some("playhouse.v1.json"), Some("playhouse.v1.msgpack")].into_iter().enumerate()
+    {
         let guest = guest(&here, &format!("Guest{n}")).await;
         let mut wire = Dial { protocol, ..Dial::of(&guest) }.open(&here.base).await.unwrap();
         let welcome = wire.frame().await;
@@ -79,7 +81,11 @@ async fn both_encodings_have_the_same_shapes() {
         let told = &welcome["payload"];
         assert_eq!((&told["player_id"], &told["nickname"]), (&json!(guest.id), &json!(guest.nickname)));
         assert_eq!((&told["heartbeat_ms"], &told["resume_window_ms"]), (&json!(20_000), &json!(60_000)));
-        assert!(told["session_id"].is_string() && told["resume_token"].is_string() && told["server_time"].is_u64());
+        assert!(
+            told["session_id"].is_string()
+                && told["resume_token"].is_string()
+                && told["server_time"].is_u64()
+        );
 
         let pong = wire.ask(1, "ping", json!({"client_time": 12_345})).await;
         assert_eq!((&pong["type"], &pong["payload"]["client_time"]), (&json!("pong"), &json!(12_345)));
@@ -126,10 +132,13 @@ async fn malformed_messagepack_is_answered_and_the_session_lives() {
     let here = start(|_| {}).await;
     let dial = Dial { protocol: Some("playhouse.v1.msgpack"), ..Dial::of(&guest(&here, "Clumsy").await) };
     let mut wire = dial.open(&here.base).await.unwrap();
-    let whole = rmp_serde::to_vec_named(&json!({"id": 1, "type": "ping", "payload": {"client_time": 1}})).unwrap();
+    let whole =
+        rmp_serde::to_vec_named(&json!({"id": 1, "type": "ping", "payload": {"client_time": 1}})).unwrap();
     let deep = [vec![0x91; 1_000], vec![0xc0]].concat();
     let trailing = [whole.clone(), vec![0xc0]].concat();
-    for bytes in [whole[..whole.len() - 1].to_vec(), vec![0xc1], vec![0xdf, 255, 255, 255, 255], deep, trailing] {
+    for bytes in
+        [whole[..whole.len() - 1].to_vec(), vec![0xc1], vec![0xdf, 255, 255, 255, 255], deep, trailing]
+    {
         wire.raw(Message::binary(bytes.clone())).await;
         assert_eq!(wire.until("error").await["payload"]["code"], "bad_message", "{bytes:?}");
     }
@@ -166,7 +175,10 @@ async fn flooding_is_rate_limited_then_closed_with_1008() {
     }
     let answers = wire.rest().await;
     assert_eq!(wire.closed, Some(1008));
-    assert!(answers.iter().take(10).all(|answer| answer["type"] == "pong"), "the burst is answered: {answers:?}");
+    assert!(
+        answers.iter().take(10).all(|answer| answer["type"] == "pong"),
+        "the burst is answered: {answers:?}"
+    );
     let limited: Vec<_> = answers.iter().filter(|a| a["payload"]["code"] == "rate_limited").collect();
     assert!(limited.len() >= 40, "{}", limited.len());
     assert!(limited.iter().all(|answer| answer["payload"]["retry_after_ms"].is_u64()));

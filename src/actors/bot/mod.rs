@@ -38,7 +38,13 @@ pub struct BotActor {
 
 impl BotActor {
     /// A bot in this seat.
-    pub fn new(cluster: Cluster, room: RoomId, player_id: PlayerId, nickname: String, kind: Arc<dyn GameKind>) -> Self {
+    pub fn new(
+        cluster: Cluster,
+        room: RoomId,
+        player_id: PlayerId,
+        nickname: String,
+        kind: Arc<dyn GameKind>,
+    ) -> Self {
         let me = Caller { player_id, nickname, session: None, request: None };
         Self { cluster, room, me, kind, rng: ChaCha8Rng::from_rng(&mut rand::rng()) }
     }

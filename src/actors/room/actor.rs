@@ -4,7 +4,6 @@
 //! becomes the state when the store has it; durable ones behind it wait in order (`committing`).
 
 use super::{
-
     bots::Bots,
     chat::ChatLog,
     committing::{Committing, Work},
@@ -119,7 +118,9 @@ impl RoomActor {
 
     /// The caller's answer, straight into his outbox.
     pub(super) fn answer(&self, by: &Caller, result: Result<OkKind, &Rejection>) {
-        let Some(session) = by.session.and_then(|id| self.activation.cluster.hub().session(id)) else { return };
+        let Some(session) = by.session.and_then(|id| self.activation.cluster.hub().session(id)) else {
+            return;
+        };
         match result {
             Ok(_) if by.request.is_none() => {}
             Ok(OkKind::Empty) => session.outbox.answer(Answer::ok(by.request, &json!({}))),
@@ -162,7 +163,9 @@ impl RoomActor {
                     self.chat.forget(player);
                 }
                 // Enforced on packets by the media server (spec 7) where there is one.
-                RoomEffect::Media(policy) => tracing::trace!(room_id = %self.room_id(), ?policy, "media policy"),
+                RoomEffect::Media(policy) => {
+                    tracing::trace!(room_id = %self.room_id(), ?policy, "media policy")
+                }
                 RoomEffect::GameBegins => self.chat.begin_game(),
                 RoomEffect::Close => self.sinks = Sinks::default(),
             }
@@ -179,7 +182,8 @@ impl RoomActor {
             (Work::Activated, Some(state)) => {
                 let mut copy = state.clone();
                 let hub = self.activation.cluster.hub();
-                let decision = copy.activated(cx, |id| hub.session(id).map(|session| session.outbox.is_attached()));
+                let decision =
+                    copy.activated(cx, |id| hub.session(id).map(|session| session.outbox.is_attached()));
                 Ok((copy, decision))
             }
             (Work::Command(command), Some(state)) => {
@@ -228,7 +232,6 @@ impl Actor for RoomActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let cluster = self.activation.cluster.clone();
-        ctx.set_mailbox_capacity(cluster.config().cluster.mailbox);
         let rest = std::time::Duration::from_millis(cluster.config().cluster.passivate_ms.max(2) / 2);
         ctx.run_interval(rest, |room, ctx| room.rest(ctx));
         if self.state.is_some() {
@@ -266,4 +269,3 @@ impl Entity for RoomActor {
         RoomCommand::Wake { wake_no }
     }
 }
-

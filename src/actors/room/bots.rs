@@ -22,8 +22,8 @@ pub(super) struct Bots {
 }
 
 const NAMES: [&str; 16] = [
-    "Ada", "Basil", "Clara", "Dario", "Edith", "Felix", "Greta", "Hugo", "Iris", "Jonas", "Kira", "Leo", "Mina",
-    "Nils", "Olga", "Pim",
+    "Ada", "Basil", "Clara", "Dario", "Edith", "Felix", "Greta", "Hugo", "Iris", "Jonas", "Kira", "Leo",
+    "Mina", "Nils", "Olga", "Pim",
 ];
 
 /// A name that nobody in the room has.
@@ -47,7 +47,9 @@ impl RoomActor {
         }
         self.bots.told = Some(ends_at);
         let (cluster, room) = (self.activation.cluster.clone(), self.room_id());
-        let Some(kind) = self.state.as_ref().and_then(|state| self.games.get(&state.game)).cloned() else { return };
+        let Some(kind) = self.state.as_ref().and_then(|state| self.games.get(&state.game)).cloned() else {
+            return;
+        };
         for (player, nickname) in self.playing_bots() {
             let put_up = || BotActor::new(cluster.clone(), room, player, nickname, kind.clone()).start();
             let bot = self.bots.actors.entry(player).or_insert_with(put_up);

@@ -78,7 +78,10 @@ impl ChatLog {
     /// `{channel: [CHAT]}` of the channels this member may read now.
     pub(super) fn readable_by(&self, room: &RoomState, player: PlayerId) -> Value {
         let readable = self.channels.iter().filter(|(name, _)| room.reads(player, name));
-        readable.map(|(name, channel)| (name.clone(), json!(channel.messages))).collect::<serde_json::Map<_, _>>().into()
+        readable
+            .map(|(name, channel)| (name.clone(), json!(channel.messages)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 
     /// The newest of all channels, for a report to the staff.

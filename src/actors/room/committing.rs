@@ -121,7 +121,11 @@ impl RoomActor {
         let commit = Commit {
             kind: <Self as crate::cluster::Entity>::KIND,
             key: self.activation.key,
-            fence: if self.activation.epoch == 0 { Fence::Create } else { Fence::Epoch(self.activation.epoch) },
+            fence: if self.activation.epoch == 0 {
+                Fence::Create
+            } else {
+                Fence::Epoch(self.activation.epoch)
+            },
             state: (!decision.closes).then_some(state),
             next_wake_at: copy.next_wake(cluster.config()),
             wake_no: copy.wake_no,
@@ -170,7 +174,9 @@ impl RoomActor {
                 let seated = Rejection::new(ErrorCode::AlreadyInRoom, "you have a seat in a room");
                 self.turn_away(&work, reply, seated);
             }
-            CommitError::Fenced | CommitError::Unknown(_) => return self.stop_and_reload(&error, &work, reply, ctx),
+            CommitError::Fenced | CommitError::Unknown(_) => {
+                return self.stop_and_reload(&error, &work, reply, ctx);
+            }
             CommitError::CodeTaken | CommitError::Busy | CommitError::Failed(_) => {
                 tracing::warn!(room_id = %self.room_id(), ?error, "a commit failed; nothing has changed");
                 self.try_later(work, reply, ctx);
@@ -184,10 +190,8 @@ impl RoomActor {
 
     /// Clients try again themselves; what nobody would send again is tried until it is done.
     fn try_later(&mut self, work: Work, reply: Reply, ctx: &mut Context<Self>) {
-        let from_client = matches!(
-            work,
-            Work::Command(RoomCommand::Client { .. } | RoomCommand::Create { .. })
-        );
+        let from_client =
+            matches!(work, Work::Command(RoomCommand::Client { .. } | RoomCommand::Create { .. }));
         if from_client || reply.is_some() {
             let failed = Rejection::try_again(RETRY_AFTER_MS, "the store is away; nothing has changed");
             return self.turn_away(&work, reply, failed);
@@ -201,7 +205,8 @@ impl RoomActor {
     fn stop_and_reload(&mut self, error: &CommitError, work: &Work, reply: Reply, ctx: &mut Context<Self>) {
         tracing::error!(room_id = %self.room_id(), ?error, "a commit is in doubt; the room reloads");
         self.committing.stopping = true;
-        let reload = || Rejection::try_again(RETRY_AFTER_MS, "the room reloads; send it again with the same id");
+        let reload =
+            || Rejection::try_again(RETRY_AFTER_MS, "the room reloads; send it again with the same id");
         self.turn_away(work, reply, reload());
         for (work, reply) in std::mem::take(&mut self.committing.queue) {
             self.turn_away(&work, reply, reload());
@@ -216,7 +221,9 @@ impl RoomActor {
             self.turn_away(&work, reply, Rejection::new(ErrorCode::RoomClosed, "the room has closed"));
         }
         self.activation.begin_release();
-        ctx.notify(Stop); // behind what is already in the mailbox
+        if ctx.address().try_send(Stop).is_err() {
+            ctx.notify(Stop); // a full mailbox: what is in it is refused
+        }
     }
 
     /// Puts the room away if nobody has used it for a while; a reminder or a command wakes it.
@@ -251,7 +258,7 @@ impl RoomActor {
     }
 }
 
-/// The last message of a room's life.
+/// The last message of a room's life: behind what was in its mailbox, with nothing after it.
 #[derive(actix::Message)]
 #[rtype(result = "()")]
 struct Stop;

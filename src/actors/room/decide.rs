@@ -54,12 +54,21 @@ pub(super) enum To {
 #[derive(Debug)]
 pub(super) enum RoomEffect {
     /// The caller's `ok`.
-    Ok { by: Caller, kind: OkKind },
-    Push { to: To, push: Arc<Push> },
+    Ok {
+        by: Caller,
+        kind: OkKind,
+    },
+    Push {
+        to: To,
+        push: Arc<Push>,
+    },
     /// `room.state` to one member.
     Snapshot(PlayerId),
     /// From now on this member's pushes go to this session.
-    Bind { player: PlayerId, session: SessionId },
+    Bind {
+        player: PlayerId,
+        session: SessionId,
+    },
     /// He hears no more of the room.
     Unbind(PlayerId),
     /// Who hears and sees whom from now on.
@@ -100,7 +109,12 @@ pub(super) fn refuse<T>(code: ErrorCode, why: &str) -> Result<T, Refused> {
 
 impl RoomState {
     /// A new room with its creator in it.
-    pub(super) fn create(id: RoomId, by: &Caller, wish: &CreateRoom, cx: &Cx<'_>) -> Result<(Self, Decision), Refused> {
+    pub(super) fn create(
+        id: RoomId,
+        by: &Caller,
+        wish: &CreateRoom,
+        cx: &Cx<'_>,
+    ) -> Result<(Self, Decision), Refused> {
         let game = wish.game.clone().unwrap_or_else(|| super::DEFAULT_GAME.to_owned());
         let Some(kind) = cx.games.get(&game) else {
             return refuse(ErrorCode::InvalidSettings, "game: there is no such game");
@@ -157,7 +171,9 @@ impl RoomState {
                 }
                 RoomReply::Seated
             }
-            RoomCommand::Wake { wake_no } if *wake_no != step.room.wake_no => return Ok(Decision::not_member()),
+            RoomCommand::Wake { wake_no } if *wake_no != step.room.wake_no => {
+                return Ok(Decision::not_member());
+            }
             RoomCommand::Wake { .. } => {
                 if !step.wake() {
                     return Ok(Decision::not_member());

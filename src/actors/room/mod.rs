@@ -16,7 +16,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-
 mod view;
 
 pub use actor::RoomActor;

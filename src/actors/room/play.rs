@@ -106,7 +106,9 @@ impl Step<'_> {
         let Some(running) = &mut self.room.running else { return };
         match running.game.handle(&input, now) {
             Ok(effects) => self.perform(Some(input), effects),
-            Err(refusal) => tracing::debug!(room_id = %self.room.room_id, %refusal, "the game ignored an input"),
+            Err(refusal) => {
+                tracing::debug!(room_id = %self.room.room_id, %refusal, "the game ignored an input")
+            }
         }
     }
 
@@ -191,14 +193,15 @@ impl Step<'_> {
     /// Does what is due now. False if nothing is.
     pub(super) fn wake(&mut self) -> bool {
         let (now, config) = (self.cx.now, self.cx.config);
-        if !self.room.next_wake(config).is_some_and(|due| due <= now) {
+        if self.room.next_wake(config).is_none_or(|due| due > now) {
             return false;
         }
         if self.room.running.as_ref().and_then(|r| r.game.deadline()).is_some_and(|due| due <= now) {
             self.game_input(Input::Deadline);
         }
         let window = config.session.resume_window_ms;
-        if self.room.running.is_some() && self.room.deserted_since.is_some_and(|since| since + window <= now) {
+        if self.room.running.is_some() && self.room.deserted_since.is_some_and(|since| since + window <= now)
+        {
             self.game_input(Input::Abandoned);
         }
         if self.room.leader_due(config).is_some_and(|due| due <= now)

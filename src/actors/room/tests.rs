@@ -45,7 +45,10 @@ async fn each_refusal_has_its_name() {
     let code = players[0].ok("room.state", json!({})).await;
     assert_eq!(code, json!({}));
     let state = players[0].expect("room.state").await;
-    assert_eq!(stranger.refused("room.join", json!({"code": state["room"]["code"]})).await, "game_in_progress");
+    assert_eq!(
+        stranger.refused("room.join", json!({"code": state["room"]["code"]})).await,
+        "game_in_progress"
+    );
 }
 
 #[actix::test]

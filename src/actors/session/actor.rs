@@ -14,12 +14,14 @@ use crate::{
     ids::{RoomId, SessionId},
     limits::TokenBucket,
     protocol::{
-        Answer, ClientFrame, CloseCode, Encoding, ErrorCode, Push, Rejection,
-        frame::BadFrame,
+        Answer, ClientFrame, CloseCode, Encoding, ErrorCode, Push, Rejection, frame::BadFrame,
         messages::ListRooms,
     },
 };
-use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle,
+    WrapFuture,
+};
 use futures_util::future::LocalBoxFuture;
 use serde_json::json;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -174,7 +176,7 @@ impl PlayerSession {
             Request::Create(room) => self.change_seat(re, ctx, move |seat| Box::pin(seat.create(room))),
             Request::Join(join) => self.change_seat(re, ctx, move |seat| Box::pin(seat.join(join))),
             Request::QuickJoin => self.change_seat(re, ctx, |seat| Box::pin(seat.quick_join())),
-            Request::Room(message) => self.to_room(re, message, ctx),
+            Request::Room(message) => self.forward(re, message, ctx),
             Request::FindSeat { snapshot } => self.find_seat(snapshot, ctx),
         }
     }
@@ -192,7 +194,7 @@ impl PlayerSession {
         }));
     }
 
-    fn to_room(&mut self, re: Option<u32>, message: RoomMessage, ctx: &mut Context<Self>) {
+    fn forward(&mut self, re: Option<u32>, message: RoomMessage, ctx: &mut Context<Self>) {
         let Some(room) = self.room else {
             return self.refuse(re, &Rejection::new(ErrorCode::NotInRoom, "you have no seat in a room"));
         };

@@ -272,8 +272,10 @@ impl Outbox {
         write: &mut impl FnMut(Outgoing<'_>, Encoding),
     ) -> Poll<Drained> {
         let mut out = self.lock();
-        let gone = !out.attached && out.closing.is_none(); // a close outlives its detach: a slow reader finds it
-        if out.attachment != attachment.0 || gone {
+        if out.attachment == attachment.0 && !out.attached && out.closing.is_none() {
+            return Poll::Ready(Drained::Closed); // given up without a word; a close outlives its detach
+        }
+        if out.attachment != attachment.0 {
             write(Outgoing::Close(CloseCode::Replaced, "session moved to another socket"), out.encoding);
             return Poll::Ready(Drained::Closed);
         }

@@ -171,4 +171,3 @@ impl SeatChange {
         self.create_anew(CreateRoom::default()).await
     }
 }
-

@@ -47,10 +47,12 @@ impl ResumeTokens {
     /// A token for this session.
     pub fn issue(&self, session: SessionId, player: PlayerId) -> String {
         let claims = ResumeClaims { session, player, run: self.run };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).unwrap_or_else(|error| {
-            tracing::error!(%error, "a resume token could not be signed");
-            String::new()
-        })
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).unwrap_or_else(
+            |error| {
+                tracing::error!(%error, "a resume token could not be signed");
+                String::new()
+            },
+        )
     }
 
     /// The claims of a token of ours, and whether this run gave it.

@@ -31,8 +31,26 @@ impl Mutator {
     /// A frame of the protocol, its payload of any shape.
     fn valid(&mut self) -> Vec<u8> {
         let name = *CLIENT_TYPES.choose(&mut self.rng).unwrap();
-        let fields = ["ready", "name", "capacity", "settings", "text", "target", "suspect", "execute", "code",
-            "player_id", "room_id", "cursor", "limit", "client_time", "day_ms", "roles", "muted", "reason"];
+        let fields = [
+            "ready",
+            "name",
+            "capacity",
+            "settings",
+            "text",
+            "target",
+            "suspect",
+            "execute",
+            "code",
+            "player_id",
+            "room_id",
+            "cursor",
+            "limit",
+            "client_time",
+            "day_ms",
+            "roles",
+            "muted",
+            "reason",
+        ];
         let mut payload = json!({});
         for _ in 0..self.rng.random_range(0..3) {
             let field = *fields.choose(&mut self.rng).unwrap();
@@ -105,8 +123,8 @@ impl Mutator {
     /// Bytes that are no frame, or the beginning of one that is too large.
     pub fn broken_framing(&mut self) -> Vec<u8> {
         match self.rng.random_range(0..4) {
-            0 => vec![0x83, 0x80, 0, 0, 0, 0],                          // a reserved opcode
-            1 => vec![0x81, 0x02, b'{', b'}'],                          // unmasked
+            0 => vec![0x83, 0x80, 0, 0, 0, 0], // a reserved opcode
+            1 => vec![0x81, 0x02, b'{', b'}'], // unmasked
             2 => vec![0x82, 0xff, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 0, 0, 0], // four gigabytes are announced
             _ => self.noise(),
         }
