@@ -3,8 +3,9 @@
 //! Pure: time, chance and settings are arguments. On `Err` the copy is thrown away.
 
 use super::{
+    lead::playable,
     messages::{Caller, RoomCommand, RoomMessage, RoomReply},
-    state::{Answered, Member, OkKind, RoomState},
+    state::{Answered, OkKind, RoomState},
 };
 use crate::{
     clock::UnixMs,
@@ -13,11 +14,11 @@ use crate::{
     ids::{PlayerId, RoomId, SessionId},
     protocol::{
         ErrorCode, Push, Rejection,
-        messages::{CreateRoom, Kick, LogEntry, Target, Visibility},
+        messages::{CreateRoom, LogEntry, Visibility},
     },
     store::Row,
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::{collections::VecDeque, sync::Arc};
 use uuid::Uuid;
 
@@ -318,118 +319,6 @@ impl<'a> Step<'a> {
             self.room.log.pop_front();
         }
     }
-
-    pub(super) fn leader_in_waiting(&self, by: &Caller) -> Result<(), Refused> {
-        if self.room.leader != by.player_id {
-            return refuse(ErrorCode::NotLeader, "only the leader may");
-        }
-        if self.room.running.is_some() {
-            return refuse(ErrorCode::GameInProgress, "not while a game is on");
-        }
-        Ok(())
-    }
-
-    fn ready(&mut self, by: &Caller, ready: bool) -> Result<(), Refused> {
-        if self.room.running.is_some() {
-            return refuse(ErrorCode::GameInProgress, "not while a game is on");
-        }
-        if let Some(member) = self.room.member_mut(by.player_id)
-            && !member.spectator
-            && member.ready != ready
-        {
-            member.ready = ready;
-            self.push(To::All, "room.member_ready", &json!({"player_id": by.player_id, "ready": ready}));
-        }
-        Ok(())
-    }
-
-    fn change_settings(&mut self, by: &Caller, patch: &Map<String, Value>) -> Result<(), Refused> {
-        self.leader_in_waiting(by)?;
-        let Some(kind) = self.cx.games.get(&self.room.game) else {
-            return refuse(ErrorCode::Internal, "the room's game is unknown here");
-        };
-        let patch = playable(patch.clone(), false, self.cx.config);
-        self.room.settings = kind.merge(&self.room.settings, &patch, None)?;
-        self.unready_all();
-        self.log("room.settings_changed", None);
-        let payload = json!({"settings": self.room.settings});
-        self.push(To::All, "room.settings_changed", &payload);
-        Ok(())
-    }
-
-    pub(super) fn unready_all(&mut self) {
-        let ready: Vec<_> = self.room.humans().filter(|m| m.ready).map(|m| m.player_id).collect();
-        for player in ready {
-            if let Some(member) = self.room.member_mut(player) {
-                member.ready = false;
-            }
-            self.push(To::All, "room.member_ready", &json!({"player_id": player, "ready": false}));
-        }
-    }
-
-    fn kick(&mut self, by: &Caller, kick: &Kick) -> Result<(), Refused> {
-        self.leader_in_waiting(by)?;
-        if kick.player_id == by.player_id || self.room.member(kick.player_id).is_none() {
-            return refuse(ErrorCode::NotAllowed, "that is nobody you can kick");
-        }
-        let reason = if kick.ban { "banned" } else { "kicked" };
-        if kick.ban && !self.room.banned.contains(&kick.player_id) {
-            self.room.banned.push(kick.player_id);
-        }
-        self.remove(kick.player_id, reason);
-        Ok(())
-    }
-
-    fn transfer(&mut self, by: &Caller, target: &Target) -> Result<(), Refused> {
-        self.leader_in_waiting(by)?;
-        match self.room.member(target.player_id) {
-            Some(member) if !member.bot && !member.spectator => self.lead(target.player_id),
-            _ => return refuse(ErrorCode::NotAllowed, "only a person at the table can lead"),
-        }
-        Ok(())
-    }
-
-    fn mute(&mut self, by: PlayerId, mute: &crate::protocol::messages::Mute) -> Result<(), Refused> {
-        let Some(member) = self.room.member_mut(by) else { return Ok(()) };
-        member.muted.retain(|muted| *muted != mute.player_id);
-        if mute.muted {
-            member.muted.push(mute.player_id);
-        }
-        Ok(())
-    }
-
-    fn add_bot(&mut self, by: &Caller) -> Result<(), Refused> {
-        self.leader_in_waiting(by)?;
-        if self.room.players().count() >= self.room.capacity {
-            return refuse(ErrorCode::RoomFull, "all seats are taken");
-        }
-        if self.room.members.iter().filter(|m| m.bot).count() >= self.cx.config.room.bots {
-            return refuse(ErrorCode::RoomFull, "no more bots");
-        }
-        let nickname = super::bots::name(&self.room.members, self.cx.chance.id);
-        let mut bot = Member::person(PlayerId(self.cx.chance.id), nickname);
-        bot.bot = true;
-        bot.ready = true;
-        self.arrive(bot);
-        Ok(())
-    }
-
-    fn remove_bot(&mut self, by: &Caller, target: &Target) -> Result<(), Refused> {
-        self.leader_in_waiting(by)?;
-        if !self.room.member(target.player_id).is_some_and(|m| m.bot) {
-            return refuse(ErrorCode::NotAllowed, "that is no bot of this room");
-        }
-        self.remove(target.player_id, "kicked");
-        Ok(())
-    }
-}
-
-/// A patch that this node can play: without media if it has none.
-fn playable(mut settings: Map<String, Value>, new: bool, config: &Config) -> Value {
-    if !config.media.enabled && (new || settings.contains_key("media")) {
-        settings.insert("media".to_owned(), Value::Bool(false));
-    }
-    Value::Object(settings)
 }
 
 fn room_name(wish: Option<&str>, creator: &str) -> Result<String, Refused> {

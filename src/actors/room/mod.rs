@@ -1,13 +1,14 @@
 //! Rooms: who sits together and what they play (spec 1.2–1.5).
 //!
 //! [`RoomActor`] is an entity: one at most in the cluster for a room's id. `state` is what it must not forget,
-//! `decide`, `members` and `play` are its rules, pure; `actor` commits, then performs; `chat` is volatile.
+//! `decide`, `lead`, `members` and `play` are its rules, pure; `actor` commits, then performs; `chat` is volatile.
 
 mod actor;
 mod bots;
 mod chat;
 mod committing;
 mod decide;
+mod lead;
 mod members;
 mod messages;
 mod play;
