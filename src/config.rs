@@ -61,7 +61,7 @@ sections! {
         trusted_proxies: Vec<std::net::IpAddr> = Vec::new(), "addresses", "proxies whose X-Forwarded-For is believed";
         workers: usize = 0, "threads", "arbiters that carry sockets and actors; 0 is one a core";
         tcp_backlog: u32 = 4096, "connections", "sockets the kernel may hold before accept: a reconnect storm after a restart";
-        max_connections: usize = 50_000, "connections", "sockets a worker holds at most; more wait in the backlog";
+        max_connections: usize = 50_000, "connections", "sockets the node holds at most, and HTTP connections a worker; more are told to try again";
         drain_ms: u64 = 5_000, "ms", "longest graceful stop on SIGTERM";
     }
     /// The listener for operators: never on the public address.

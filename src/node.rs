@@ -14,7 +14,13 @@ use crate::{
     store::Store,
     telemetry, ws,
 };
-use actix_web::{App, HttpServer, dev::ServerHandle, web};
+use actix_http::HttpService;
+use actix_server::Server;
+use actix_service::{fn_service, map_config};
+use actix_web::{
+    App, HttpServer,
+    dev::{AppConfig, ServerHandle},
+};
 use anyhow::Context as _;
 use std::{net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
 
@@ -29,6 +35,7 @@ pub struct Node {
     store: Store,
     state: HttpState,
     config: Arc<Config>,
+    sockets: ws::Sockets,
     servers: [ServerHandle; 2],
     watchdog: Option<Watchdog>,
 }
@@ -49,18 +56,30 @@ impl Node {
         cluster.register(RoomActor::factory(games));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state = HttpState::new(identity.clone(), store.clone(), config.clone(), clock);
-        let sockets = web::Data::new(ws::WsState { identity, door, config: config.clone() });
+        let sockets = ws::Sockets::default();
+        let upgrades =
+            Arc::new(ws::WsState { identity, door, config: config.clone(), sockets: sockets.clone() });
 
         let address = listener.local_addr()?;
         let admin_address = admin_listener.local_addr()?;
-        let public = serve_public(listener, &config, state.clone(), sockets, arbiters.clone())?;
+        let public = serve_public(listener, &config, state.clone(), upgrades, arbiters.clone())?;
         let admin = serve_admin(admin_listener, state.clone(), cluster.clone())?;
         wait_for_workers(&arbiters, workers(&config)).await?;
         actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
         let watchdog = start_watchdog(&config, &arbiters);
         state.set_ready(true);
         tracing::info!(%address, admin = %admin_address, "node is up");
-        Ok(Self { address, admin_address, cluster, store, state, config, servers: [public, admin], watchdog })
+        Ok(Self {
+            address,
+            admin_address,
+            cluster,
+            store,
+            state,
+            config,
+            sockets,
+            servers: [public, admin],
+            watchdog,
+        })
     }
 
     /// Graceful stop: no new work, sockets closed with 1012, what was begun is committed, rooms stay.
@@ -73,9 +92,10 @@ impl Node {
             }
         }
         let [public, admin] = &self.servers;
-        let longest = Duration::from_millis(self.config.server.drain_ms) + Duration::from_secs(1);
-        if tokio::time::timeout(longest, public.stop(true)).await.is_err() {
-            tracing::warn!("some sockets did not end in time");
+        let longest = Duration::from_millis(self.config.server.drain_ms);
+        let (_, gone) = tokio::join!(public.stop(true), self.sockets.gone(longest));
+        if !gone {
+            tracing::warn!(left = self.sockets.count(), "some sockets did not end in time");
         }
         self.cluster.close();
         self.store.close().await;
@@ -101,31 +121,46 @@ fn workers(config: &Config) -> usize {
     }
 }
 
+/// REST and pages on an actix-web app; WebSockets leave HTTP in the upgrade service before the app sees them.
 fn serve_public(
     listener: TcpListener,
     config: &Arc<Config>,
     state: HttpState,
-    sockets: web::Data<ws::WsState>,
+    upgrades: Arc<ws::WsState>,
     arbiters: Arbiters,
 ) -> anyhow::Result<ServerHandle> {
-    let server = HttpServer::new(move || {
+    const SLOW_CLIENT: Duration = Duration::from_secs(5);
+    const DISCONNECT: Duration = Duration::from_secs(1);
+    let address = listener.local_addr()?;
+    let builder = Server::build();
+    let stopping = builder.graceful_shutdown_signal();
+    let service = move || {
         arbiters.join(); // each worker's thread carries actors too
-        let configure = http::configure(state.clone());
-        App::new()
-            .app_data(sockets.clone())
-            .route("/ws", web::get().to(ws::connect))
-            .configure(configure)
+        let app = App::new()
+            .configure(http::configure(state.clone()))
             .wrap(http::security_headers())
-            .wrap(http::errors())
-    })
-    .workers(workers(config))
-    .max_connections(config.server.max_connections)
-    .on_connect(ws::remember_socket)
-    .tcp_nodelay(true)
-    .disable_signals()
-    .shutdown_timeout(config.server.drain_ms.div_ceil(1_000))
-    .listen(listener)?
-    .run();
+            .wrap(http::errors());
+        let (upgrades, stopping) = (upgrades.clone(), stopping.clone());
+        HttpService::build()
+            .local_addr(address)
+            .tcp_nodelay(true)
+            .client_request_timeout(SLOW_CLIENT)
+            .client_disconnect_timeout(DISCONNECT)
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            .upgrade(fn_service(move |(req, framed)| ws::upgrade(req, framed, upgrades.clone())))
+            .h1(map_config(app, |()| AppConfig::default()))
+            .tcp()
+    };
+    let server = builder
+        .workers(workers(config))
+        .max_concurrent_connections(config.server.max_connections)
+        .disable_signals()
+        .shutdown_timeout(config.server.drain_ms.div_ceil(1_000))
+        .listen("public", listener, service)?
+        .run();
     let handle = server.handle();
     actix::spawn(async move {
         if let Err(error) = server.await {

@@ -34,7 +34,7 @@ pub(super) struct NicknameBody {
 pub(super) async fn create_guest(req: HttpRequest, state: Data<HttpState>, body: Json<GuestBody>) -> Answer {
     state
         .guests
-        .take(client_address(&req, &state.config))
+        .take(client_address(req.head(), &state.config))
         .map_err(|wait_ms| Problem::rate_limited("too many guest accounts from this address", wait_ms))?;
     let (account, tokens) = state.identity.create_guest(body.nickname.as_deref()).await?;
     Ok(HttpResponse::Created().json(json!({"account": account, "tokens": tokens})))

@@ -3,10 +3,9 @@
 use super::Problem;
 use crate::config::Config;
 use actix_web::{
-    HttpRequest,
     body::EitherBody,
-    dev::ServiceResponse,
-    http::header::{self, HeaderValue},
+    dev::{RequestHead, ServiceResponse},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
     middleware::{DefaultHeaders, ErrorHandlerResponse, ErrorHandlers},
 };
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,12 +15,23 @@ const CSP: &str =
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'";
 
 /// For every answer. What is not said to be cached is not: answers carry tokens.
+const SECURITY: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, CSP),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// Puts the security headers on every answer that does not set its own.
 pub fn security_headers() -> DefaultHeaders {
-    DefaultHeaders::new()
-        .add((header::CONTENT_SECURITY_POLICY, CSP))
-        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .add((header::REFERRER_POLICY, "no-referrer"))
-        .add((header::CACHE_CONTROL, "no-store"))
+    SECURITY.into_iter().fold(DefaultHeaders::new(), DefaultHeaders::add)
+}
+
+/// As [`security_headers`], for an answer that no middleware sees.
+pub fn secure(headers: &mut HeaderMap) {
+    for (name, value) in SECURITY {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
 }
 
 /// Turns the framework's own refusals (unknown path, wrong method, broken body) into problem documents.
@@ -44,9 +54,9 @@ fn as_problem<B>(response: ServiceResponse<B>) -> actix_web::Result<ErrorHandler
 
 /// The client's address: the peer's, or, behind proxies of `server.trusted_proxies`, the last address of
 /// `X-Forwarded-For` that is none of them.
-pub fn client_address(req: &HttpRequest, config: &Config) -> IpAddr {
+pub fn client_address(req: &RequestHead, config: &Config) -> IpAddr {
     let trusted = |address: &IpAddr| config.server.trusted_proxies.contains(&address.to_canonical());
-    let peer = req.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
+    let peer = req.peer_addr.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
     if !trusted(&peer) {
         return peer;
     }
@@ -76,7 +86,7 @@ mod tests {
         for value in forwarded {
             req = req.append_header(("X-Forwarded-For", *value));
         }
-        client_address(&req.to_http_request(), &config).to_string()
+        client_address(req.to_http_request().head(), &config).to_string()
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod state;
 mod tests;
 
 pub use admin::configure_admin;
-pub use headers::{client_address, errors, security_headers};
+pub use headers::{client_address, errors, secure, security_headers};
 pub use problem::Problem;
 pub use routes::configure;
 pub use state::HttpState;

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, ResponseError, http::StatusCode, http::header};
 use serde::Serialize;
 use std::fmt;
 
-/// Milliseconds after which a client may try again when the database is away.
+/// Milliseconds after which a client may try again when there is no room or the database is away.
 const RETRY_UNAVAILABLE_MS: u64 = 1_000;
 
 /// A refusal. The document: `{type, title, status, code, detail, reason?, retry_after_ms?}`.
@@ -68,6 +68,12 @@ impl Problem {
     pub fn unavailable() -> Self {
         let problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", "the database is away for a moment");
+        Self { retry_after_ms: Some(RETRY_UNAVAILABLE_MS), ..problem }
+    }
+
+    /// 503: no place for one more socket.
+    pub fn full() -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", "this node is full");
         Self { retry_after_ms: Some(RETRY_UNAVAILABLE_MS), ..problem }
     }
 

@@ -17,6 +17,14 @@ impl Encoding {
     /// The WebSocket subprotocols, in order of preference.
     pub const SUBPROTOCOLS: [&'static str; 2] = ["playhouse.v1.json", "playhouse.v1.msgpack"];
 
+    /// Its subprotocol.
+    pub fn subprotocol(self) -> &'static str {
+        match self {
+            Self::Json => Self::SUBPROTOCOLS[0],
+            Self::MsgPack => Self::SUBPROTOCOLS[1],
+        }
+    }
+
     /// The encoding of a subprotocol.
     pub fn from_subprotocol(name: &str) -> Option<Self> {
         match name {

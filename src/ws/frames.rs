@@ -4,7 +4,8 @@ use crate::{
     actors::session::Outgoing,
     protocol::{CloseCode, Encoding},
 };
-use actix_http::ws::{CloseReason, Codec, Frame, Item, Message, ProtocolError};
+use actix_http::ws::{Codec, Frame, Item};
+use actix_web_actors::ws::{CloseReason, Message, ProtocolError};
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 

@@ -1,14 +1,14 @@
 //! WebSocket transport: bytes to frames and back, bounds, heartbeat (spec 1.1). Knows no game.
 //!
-//! `upgrade` checks who comes and from where, `reader` turns the socket's bytes into frames for the session,
-//! `writer` is the response body and drains the session's outbox. The reader is a task of its own: actix polls
-//! a body only while the peer reads, so nothing that must go on for a stuck peer may live in it.
+//! `upgrade` checks who comes and from where, answers 101 and takes the socket out of the HTTP dispatcher;
+//! from then on `connection`, one task a socket, turns its bytes into frames for the session and writes what
+//! the session's outbox holds. `sockets` counts them, for the limit and for the drain: the HTTP server has
+//! forgotten them.
 
+mod connection;
 mod frames;
-mod reader;
-mod socket;
+mod sockets;
 mod upgrade;
-mod writer;
 
-pub use socket::remember_socket;
-pub use upgrade::{WsState, connect};
+pub use sockets::Sockets;
+pub use upgrade::{WsState, upgrade};

@@ -1,22 +1,27 @@
 //! `GET /ws`: who comes, from where, in which encoding; then a session and a socket (spec 1.1).
+//!
+//! This is the HTTP server's upgrade service: it sees every request for a WebSocket before any route does, and
+//! no middleware runs around it.
 
-use super::{reader::Reader, socket::SocketHandle, writer::Writer};
+use super::{Sockets, connection::Connection, frames::FrameReader};
 use crate::{
     actors::session::{Door, Player},
     auth::{Identity, Principal},
     config::Config,
-    http::{Problem, client_address},
+    http::{Problem, client_address, secure},
     protocol::Encoding,
 };
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header,
-    web::{Data, Payload, Query},
+use actix_codec::Framed;
+use actix_http::{
+    ConnectionType, Error, HttpMessage as _, Request, RequestHead, Response, StatusCode,
+    body::MessageBody as _, h1, header,
 };
-use actix_web_actors::ws;
+use actix_web::{ResponseError as _, web::Query};
+use actix_web_actors::ws::HandshakeError;
+use bytes::Bytes;
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::oneshot;
+use tokio::net::TcpStream;
 
 /// What upgrades need of the node.
 pub struct WsState {
@@ -26,65 +31,107 @@ pub struct WsState {
     pub door: Arc<Door>,
     /// Limits and allowed origins.
     pub config: Arc<Config>,
+    /// The sockets of the node.
+    pub sockets: Sockets,
 }
 
 /// `?ticket=…&resume=1`
 #[derive(Deserialize)]
-pub struct ConnectQuery {
+struct ConnectQuery {
     ticket: Option<String>,
     resume: Option<String>,
 }
 
-/// Upgrades a player's socket.
-pub async fn connect(
-    req: HttpRequest,
-    payload: Payload,
-    query: Query<ConnectQuery>,
-    state: Data<WsState>,
-) -> Result<HttpResponse, Problem> {
-    let origin = check_origin(&req, &state.config)?;
-    let encoding = choose_encoding(&req)?;
-    let principal = authenticate(&req, query.ticket.as_deref(), origin.as_deref(), &state.identity).await?;
-    let account = state.identity.account(principal.account).await?;
-    let player = Player {
-        id: principal.account,
-        nickname: account.nickname,
-        address: client_address(&req, &state.config),
-    };
-    let mut response = ws::handshake_with_protocols(&req, &Encoding::SUBPROTOCOLS)
-        .map_err(|error| Problem::bad_request("bad_handshake", error.to_string()))?;
-    let reader = reader(&req, payload, encoding, &state);
-    let limits = &state.config.limits;
-    let writer = if query.resume.as_deref() == Some("1") {
-        let (ready, attached) = oneshot::channel();
-        let wait = Duration::from_millis(limits.resume_wait_ms);
-        actix_web::rt::spawn(reader.resume(player, wait, ready));
-        Writer::Waiting(attached)
-    } else {
-        let attached = state.door.enter(player, encoding, None);
-        let writer = Writer::open(&attached);
-        actix_web::rt::spawn(reader.run(attached));
-        writer
-    };
-    Ok(response.streaming(writer))
+/// Who comes, and how.
+struct Visitor {
+    player: Player,
+    encoding: Encoding,
+    resumes: bool,
 }
 
-fn reader(req: &HttpRequest, payload: Payload, encoding: Encoding, state: &WsState) -> Reader {
+/// Upgrades a player's socket, or refuses it with a problem.
+///
+/// # Errors
+/// The socket broke.
+pub async fn upgrade(
+    req: Request,
+    framed: Framed<TcpStream, h1::Codec>,
+    state: Arc<WsState>,
+) -> Result<(), Error> {
+    let (visitor, held) = match admit(&req, &state).await {
+        Ok(admitted) => admitted,
+        Err(problem) => {
+            h1::SendResponse::new(framed, refusal(&problem)).await?;
+            return Ok(());
+        }
+    };
+    let accepted = accept(req.head(), visitor.encoding);
+    let parts = h1::SendResponse::new(framed, accepted).await?.into_parts();
+    if let Err(error) = parts.io.set_nodelay(true) {
+        tracing::debug!(%error, "a socket without TCP_NODELAY");
+    }
     let (limits, session) = (&state.config.limits, &state.config.session);
-    Reader {
+    let mut frames = FrameReader::new(limits.frame_bytes);
+    frames.feed(&parts.read_buf);
+    let connection = Connection {
+        stream: parts.io,
         door: state.door.clone(),
-        payload,
-        encoding,
-        socket: req.conn_data::<SocketHandle>().cloned(),
-        frames: super::frames::FrameReader::new(limits.frame_bytes),
+        encoding: visitor.encoding,
+        frames,
         nesting: limits.nesting,
         heartbeat: Duration::from_millis(session.heartbeat_ms),
         slow_grace: Duration::from_millis(limits.slow_grace_ms),
+        held,
+    };
+    if visitor.resumes {
+        let wait = Duration::from_millis(limits.resume_wait_ms);
+        actix_web::rt::spawn(connection.run_resumed(visitor.player, wait));
+    } else {
+        actix_web::rt::spawn(connection.run(visitor.player));
     }
+    Ok(())
+}
+
+async fn admit(req: &Request, state: &WsState) -> Result<(Visitor, super::sockets::Held), Problem> {
+    if req.path() != "/ws" {
+        return Err(Problem::of_status(StatusCode::NOT_FOUND));
+    }
+    actix_http::ws::verify_handshake(req.head()).map_err(|error| bad_handshake(&error))?;
+    let query: Query<ConnectQuery> = Query::from_query(req.uri().query().unwrap_or_default())
+        .map_err(|error| Problem::bad_request("bad_request", error.to_string()))?;
+    let origin = check_origin(req, &state.config)?;
+    let encoding = choose_encoding(req)?;
+    let held = state.sockets.hold(state.config.server.max_connections).ok_or_else(Problem::full)?;
+    let principal = authenticate(req, query.ticket.as_deref(), origin.as_deref(), &state.identity).await?;
+    let account = state.identity.account(principal.account).await?;
+    let address = client_address(req.head(), &state.config);
+    let player = Player { id: principal.account, nickname: account.nickname, address };
+    Ok((Visitor { player, encoding, resumes: query.resume.as_deref() == Some("1") }, held))
+}
+
+fn bad_handshake(error: &HandshakeError) -> Problem {
+    Problem::bad_request("bad_handshake", error.to_string())
+}
+
+/// 101 Switching Protocols; names the encoding if one was asked for.
+fn accept(req: &RequestHead, encoding: Encoding) -> Response<()> {
+    let mut response = actix_http::ws::handshake_response(req);
+    if req.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
+        response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol()));
+    }
+    response.finish().drop_body()
+}
+
+fn refusal(problem: &Problem) -> Response<Bytes> {
+    let (response, body) = Response::from(problem.error_response()).into_parts();
+    let mut response = response.set_body(body.try_into_bytes().unwrap_or_default());
+    secure(response.headers_mut());
+    response.head_mut().set_connection_type(ConnectionType::Close);
+    response
 }
 
 /// A browser's Origin must be the server's own or an allowed one. Others send none.
-fn check_origin(req: &HttpRequest, config: &Config) -> Result<Option<String>, Problem> {
+fn check_origin(req: &Request, config: &Config) -> Result<Option<String>, Problem> {
     let Some(origin) = req.headers().get(header::ORIGIN) else { return Ok(None) };
     let forbidden = || Problem::forbidden("origin_not_allowed", "this Origin may not open a socket here");
     let origin = origin.to_str().map_err(|_| forbidden())?;
@@ -99,7 +146,7 @@ fn check_origin(req: &HttpRequest, config: &Config) -> Result<Option<String>, Pr
 }
 
 /// No subprotocol means JSON; only unknown ones are refused.
-fn choose_encoding(req: &HttpRequest) -> Result<Encoding, Problem> {
+fn choose_encoding(req: &Request) -> Result<Encoding, Problem> {
     let offered: Vec<&str> = req
         .headers()
         .get_all(header::SEC_WEBSOCKET_PROTOCOL)
@@ -117,7 +164,7 @@ fn choose_encoding(req: &HttpRequest) -> Result<Encoding, Problem> {
 }
 
 async fn authenticate(
-    req: &HttpRequest,
+    req: &Request,
     ticket: Option<&str>,
     origin: Option<&str>,
     identity: &Identity,

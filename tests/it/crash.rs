@@ -1,159 +1,162 @@
 //! `kill -9` at random instants while games are played: no acknowledged command is lost or doubled, and the
 //! node answers again within two seconds (spec 1.5).
 //!
-//! Each room's leader adds and removes bots, renames settings and plays; every acknowledged change goes into a
-//! model of his own, which the next snapshot must equal. Commands in doubt are sent again under the same id.
+//! Each room's leader keeps a model of what he knows for certain: what was acknowledged to him and what he was
+//! shown. The snapshot after each restart must agree with it. A command in doubt is sent again under its id.
 
+use crate::process::Process;
 use playhouse::testkit::{Failure, SocketPlayer};
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Value, json};
 use std::{
-    io::{BufRead, BufReader},
-    net::TcpListener,
-    path::Path,
-    process::{Child, Command, Stdio},
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
-const ROOMS: usize = 20;
+/// Rooms with a game on all the time: one person, seven bots, one game after another.
+const GAMES: usize = 20;
+/// Rooms that wait, whose leader adds bots and changes settings.
+const WAITING: usize = 4;
 const KILLS: usize = 50;
+const BOTS: usize = 7;
 
-/// A node as a process of its own, on ports that stay the same over its restarts.
-pub struct Process {
-    child: Child,
-    dir: std::path::PathBuf,
-    ports: (u16, u16),
-    /// `section.field=value`, over those that all have.
-    settings: Vec<String>,
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-impl Process {
-    pub fn start(dir: &Path) -> Self {
-        Self::with(dir, &[])
-    }
-
-    pub fn with(dir: &Path, settings: &[&str]) -> Self {
-        let ports = (free_port(), free_port());
-        let settings: Vec<_> = settings.iter().map(|set| (*set).to_owned()).collect();
-        Self { child: spawn(dir, ports, &settings), dir: dir.to_owned(), ports, settings }
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    pub fn admin(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports.1)
-    }
-
-    pub fn base(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports.0)
-    }
-
-    /// No goodbye, no flush: SIGKILL, then the same binary on the same data.
-    pub fn kill_and_restart(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.child = spawn(&self.dir, self.ports, &self.settings);
-    }
-
-    /// SIGTERM, and how it ended.
-    pub fn terminate(&mut self) -> std::process::ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap()
-    }
-
-    pub fn restart(&mut self) {
-        self.child = spawn(&self.dir, self.ports, &self.settings);
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Returns once the node says that it is up.
-fn spawn(dir: &Path, ports: (u16, u16), settings: &[String]) -> Child {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_playhouse"))
-        .arg("--set")
-        .arg(format!("server.listen=127.0.0.1:{}", ports.0))
-        .arg("--set")
-        .arg(format!("admin.listen=127.0.0.1:{}", ports.1))
-        .arg("--set")
-        .arg(format!("data.dir={}", dir.display()))
-        .args(["--set", "limits.guests_per_minute=100000", "--set", "limits.messages_per_s=1000"])
-        .args(["--set", "limits.messages_burst=1000", "--set", "log.filter=warn"])
-        .args(settings.iter().flat_map(|set| ["--set", set.as_str()]))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("Playhouse is up") {
-        line.clear();
-        assert!(out.read_line(&mut line).unwrap() > 0, "the node did not start");
-    }
-    std::thread::spawn(move || out.lines().for_each(drop)); // so that it never blocks on its output
-    child
-}
-
-/// One room with its leader, and what he knows to be true of it.
-struct Player {
+/// One room with its leader.
+struct Leader {
     me: SocketPlayer,
-    /// Bots that were acknowledged, in order.
-    bots: usize,
-    day_ms: u64,
     /// Sent, and not answered: (id, type, payload).
     in_doubt: Option<(u32, &'static str, Value)>,
     acknowledged: usize,
-    playing: bool,
-    vote: Option<Value>,
+    knows: Knows,
+    /// Frames of the transcript that have been looked at.
+    seen: usize,
 }
 
-impl Player {
-    async fn enter(base: &str, n: usize) -> Result<Self, Failure> {
-        let mut me = SocketPlayer::enter(base, &format!("Leader{n}")).await?;
-        let settings = json!({"day_ms": 1_000, "vote_ms": 600_000, "night_ms": 600_000});
-        me.ok("room.create", json!({"capacity": 12, "settings": settings})).await?;
-        let mut player =
-            Self { me, bots: 0, day_ms: 1_000, in_doubt: None, acknowledged: 1, playing: false, vote: None };
-        if n.is_multiple_of(2) {
-            player.begin_game().await?;
+/// What he knows to be true.
+enum Knows {
+    Waiting { bots: usize, day_ms: u64 },
+    Playing(Box<Playing>),
+}
+
+#[derive(Default)]
+struct Playing {
+    /// Games that have ended.
+    over: usize,
+    game: Match,
+    /// Whether he has been cleared the table, and may start.
+    cleared: bool,
+}
+
+/// One game, as it was shown to him.
+#[derive(Default)]
+struct Match {
+    phase: Value,
+    role: Value,
+    dead: BTreeSet<String>,
+    living: BTreeSet<String>,
+    will: Option<Value>,
+    /// His acknowledged ballot, and when its phase began.
+    ballot: Option<(Value, Value)>,
+    winner: Option<Value>,
+}
+
+impl Match {
+    fn see(&mut self, name: &str, payload: &Value) {
+        match name {
+            "game.phase" => self.phase = payload.clone(),
+            "game.role" => self.role = payload["role"].clone(),
+            "game.over" => self.winner = Some(payload["winner"].clone()),
+            "game.death" => {
+                let id = payload["player_id"].as_str().unwrap();
+                self.living.remove(id);
+                self.dead.insert(id.to_owned());
+            }
+            _ => {}
         }
-        Ok(player)
     }
 
-    /// Half of the rooms are in a game, in its first vote.
-    async fn begin_game(&mut self) -> Result<(), Failure> {
-        for _ in 0..5 {
-            self.me.ok("room.add_bot", json!({})).await?;
+    fn ballot_is(&mut self, choice: Value) {
+        self.ballot = Some((self.phase["started_at"].clone(), choice));
+    }
+
+    /// A snapshot of the same game shows all of this, and nothing earlier.
+    fn must_agree(&self, game: &Value, doubt: bool) {
+        let dead: BTreeSet<&str> =
+            game["deaths"].as_array().unwrap().iter().map(|d| d["player_id"].as_str().unwrap()).collect();
+        assert!(self.dead.iter().all(|id| dead.contains(id.as_str())), "the dead live again: {game}");
+        assert_eq!(game["deaths"].as_array().unwrap().len(), dead.len(), "somebody died twice: {game}");
+        assert_eq!(game["you"]["role"], self.role);
+        assert!(self.winner.as_ref().is_none_or(|winner| *winner == game["winner"]), "won otherwise: {game}");
+        let (before, now) = (self.phase["started_at"].as_i64(), game["started_at"].as_i64());
+        assert!(now >= before, "back to an earlier phase: {} then {game}", self.phase);
+        if doubt {
+            return;
         }
-        self.me.ok("room.start", json!({})).await?;
-        self.me
-            .wait_for("the vote", |f| f["type"] == "game.phase" && f["payload"]["phase"] == "vote")
-            .await?;
-        (self.bots, self.playing) = (5, true);
-        Ok(())
+        if let Some(will) = &self.will {
+            assert_eq!(game["you"]["will"], *will, "the last will");
+        }
+        if let Some((started_at, choice)) = &self.ballot
+            && *started_at == game["started_at"]
+            && game["winner"].is_null()
+        {
+            assert_eq!(game["you"].get("choice"), Some(choice), "the ballot: {game}");
+        }
+    }
+}
+
+impl Leader {
+    async fn enter(base: &str, n: usize) -> Result<Self, Failure> {
+        let mut me = SocketPlayer::enter(base, &format!("Leader{n}")).await?;
+        let settings = json!({"day_ms": 1_000, "vote_ms": 4_000, "defence_ms": 1_000, "verdict_ms": 3_000,
+            "final_words_ms": 1_000, "night_ms": 2_000, "roles": {"police": 1}});
+        me.ok("room.create", json!({"capacity": 12, "settings": settings})).await?;
+        let mut leader = Self {
+            me,
+            in_doubt: None,
+            acknowledged: 1,
+            knows: Knows::Waiting { bots: 0, day_ms: 1_000 },
+            seen: 0,
+        };
+        if n < GAMES {
+            for _ in 0..BOTS {
+                leader.me.ok("room.add_bot", json!({})).await?;
+            }
+            leader.knows = Knows::Playing(Box::new(Playing { cleared: true, ..Playing::default() }));
+        }
+        Ok(leader)
     }
 
     fn choose(&self, rng: &mut StdRng) -> (&'static str, Value) {
-        if self.playing {
-            // His own ballot, to and fro; the bots' ballots close the vote one day, which is fine.
-            let suspect = if rng.random_bool(0.5) { json!(self.me.guest.id) } else { Value::Null };
-            return ("game.vote", json!({"suspect": suspect}));
+        match &self.knows {
+            Knows::Waiting { bots, .. } => match rng.random_range(0..3) {
+                0 if *bots < 11 => ("room.add_bot", json!({})),
+                1 => ("room.ready", json!({"ready": rng.random_bool(0.5)})),
+                _ => ("room.settings", json!({"day_ms": rng.random_range(1_000..600_000)})),
+            },
+            Knows::Playing(playing) => self.play_on(playing, rng),
         }
-        match rng.random_range(0..3) {
-            0 if self.bots < 11 => ("room.add_bot", json!({})),
-            1 => ("room.ready", json!({"ready": rng.random_bool(0.5)})),
-            _ => ("room.settings", json!({"day_ms": rng.random_range(1_000..600_000)})),
+    }
+
+    fn play_on(&self, playing: &Playing, rng: &mut StdRng) -> (&'static str, Value) {
+        let game = &playing.game;
+        if playing.cleared {
+            return ("room.start", json!({}));
+        }
+        if game.winner.is_some() {
+            return ("room.rematch", json!({}));
+        }
+        let others: Vec<_> = game.living.iter().filter(|id| **id != self.me.guest.id).collect();
+        let somebody = if rng.random_bool(0.3) { None } else { others.choose(rng) };
+        let alive = !game.dead.contains(&self.me.guest.id);
+        match game.phase["phase"].as_str() {
+            _ if !alive => ("room.state", json!({})),
+            Some("vote") if rng.random_bool(0.5) => ("game.vote", json!({"suspect": somebody})),
+            Some("verdict") if game.phase["accused"] != self.me.guest.id && rng.random_bool(0.5) => {
+                ("game.verdict", json!({"execute": rng.random_bool(0.5)}))
+            }
+            Some("night") if game.role != "citizen" && rng.random_bool(0.5) => {
+                ("game.night", json!({"target": somebody}))
+            }
+            _ => ("game.will", json!({"text": format!("will {}", rng.random_range(0..1_000_000))})),
         }
     }
 
@@ -173,76 +176,136 @@ impl Player {
             self.in_doubt = Some((id, name, payload));
         }
         let Some((id, name, payload)) = self.in_doubt.clone() else { return Ok(()) };
-        let answer = self.me.answer_to(id).await?;
-        self.settle(name, &payload, answer);
+        let answer = self.me.answer_to(id).await;
+        self.look(Some(id));
+        self.settle(name, &payload, answer?);
+        self.look(None);
         Ok(())
+    }
+
+    /// Takes note of what has been shown to him, up to the answer to `until`.
+    fn look(&mut self, until: Option<u32>) {
+        let Knows::Playing(playing) = &mut self.knows else { return };
+        while let Some(frame) = self.me.transcript.get(self.seen) {
+            if until.is_some_and(|id| frame["re"] == id) {
+                break;
+            }
+            self.seen += 1;
+            playing.game.see(frame["type"].as_str().unwrap_or_default(), &frame["payload"]);
+        }
     }
 
     fn settle(&mut self, name: &str, payload: &Value, answer: Result<Value, Value>) {
         self.in_doubt = None;
-        match (answer, name) {
-            (Ok(_), "room.add_bot") => self.bots += 1,
-            (Ok(_), "room.settings") => self.day_ms = payload["day_ms"].as_u64().unwrap(),
-            (Ok(_), "game.vote") => self.vote = Some(payload["suspect"].clone()),
-            (Ok(_), _) => {}
-            (Err(error), "game.vote") if error["code"] == "not_allowed" => self.vote = None, // the vote is over
-            (Err(error), _) => panic!("{name} was refused: {error}"),
-        }
+        let answer = match answer {
+            Ok(answer) => answer,
+            // The phase has closed or he has died meanwhile.
+            Err(error) if name.starts_with("game.") && error["code"] == "not_allowed" => return,
+            Err(error) => panic!("{name} {payload} was refused: {error}"),
+        };
         self.acknowledged += 1;
+        match &mut self.knows {
+            Knows::Waiting { bots, .. } if name == "room.add_bot" => *bots += 1,
+            Knows::Waiting { day_ms, .. } if name == "room.settings" => {
+                *day_ms = payload["day_ms"].as_u64().unwrap();
+            }
+            Knows::Waiting { .. } => {}
+            Knows::Playing(playing) => match name {
+                "room.start" => {
+                    let members = answer["room"]["members"].as_array().unwrap();
+                    let living = members.iter().map(|m| m["player_id"].as_str().unwrap().to_owned());
+                    playing.game = Match { living: living.collect(), ..Match::default() };
+                    playing.cleared = false;
+                }
+                "room.rematch" => {
+                    playing.over += 1;
+                    (playing.game, playing.cleared) = (Match::default(), true);
+                }
+                "game.vote" => playing.game.ballot_is(payload["suspect"].clone()),
+                "game.night" => playing.game.ballot_is(payload["target"].clone()),
+                "game.verdict" => playing.game.ballot_is(payload["execute"].clone()),
+                "game.will" => playing.game.will = Some(payload["text"].clone()),
+                _ => {}
+            },
+        }
     }
 
     /// Back on the restarted node: the state is what was acknowledged, and the doubt is settled by its id.
     async fn come_back(&mut self, base: &str) -> Result<(), Failure> {
+        self.look(None);
         let resumed = self.me.resume(base).await?;
         let resumed = resumed.map_err(|error| format!("resume was refused: {error}"))?;
         assert_eq!(resumed["mode"], "snapshot");
         let state = self.me.expect("room.state").await?;
-        self.must_equal(&state, self.in_doubt.is_some());
+        self.must_agree(&state);
         if let Some((id, name, payload)) = self.in_doubt.clone() {
             self.me.send_with(id, name, payload.clone()).await?;
             let answer = self.me.answer_to(id).await?;
+            self.look(Some(id));
             self.settle(name, &payload, answer);
             self.me.ok("room.state", json!({})).await?;
             let state = self.me.expect("room.state").await?;
-            self.must_equal(&state, false);
+            self.must_agree(&state);
         }
         Ok(())
     }
 
     /// With a command in doubt its effect may be there or not.
-    fn must_equal(&self, state: &Value, doubt: bool) {
+    fn must_agree(&mut self, state: &Value) {
+        let doubt = self.in_doubt.as_ref().map(|(_, name, _)| *name);
         let bots = state["room"]["members"].as_array().unwrap().iter().filter(|m| m["bot"] == true).count();
-        let day_ms = state["room"]["settings"]["day_ms"].as_u64().unwrap();
-        assert!(
-            bots == self.bots || (doubt && bots == self.bots + 1),
-            "{bots} bots, acknowledged {}",
-            self.bots
-        );
-        assert!(day_ms == self.day_ms || doubt, "day_ms {day_ms}, acknowledged {}", self.day_ms);
-        if self.playing && state["game"]["phase"] == "vote" && !doubt && state["game"]["day"] == 1 {
-            let mine = &state["game"]["you"]["choice"];
-            assert!(self.vote.is_none() || self.vote.as_ref() == Some(mine), "{mine} is not {:?}", self.vote);
+        match &mut self.knows {
+            Knows::Waiting { bots: known, day_ms } => {
+                let now = state["room"]["settings"]["day_ms"].as_u64().unwrap();
+                let more = usize::from(doubt == Some("room.add_bot"));
+                assert!((*known..=*known + more).contains(&bots), "{bots} bots, acknowledged {known}");
+                assert!(
+                    now == *day_ms || doubt == Some("room.settings"),
+                    "day_ms {now}, acknowledged {day_ms}"
+                );
+            }
+            Knows::Playing(playing) => {
+                assert_eq!(bots, BOTS);
+                if matches!(doubt, Some("room.start" | "room.rematch")) {
+                    return; // which game this is only the answer will tell
+                }
+                let game = &state["game"];
+                assert_eq!(game.is_null(), playing.cleared, "a game too many or too few: {state}");
+                if playing.cleared {
+                    return;
+                }
+                if playing.game.role.is_null() {
+                    playing.game.role = game["you"]["role"].clone(); // its push was lost with the node
+                }
+                playing.game.must_agree(game, doubt.is_some());
+                for death in game["deaths"].as_array().unwrap() {
+                    playing.game.see("game.death", death);
+                }
+                playing.game.phase = game.clone();
+                playing.game.winner = Some(game["winner"].clone()).filter(|winner| !winner.is_null());
+            }
         }
     }
 }
 
 #[actix::test]
-async fn fifty_kills_over_twenty_rooms_lose_and_double_nothing() {
+async fn fifty_kills_over_twenty_games_lose_and_double_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut node = Process::start(dir.path());
     let mut rng = StdRng::seed_from_u64(9);
     let base = node.base();
-    let entering = (0..ROOMS).map(|n| Player::enter(&base, n));
-    let mut players = futures_util::future::try_join_all(entering).await.expect("all enter");
+    let entering = (0..GAMES + WAITING).map(|n| Leader::enter(&base, n));
+    let mut leaders = futures_util::future::try_join_all(entering).await.expect("all enter");
     let mut slowest = Duration::ZERO;
+    let mut killed_in: BTreeMap<String, usize> = BTreeMap::new();
     for kill in 0..KILLS {
-        let until = Instant::now() + Duration::from_millis(rng.random_range(5..250));
+        let until = Instant::now() + Duration::from_millis(rng.random_range(5..500));
         let mut rngs: Vec<StdRng> =
-            (0..ROOMS).map(|n| StdRng::seed_from_u64((kill * ROOMS + n) as u64)).collect();
-        let playing = players
+            (0..leaders.len()).map(|n| StdRng::seed_from_u64((kill * 100 + n) as u64)).collect();
+        let playing = leaders
             .iter_mut()
             .zip(&mut rngs)
-            .map(|(player, rng)| player.play(until + Duration::from_secs(1), rng));
+            .map(|(leader, rng)| leader.play(until + Duration::from_secs(1), rng));
         let killing = async {
             tokio::time::sleep_until(until.into()).await;
             let died = Instant::now();
@@ -250,16 +313,29 @@ async fn fifty_kills_over_twenty_rooms_lose_and_double_nothing() {
             died
         };
         let (_, died) = futures_util::future::join(futures_util::future::join_all(playing), killing).await;
+        for leader in &leaders {
+            if let Knows::Playing(playing) = &leader.knows {
+                let phase = playing.game.phase["phase"].as_str().unwrap_or("between games");
+                *killed_in.entry(phase.to_owned()).or_default() += 1;
+            }
+        }
         let base = node.base();
-        let coming = players.iter_mut().map(|player| player.come_back(&base));
+        let coming = leaders.iter_mut().map(|leader| leader.come_back(&base));
         futures_util::future::try_join_all(coming).await.unwrap_or_else(|e| panic!("after kill {kill}: {e}"));
         slowest = slowest.max(died.elapsed());
     }
-    let acknowledged: usize = players.iter().map(|player| player.acknowledged).sum();
+    let acknowledged: usize = leaders.iter().map(|leader| leader.acknowledged).sum();
+    let over: usize = leaders.iter().map(|l| if let Knows::Playing(p) = &l.knows { p.over } else { 0 }).sum();
     println!(
-        "{acknowledged} commands acknowledged over {KILLS} kills; slowest return of all {ROOMS}: {slowest:?}"
+        "{acknowledged} commands acknowledged and {over} games ended over {KILLS} kills, in {killed_in:?}; \
+         slowest return of all {}: {slowest:?}",
+        leaders.len()
     );
-    assert!(acknowledged > KILLS * ROOMS, "only {acknowledged} commands were acknowledged");
+    assert!(acknowledged > KILLS * leaders.len(), "only {acknowledged} commands were acknowledged");
+    for phase in ["day", "vote", "night"] {
+        assert!(killed_in.contains_key(phase), "no kill in {phase}: {killed_in:?}");
+    }
+    assert!(over > 0, "no game came to its end");
 }
 
 #[actix::test]

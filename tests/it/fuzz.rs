@@ -3,7 +3,7 @@
 
 mod frames;
 
-use crate::{crash::Process, node::PATIENCE};
+use crate::{node::PATIENCE, process::Process};
 use frames::{Mutator, frame};
 use playhouse::testkit::{Guest, SocketPlayer};
 use rand::{RngExt, SeedableRng, rngs::StdRng};

@@ -6,5 +6,6 @@ mod fuzz;
 mod game;
 mod leaks;
 mod node;
+mod process;
 mod slow;
 mod sockets;

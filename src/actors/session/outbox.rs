@@ -97,6 +97,9 @@ impl Item {
     }
 }
 
+/// A drain writes so much, or little more: what has left the outbox is in its bounds no longer.
+const BURST_BYTES: usize = 32 << 10;
+
 /// Shared send side of one session.
 pub struct Outbox(Mutex<Out>);
 
@@ -243,12 +246,6 @@ impl Outbox {
         true
     }
 
-    /// Whether this attachment is the session's present socket and is not being closed.
-    pub fn is_open(&self, attachment: Attachment) -> bool {
-        let out = self.lock();
-        out.attached && out.attachment == attachment.0 && out.closing.is_none()
-    }
-
     /// Whether the session has a socket.
     pub fn is_attached(&self) -> bool {
         self.lock().attached
@@ -264,7 +261,7 @@ impl Outbox {
         self.lock().queued_bytes
     }
 
-    /// Writes all that waits; pending when there is nothing. The transport of `attachment` calls this.
+    /// Writes a burst of what waits; pending when there is nothing. The transport of `attachment` calls this.
     pub fn poll_drain(
         &self,
         attachment: Attachment,
@@ -281,17 +278,25 @@ impl Outbox {
         }
         let wrote = !out.queue.is_empty();
         out.drain(write);
-        if let Some((code, reason)) = out.closing {
+        if let Some((code, reason)) = out.closing
+            && out.queue.is_empty()
+        {
             write(Outgoing::Close(code, reason), out.encoding);
             return Poll::Ready(Drained::Closed);
         }
         if wrote {
             return Poll::Ready(Drained::Open);
         }
-        if !out.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            out.waker = Some(cx.waker().clone());
+        out.wake_me(cx)
+    }
+
+    /// Ready when this attachment is to end. For a transport whose socket takes nothing, instead of a drain.
+    pub fn poll_ending(&self, attachment: Attachment, cx: &mut Context<'_>) -> Poll<()> {
+        let mut out = self.lock();
+        if out.attached && out.attachment == attachment.0 && out.closing.is_none() {
+            return out.wake_me(cx);
         }
-        Poll::Pending
+        Poll::Ready(())
     }
 }
 
@@ -302,6 +307,13 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl Out {
+    fn wake_me<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
     fn attach(&mut self, encoding: Encoding) {
         self.attachment += 1;
         self.attached = true;
@@ -340,11 +352,11 @@ impl Out {
         self.queue.push_back(item);
         if self.queued_bytes > self.bounds.hard_bytes {
             metrics::counter!("playhouse_slow_sockets_total").increment(1);
-            let attached = self.attached;
+            let waker = self.waker.take();
             self.park();
-            self.attached = attached;
+            self.attached = true;
             self.closing = Some((CloseCode::TooSlow, "too slow: reconnect and resume"));
-            return None; // nobody drains a stuck socket; whoever does finds the close
+            return waker;
         }
         self.waker.take()
     }
@@ -393,9 +405,14 @@ impl Out {
         mode
     }
 
+    /// Writes what waits, up to a burst.
     fn drain(&mut self, write: &mut impl FnMut(Outgoing<'_>, Encoding)) {
         let encoding = self.encoding;
-        for item in std::mem::take(&mut self.queue) {
+        let mut wrote = 0;
+        while wrote < BURST_BYTES
+            && let Some(item) = self.queue.pop_front()
+        {
+            wrote += item.bytes();
             match item {
                 Item::Push(push) => {
                     let seq = self.number(push.clone());
@@ -409,7 +426,10 @@ impl Out {
                 Item::Pong(payload) => write(Outgoing::Pong(&payload), encoding),
             }
         }
-        self.queued_bytes = 0;
+        self.queued_bytes -= wrote;
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new(); // an idle session holds no queue
+        }
     }
 }
 

@@ -1,0 +1,95 @@
+//! A node as a process of its own, to be killed.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+/// A node as a process of its own, on ports that stay the same over its restarts.
+pub struct Process {
+    child: Child,
+    dir: std::path::PathBuf,
+    ports: (u16, u16),
+    /// `section.field=value`, over those that all have.
+    settings: Vec<String>,
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Process {
+    pub fn start(dir: &Path) -> Self {
+        Self::with(dir, &[])
+    }
+
+    pub fn with(dir: &Path, settings: &[&str]) -> Self {
+        let ports = (free_port(), free_port());
+        let settings: Vec<_> = settings.iter().map(|set| (*set).to_owned()).collect();
+        Self { child: spawn(dir, ports, &settings), dir: dir.to_owned(), ports, settings }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn admin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.1)
+    }
+
+    pub fn base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.0)
+    }
+
+    /// No goodbye, no flush: SIGKILL, then the same binary on the same data.
+    pub fn kill_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = spawn(&self.dir, self.ports, &self.settings);
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn terminate(&mut self) -> std::process::ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+
+    pub fn restart(&mut self) {
+        self.child = spawn(&self.dir, self.ports, &self.settings);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Returns once the node says that it is up.
+fn spawn(dir: &Path, ports: (u16, u16), settings: &[String]) -> Child {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_playhouse"))
+        .arg("--set")
+        .arg(format!("server.listen=127.0.0.1:{}", ports.0))
+        .arg("--set")
+        .arg(format!("admin.listen=127.0.0.1:{}", ports.1))
+        .arg("--set")
+        .arg(format!("data.dir={}", dir.display()))
+        .args(["--set", "limits.guests_per_minute=100000", "--set", "limits.messages_per_s=1000"])
+        .args(["--set", "limits.messages_burst=1000", "--set", "log.filter=warn"])
+        .args(settings.iter().flat_map(|set| ["--set", set.as_str()]))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("Playhouse is up") {
+        line.clear();
+        assert!(out.read_line(&mut line).unwrap() > 0, "the node did not start");
+    }
+    std::thread::spawn(move || out.lines().for_each(drop)); // so that it never blocks on its output
+    child
+}
