@@ -56,6 +56,8 @@ struct Match {
     will: Option<Value>,
     /// His acknowledged ballot, and when its phase began.
     ballot: Option<(Value, Value)>,
+    /// When the phase began in which he sent what is in doubt.
+    sent_in: Value,
     winner: Option<Value>,
 }
 
@@ -74,29 +76,34 @@ impl Match {
         }
     }
 
-    fn ballot_is(&mut self, choice: Value) {
-        self.ballot = Some((self.phase["started_at"].clone(), choice));
+    /// His ballot counted in this phase, if it is the one in which he sent it.
+    fn ballot_is(&mut self, choice: &Value) {
+        let phase = self.phase["started_at"].clone();
+        self.ballot = Some((phase, choice.clone())).filter(|(phase, _)| *phase == self.sent_in);
     }
 
     /// A snapshot of the same game shows all of this, and nothing earlier.
-    fn must_agree(&self, game: &Value, doubt: bool) {
+    fn must_agree(&mut self, me: &str, game: &Value, doubt: bool) {
         let dead: BTreeSet<&str> =
             game["deaths"].as_array().unwrap().iter().map(|d| d["player_id"].as_str().unwrap()).collect();
         assert!(self.dead.iter().all(|id| dead.contains(id.as_str())), "the dead live again: {game}");
         assert_eq!(game["deaths"].as_array().unwrap().len(), dead.len(), "somebody died twice: {game}");
-        assert_eq!(game["you"]["role"], self.role);
+        let role = if game["winner"].is_null() { &game["you"]["role"] } else { &game["roles"][me] };
+        if self.role.is_null() {
+            self.role = role.clone(); // its push was lost with the node
+        }
+        assert_eq!(*role, self.role, "another role: {game}");
         assert!(self.winner.as_ref().is_none_or(|winner| *winner == game["winner"]), "won otherwise: {game}");
         let (before, now) = (self.phase["started_at"].as_i64(), game["started_at"].as_i64());
         assert!(now >= before, "back to an earlier phase: {} then {game}", self.phase);
-        if doubt {
-            return;
+        if doubt || !game["winner"].is_null() {
+            return; // what was in doubt may have been done; after its end a game shows nobody's own
         }
         if let Some(will) = &self.will {
             assert_eq!(game["you"]["will"], *will, "the last will");
         }
         if let Some((started_at, choice)) = &self.ballot
             && *started_at == game["started_at"]
-            && game["winner"].is_null()
         {
             assert_eq!(game["you"].get("choice"), Some(choice), "the ballot: {game}");
         }
@@ -172,6 +179,9 @@ impl Leader {
     async fn one(&mut self, rng: &mut StdRng) -> Result<(), Failure> {
         if self.in_doubt.is_none() {
             let (name, payload) = self.choose(rng);
+            if let Knows::Playing(playing) = &mut self.knows {
+                playing.game.sent_in = playing.game.phase["started_at"].clone();
+            }
             let id = self.me.send(name, payload.clone()).await?;
             self.in_doubt = Some((id, name, payload));
         }
@@ -221,9 +231,9 @@ impl Leader {
                     playing.over += 1;
                     (playing.game, playing.cleared) = (Match::default(), true);
                 }
-                "game.vote" => playing.game.ballot_is(payload["suspect"].clone()),
-                "game.night" => playing.game.ballot_is(payload["target"].clone()),
-                "game.verdict" => playing.game.ballot_is(payload["execute"].clone()),
+                "game.vote" => playing.game.ballot_is(&payload["suspect"]),
+                "game.night" => playing.game.ballot_is(&payload["target"]),
+                "game.verdict" => playing.game.ballot_is(&payload["execute"]),
                 "game.will" => playing.game.will = Some(payload["text"].clone()),
                 _ => {}
             },
@@ -274,10 +284,7 @@ impl Leader {
                 if playing.cleared {
                     return;
                 }
-                if playing.game.role.is_null() {
-                    playing.game.role = game["you"]["role"].clone(); // its push was lost with the node
-                }
-                playing.game.must_agree(game, doubt.is_some());
+                playing.game.must_agree(&self.me.guest.id, game, doubt.is_some());
                 for death in game["deaths"].as_array().unwrap() {
                     playing.game.see("game.death", death);
                 }
