@@ -95,6 +95,9 @@ sections! {
         passivate_ms: u64 = 60_000, "ms", "an entity that nobody uses is put away after this";
         reminder_poll_ms: u64 = 1_000, "ms", "how often the sweeper looks for overdue entities that nobody holds";
         reminder_batch: u32 = 256, "entities", "overdue entities woken by one sweep";
+        beat_ms: u64 = 1_000, "ms", "how often a node renews its lease (spec 6.2)";
+        hand_over_ms: u64 = 500, "ms", "how long a resume waits for the node that held the session; then a snapshot (spec 6.1)";
+        lease_ms: u64 = 5_000, "ms", "a node whose lease was not renewed for so long counts as dead (spec 6.2)";
         watchdog_ms: u64 = 5_000, "ms", "a thread that has not yielded for this long aborts the process; 0 is off";
     }
     /// Bounds on what a client may do or hold (spec 1.1).

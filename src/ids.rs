@@ -65,3 +65,17 @@ id! {
     /// One game played to its end in a room; the key of its stored event log.
     MatchId
 }
+
+id! {
+    /// One run of a node: a restarted node is another.
+    NodeId
+}
+
+/// A session, and the node that holds its socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SessionRef {
+    /// Which session.
+    pub id: SessionId,
+    /// Where it is.
+    pub node: NodeId,
+}

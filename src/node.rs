@@ -52,7 +52,8 @@ impl Node {
         let identity = Identity::open(&store, &config, clock.clone()).await.context("identity")?;
 
         let arbiters = Arbiters::default();
-        let cluster = Cluster::new(config.clone(), clock.clone(), Arc::new(store.clone()), arbiters.clone());
+        let cluster =
+            Cluster::new(config.clone(), clock.clone(), Arc::new(store.clone()), arbiters.clone(), None);
         cluster.register(RoomActor::factory(games));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state = HttpState::new(identity.clone(), store.clone(), config.clone(), clock);

@@ -1,6 +1,7 @@
 //! One life of an entity: from the store's answer to its release or its crash.
 
 use super::{Cluster, Entity, directory::Directory};
+use crate::clock::UnixMs;
 use std::sync::{Arc, Weak};
 use uuid::Uuid;
 
@@ -13,6 +14,8 @@ pub struct Activation<E: Entity> {
     pub epoch: i64,
     /// What the last owner committed; empty for a new entity.
     pub state: Vec<u8>,
+    /// When windows that the last owner had open begin anew (spec 1.5).
+    pub began: UnixMs,
     /// The cluster, for asks and tells of its own.
     pub cluster: Cluster,
     directory: Weak<Directory<E>>,
@@ -24,10 +27,11 @@ impl<E: Entity> Activation<E> {
         key: Uuid,
         epoch: i64,
         state: Vec<u8>,
+        began: UnixMs,
         cluster: Cluster,
         directory: &Arc<Directory<E>>,
     ) -> Self {
-        Self { key, epoch, state, cluster, directory: Arc::downgrade(directory), released: false }
+        Self { key, epoch, state, began, cluster, directory: Arc::downgrade(directory), released: false }
     }
 
     /// From now on commands wait instead of reaching this actor; it finishes its mailbox, then stops.
@@ -43,6 +47,17 @@ impl<E: Entity> Activation<E> {
         self.released = true;
         if let Some(directory) = self.directory.upgrade() {
             directory.released(self.key);
+        }
+    }
+}
+
+impl<E: Entity> Activation<E> {
+    /// Another owner has activated the entity: this one stops, and never puts it up again by itself. Commands find
+    /// whoever the registry names.
+    pub fn fenced(&mut self) {
+        self.released = true;
+        if let Some(directory) = self.directory.upgrade() {
+            directory.fenced(self.key);
         }
     }
 }

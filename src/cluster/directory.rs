@@ -1,9 +1,11 @@
-//! Who is active: key to actor, for one kind of entity on this node.
+//! Who is active: key to actor or to another node, for one kind of entity.
 //!
+//! Alone, a node owns everything. Among others it asks the registry of nodes who owns a key, once, and remembers.
 //! Holds commands while an entity is being put up, and puts it up again when it went without saying so.
 //! Its one lock is held for a look-up and a `try_send`, never across an await.
 
 use super::{Activation, AskError, Cluster, Entity, Envelope, Factory};
+use crate::{clock::UnixMs, ids::NodeId};
 use actix::{Addr, dev::ToEnvelope, prelude::SendError};
 use std::{
     collections::HashMap,
@@ -13,16 +15,30 @@ use std::{
 use uuid::Uuid;
 
 pub(super) struct Directory<E: Entity> {
-    cluster: Cluster,
+    pub(super) cluster: Cluster,
     factory: Factory<E>,
     slots: Mutex<HashMap<Uuid, Slot<E>>>,
 }
 
-enum Slot<E: Entity> {
+pub(super) enum Slot<E: Entity> {
     Active(Addr<E>),
-    /// Being put up or put away; these wait.
-    Held(Vec<Envelope<E>>),
+    /// Being placed, put up or put away; these wait.
+    Held(Vec<(From, Envelope<E>)>),
+    /// On another node, as far as we know.
+    Away(NodeId),
 }
+
+/// Where a command comes from that finds nobody.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum From {
+    /// This node: the owner is looked up, or there will be one.
+    Here,
+    /// Another node, which believes that this one is the owner.
+    There,
+}
+
+/// So many owners are found dead before a placement is given up.
+const DEAD_OWNERS: u32 = 4;
 
 /// Crashes in a row wait this much longer each, so that a poisoned state does not spin.
 const CRASH_PAUSE: Duration = Duration::from_millis(100);
@@ -35,19 +51,24 @@ where
         Self { cluster, factory, slots: Mutex::default() }
     }
 
-    fn slots(&self) -> MutexGuard<'_, HashMap<Uuid, Slot<E>>> {
+    pub(super) fn slots(&self) -> MutexGuard<'_, HashMap<Uuid, Slot<E>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots().len()
+        self.slots().values().filter(|slot| !matches!(slot, Slot::Away(_))).count()
     }
 
     pub(super) fn holds(&self, key: Uuid) -> bool {
-        self.slots().contains_key(&key)
+        matches!(self.slots().get(&key), Some(Slot::Active(_) | Slot::Held(_)))
     }
 
     pub(super) fn deliver(self: &Arc<Self>, key: Uuid, envelope: Envelope<E>) {
+        self.dispatch(key, envelope, From::Here, 0);
+    }
+
+    /// `moves`: how often it has been to a node that did not hold the entity.
+    pub(super) fn dispatch(self: &Arc<Self>, key: Uuid, envelope: Envelope<E>, from: From, moves: u32) {
         let mut slots = self.slots();
         let waiting = match slots.get_mut(&key) {
             Some(Slot::Active(addr)) => match addr.try_send(envelope) {
@@ -61,19 +82,87 @@ where
             },
             Some(Slot::Held(queue)) => {
                 if queue.len() < self.cluster.config().cluster.activation_queue {
-                    queue.push(envelope);
+                    queue.push((from, envelope));
                 } else {
                     drop(slots);
                     envelope.refuse(AskError::Unavailable);
                 }
                 return;
             }
-            None => envelope,
+            Some(Slot::Away(node)) if from == From::Here => {
+                let node = *node;
+                return self.forward(node, key, envelope, moves); // under the lock: in order
+            }
+            Some(Slot::Away(_)) | None => envelope,
         };
         let create = E::creates(&waiting.command);
-        slots.insert(key, Slot::Held(vec![waiting]));
+        slots.insert(key, Slot::Held(vec![(from, waiting)]));
         drop(slots);
-        self.activate(key, create, Duration::ZERO);
+        if self.cluster.peers().is_none() {
+            return self.activate(key, create, Duration::ZERO);
+        }
+        let directory = self.clone();
+        let placed = self
+            .cluster
+            .arbiters()
+            .spawn_for(key, move || async move { directory.place(key, create, from).await });
+        if !placed {
+            self.refuse_all(key, AskError::Unavailable);
+        }
+    }
+
+    /// Asks the registry who owns the entity; what waits goes there.
+    async fn place(self: Arc<Self>, key: Uuid, create: bool, from: From) {
+        let Some(peers) = self.cluster.peers() else { return };
+        let me = peers.me();
+        if !create {
+            let poll = Duration::from_millis(self.cluster.config().cluster.beat_ms / 2);
+            peers.settle(poll).await;
+        }
+        let mut dead = None;
+        for _ in 0..DEAD_OWNERS {
+            let candidate = if from == From::There { me } else { peers.candidate() };
+            match peers.placement.claim(E::KIND, key, candidate, dead).await {
+                Ok(owner) if owner == me => {
+                    let clock = self.cluster.clock();
+                    let began = dead.map_or(self.cluster.started_at(), |_| clock.now());
+                    return self.put_up(key, create, began).await;
+                }
+                Ok(owner) if peers.is_alive(owner) => return self.away(key, owner),
+                Ok(owner) => dead = Some(owner),
+                Err(error) => {
+                    tracing::warn!(kind = E::KIND, %key, %error, "an entity could not be placed");
+                    return self.refuse_all(key, AskError::Unavailable);
+                }
+            }
+        }
+        self.refuse_all(key, AskError::Unavailable);
+    }
+
+    /// Another node owns it: what waits is sent there, and what comes. Who thought it was here is told.
+    fn away(self: &Arc<Self>, key: Uuid, node: NodeId) {
+        let mut slots = self.slots();
+        let Some(Slot::Held(waiting)) = slots.insert(key, Slot::Away(node)) else { return };
+        let mut moved = Vec::new();
+        for (from, envelope) in waiting {
+            match from {
+                From::Here => self.forward(node, key, envelope, 0),
+                From::There => moved.push(envelope),
+            }
+        }
+        drop(slots);
+        moved.into_iter().for_each(|envelope| envelope.refuse(AskError::Moved));
+    }
+
+    /// The owner has put it away: others may have it.
+    fn release_claim(&self, key: Uuid) {
+        let Some(peers) = self.cluster.peers() else { return };
+        let released = peers.placement.release(E::KIND, key, peers.me());
+        actix::spawn(async move {
+            if let Err(error) = released.await {
+                tracing::debug!(kind = E::KIND, %key, %error, "a claim could not be given up; it is found stale");
+            }
+        });
     }
 
     /// Puts the entity up on its arbiter; what waits is delivered or refused.
@@ -83,14 +172,15 @@ where
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
-            directory.put_up(key, create).await;
+            let began = directory.cluster.started_at();
+            directory.put_up(key, create, began).await;
         });
         if !spawned {
             self.refuse_all(key, AskError::Unavailable);
         }
     }
 
-    async fn put_up(self: Arc<Self>, key: Uuid, create: bool) {
+    async fn put_up(self: Arc<Self>, key: Uuid, create: bool, began: UnixMs) {
         let found = if create { None } else { Some(self.cluster.store().activate(E::KIND, key).await) };
         let (epoch, state) = match found {
             None => (0, Vec::new()),
@@ -101,7 +191,7 @@ where
                 return self.refuse_all(key, AskError::Unavailable);
             }
         };
-        let activation = Activation::new(key, epoch, state, self.cluster.clone(), &self);
+        let activation = Activation::new(key, epoch, state, began, self.cluster.clone(), &self);
         match (self.factory)(activation) {
             Ok(entity) => {
                 let mailbox = self.cluster.config().cluster.mailbox;
@@ -125,7 +215,7 @@ where
             Some(Slot::Held(waiting)) => waiting,
             _ => Vec::new(),
         };
-        for envelope in waiting {
+        for (_, envelope) in waiting {
             if let Err(SendError::Full(envelope) | SendError::Closed(envelope)) = addr.try_send(envelope) {
                 envelope.refuse(AskError::Unavailable);
             }
@@ -135,7 +225,7 @@ where
     fn refuse_all(&self, key: Uuid, error: AskError) {
         let slot = self.slots().remove(&key);
         if let Some(Slot::Held(waiting)) = slot {
-            waiting.into_iter().for_each(|envelope| envelope.refuse(error));
+            waiting.into_iter().for_each(|(_, envelope)| envelope.refuse(error));
         }
     }
 
@@ -148,14 +238,22 @@ where
     pub(super) fn released(self: &Arc<Self>, key: Uuid) {
         let mut slots = self.slots();
         let create = match slots.get(&key) {
-            Some(Slot::Held(waiting)) if !waiting.is_empty() => E::creates(&waiting[0].command),
+            Some(Slot::Held(waiting)) if !waiting.is_empty() => E::creates(&waiting[0].1.command),
             _ => {
                 slots.remove(&key);
-                return;
+                drop(slots);
+                return self.release_claim(key);
             }
         };
         drop(slots);
         self.activate(key, create, Duration::ZERO);
+    }
+
+    /// Another owner has the entity: forget it.
+    pub(super) fn fenced(&self, key: Uuid) {
+        metrics::counter!("playhouse_entity_fenced_total", "kind" => E::KIND).increment(1);
+        tracing::warn!(kind = E::KIND, %key, "another owner has activated this entity; it stops here");
+        self.slots().remove(&key);
     }
 
     /// The entity went without a word: put it up again from its last committed state.

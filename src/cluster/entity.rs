@@ -1,8 +1,8 @@
 //! What an entity is: its key, its one command type and its one reply type.
 
-use super::Activation;
+use super::{Activation, PeerNotice};
 use actix::{Actor, Context, Handler, Message};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{fmt::Debug, sync::Arc};
 use tokio::sync::oneshot;
 
@@ -19,6 +19,8 @@ pub trait Entity: Actor<Context = Context<Self>> + Handler<Envelope<Self>> {
     fn creates(command: &Self::Command) -> bool;
     /// The command of a reminder that is due: `wake_no` is the one its last commit named.
     fn wake(wake_no: i64) -> Self::Command;
+    /// The command that tells it of other nodes, for one that pushes to sessions.
+    fn peer(notice: PeerNotice) -> Self::Command;
 }
 
 /// Makes an entity from what the store held; `Err` if that cannot be read.
@@ -47,7 +49,7 @@ impl<E: Entity> Envelope<E> {
 }
 
 /// Why an ask has no reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum AskError {
     /// There is no such entity.
     #[error("no such entity")]
@@ -58,4 +60,10 @@ pub enum AskError {
     /// No reply within the deadline; the command may have been applied.
     #[error("timed out")]
     TimedOut,
+    /// The node that was asked does not hold it. Never seen outside the cluster: another is asked.
+    #[error("held elsewhere")]
+    Moved,
+    /// The node that was asked does not understand: it is of another version.
+    #[error("not understood")]
+    Unknown,
 }

@@ -4,7 +4,7 @@
 //! register themselves. Parked sessions (without a socket) are capped; the oldest is ended first.
 
 use crate::{
-    actors::session::{Outbox, PlayerSession, SessionNotice},
+    actors::session::{HandedOver, Outbox, PlayerSession, SessionNotice},
     ids::{PlayerId, SessionId},
 };
 use actix::Addr;
@@ -66,6 +66,21 @@ impl Hub {
         let (old, handle) = replaced?;
         notice(&handle, SessionNotice::Replaced);
         Some(old)
+    }
+
+    /// The account has a newer session on another node.
+    pub fn replaced(&self, id: SessionId) {
+        if let Some(handle) = self.session(id) {
+            notice(&handle, SessionNotice::Replaced);
+        }
+    }
+
+    /// The session goes on on another node: all it needs for that, if it is this account's. Here it ends.
+    pub fn hand_over(&self, id: SessionId, player: PlayerId) -> Option<HandedOver> {
+        let handle = self.session(id).filter(|handle| handle.player == player)?;
+        self.unregister(id);
+        notice(&handle, SessionNotice::HandedOver);
+        Some(handle.outbox.hand_over())
     }
 
     /// As [`register`](Self::register), but only if the account has no live session.

@@ -6,29 +6,44 @@
 
 mod activation;
 mod arbiters;
+mod bus;
 #[cfg(test)]
 mod conformance;
 mod directory;
 mod entity;
 mod hub;
+mod inbox;
+mod lease;
+#[cfg(test)]
+mod nodes_tests;
+mod peers;
+mod placement;
 mod ports;
+mod reach;
 mod reminders;
+mod remote;
 #[cfg(test)]
 mod tests;
 mod watchdog;
 
 pub use activation::Activation;
 pub use arbiters::Arbiters;
+pub use bus::{Bus, BusError, Incoming};
 pub use entity::{AskError, Entity, Envelope, Factory};
 pub use hub::{Hub, SessionHandle};
+pub use peers::{PeerNotice, Peering};
+pub use placement::{Beat, NodeInfo, Placement, PlacementError};
 pub use ports::{EntityStore, RoomIndex};
+pub use reach::HandOver;
 pub use watchdog::Watchdog;
 
 use crate::{
     clock::{SharedClock, UnixMs},
     config::Config,
+    ids::NodeId,
 };
 use directory::Directory;
+use peers::{Kind, Peers};
 use std::{
     any::{Any, TypeId},
     collections::HashMap,
@@ -53,18 +68,25 @@ struct Inner {
     arbiters: Arbiters,
     hub: Hub,
     directories: RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    kinds: RwLock<HashMap<&'static str, Arc<dyn Kind>>>,
+    me: NodeId,
+    /// `None` if this node is alone.
+    peers: Option<Peers>,
     closing: AtomicBool,
     started_at: UnixMs,
 }
 
 impl Cluster {
-    /// A cluster of this one node.
+    /// A cluster of this one node, or, with a peering, this node's part of a larger one. The node is in it once it
+    /// [keeps its lease](Self::keep_lease) and [receives](Self::receive).
     pub fn new(
         config: Arc<Config>,
         clock: SharedClock,
         store: Arc<dyn EntityStore>,
         arbiters: Arbiters,
+        peering: Option<Peering>,
     ) -> Self {
+        let peers = peering.map(Peers::new);
         Self(Arc::new(Inner {
             started_at: clock.now(),
             hub: Hub::new(config.limits.parked_sessions),
@@ -73,6 +95,9 @@ impl Cluster {
             store,
             arbiters,
             directories: RwLock::default(),
+            kinds: RwLock::default(),
+            me: peers.as_ref().map_or_else(NodeId::new, Peers::me),
+            peers,
             closing: AtomicBool::new(false),
         }))
     }
@@ -80,8 +105,29 @@ impl Cluster {
     /// Makes a kind of entity known: how one is made from what the store holds.
     pub fn register<E: Entity>(&self, factory: Factory<E>) {
         let directory: Arc<Directory<E>> = Arc::new(Directory::new(self.clone(), factory));
+        let mut kinds = self.0.kinds.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        kinds.insert(E::KIND, directory.clone());
         let mut all = self.0.directories.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         all.insert(TypeId::of::<E>(), directory);
+    }
+
+    fn kind(&self, name: &str) -> Option<Arc<dyn Kind>> {
+        self.0.kinds.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn kinds(&self) -> Vec<Arc<dyn Kind>> {
+        self.0.kinds.read().unwrap_or_else(std::sync::PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn peers(&self) -> Option<&Peers> {
+        self.0.peers.as_ref()
+    }
+
+    /// What there is to do here: entities and sessions.
+    fn load(&self) -> u64 {
+        let entities: usize = self.kinds().iter().map(|kind| kind.count()).sum();
+        let (live, _) = self.hub().counts();
+        (entities + live) as u64
     }
 
     /// Sends a command and waits for its reply, `cluster.ask_timeout_ms` at most.

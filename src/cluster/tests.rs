@@ -23,6 +23,7 @@ enum Command {
     Panic,
     PutAway,
     Woken(i64),
+    Told,
 }
 
 impl Actor for Counter {
@@ -38,6 +39,9 @@ impl Entity for Counter {
     }
     fn wake(wake_no: i64) -> Command {
         Command::Woken(wake_no)
+    }
+    fn peer(_: PeerNotice) -> Command {
+        Command::Told
     }
 }
 
@@ -82,6 +86,7 @@ impl Handler<Envelope<Self>> for Counter {
             Command::Add(n) => self.count += n,
             Command::Remind(at) => next_wake_at = Some(at),
             Command::Woken(_) => self.count += 1_000,
+            Command::Told => {}
             Command::Panic => panic!("as told"),
             Command::PutAway => {
                 self.activation.begin_release();
@@ -101,7 +106,7 @@ impl Handler<Envelope<Self>> for Counter {
 fn cluster(store: &MemoryStore) -> Cluster {
     tokio::time::pause();
     let clock = Arc::new(TokioClock::starting_at(UnixMs(1_000)));
-    let cluster = Cluster::new(Arc::default(), clock, Arc::new(store.clone()), Arbiters::current());
+    let cluster = Cluster::new(Arc::default(), clock, Arc::new(store.clone()), Arbiters::current(), None);
     cluster.register::<Counter>(Arc::new(|activation| {
         let text = String::from_utf8(activation.state.clone()).map_err(|e| e.to_string())?;
         Ok(Counter { count: text.parse().unwrap_or_default(), activation })
@@ -167,7 +172,7 @@ async fn a_reminder_wakes_one_that_nobody_holds_and_no_other() {
 /// Another node on the same store and clock, which holds nothing.
 fn cluster_on_the_same_day(other: &Cluster) -> Cluster {
     let node =
-        Cluster::new(Arc::default(), other.clock().clone(), other.store().clone(), Arbiters::current());
+        Cluster::new(Arc::default(), other.clock().clone(), other.store().clone(), Arbiters::current(), None);
     node.register::<Counter>(Arc::new(|activation| {
         let text = String::from_utf8(activation.state.clone()).map_err(|e| e.to_string())?;
         Ok(Counter { count: text.parse().unwrap_or_default(), activation })

@@ -4,7 +4,7 @@
 
 use super::{Encoding, Rejection};
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
     borrow::Cow,
@@ -12,12 +12,13 @@ use std::{
 };
 
 /// One event: `{"seq": 41, "type": "game.phase", "payload": {…}}` without its `seq`.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Push {
     name: Cow<'static, str>,
     /// `"type":"…","payload":…}`.
     json_tail: Bytes,
     /// The same two entries of a three-entry map; made when first asked for.
+    #[serde(skip)]
     msgpack_tail: OnceLock<Bytes>,
     droppable: bool,
 }
@@ -120,12 +121,12 @@ fn append_msgpack(out: &mut Vec<u8>, value: &impl Serialize) {
 }
 
 /// An answer to a request: `{"re": 7, "type": "ok"|"error", "payload": {…}}`. Not numbered, not replayed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// The request's `id`; `None` where it had none or it could not be read.
     pub re: Option<u32>,
     /// `ok`, `error` or `pong`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// JSON.
     pub payload: Box<str>,
 }
@@ -142,7 +143,7 @@ impl Answer {
     /// An answer with a type of its own (`pong`).
     pub fn named(re: Option<u32>, name: &'static str, payload: &impl Serialize) -> Self {
         let payload = serde_json::to_string(payload).unwrap_or_else(|_| "{}".to_owned());
-        Self { re, name, payload: payload.into() }
+        Self { re, name: name.into(), payload: payload.into() }
     }
 
     /// The message's bytes.
@@ -166,7 +167,7 @@ impl Answer {
                     append_msgpack(&mut out, &self.re);
                 }
                 write_str(&mut out, "type");
-                write_str(&mut out, self.name);
+                write_str(&mut out, &self.name);
                 write_str(&mut out, "payload");
                 append_msgpack(&mut out, &payload);
                 out

@@ -6,12 +6,14 @@
 //! the same over a real WebSocket, for tests of whole nodes.
 
 mod memory_store;
+mod network;
 mod player;
 #[cfg(feature = "testkit")]
 mod socket;
 mod stage;
 
 pub use memory_store::{Fault, MemoryStore};
+pub use network::{Network, NetworkNode};
 pub use player::{ScriptedPlayer, Transcript};
 #[cfg(feature = "testkit")]
 pub use socket::{Failure, Guest, SocketPlayer};

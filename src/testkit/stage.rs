@@ -1,14 +1,16 @@
 //! A node's actors on one thread, without sockets or SQL.
 
-use super::{MemoryStore, ScriptedPlayer};
+use super::{MemoryStore, Network, ScriptedPlayer};
 use crate::{
     actors::{room::RoomActor, session::Door},
     clock::{SharedClock, TokioClock, UnixMs},
-    cluster::{Arbiters, Cluster},
+    cluster::{Arbiters, Cluster, Incoming, NodeInfo, Peering},
     config::Config,
     game::Registry,
+    ids::NodeId,
 };
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// When a stage's clock starts: a fixed day, so that transcripts are the same in every run.
 const START: UnixMs = UnixMs(1_800_000_000_000);
@@ -33,20 +35,55 @@ impl Stage {
     pub fn with(config: Config) -> Self {
         tokio::time::pause();
         let clock: SharedClock = Arc::new(TokioClock::starting_at(START));
-        Self::build(config, clock, MemoryStore::default(), Registry::standard())
+        Self::build(config, clock, MemoryStore::default(), Registry::standard(), None)
+    }
+
+    /// Nodes on one store and one network, their time paused.
+    pub async fn nodes(count: usize) -> (Vec<Self>, Network) {
+        tokio::time::pause();
+        let config = Config::default();
+        let lease = std::time::Duration::from_millis(config.cluster.lease_ms);
+        let network = Network::new(lease);
+        let clock: SharedClock = Arc::new(TokioClock::starting_at(START));
+        let store = MemoryStore::default();
+        let stages: Vec<Self> = (0..count)
+            .map(|_| {
+                let (config, clock) = (config.clone(), clock.clone());
+                Self::build(config, clock, store.clone(), Registry::standard(), Some(&network))
+            })
+            .collect();
+        for _ in 0..2 {
+            for stage in &stages {
+                stage.cluster.beat().await; // each knows all
+            }
+        }
+        tokio::time::sleep(lease).await; // what was placed before has had its time
+        (stages, network)
     }
 
     /// A stage that plays a game of your own.
     pub fn playing(games: Registry) -> Self {
         tokio::time::pause();
         let clock: SharedClock = Arc::new(TokioClock::starting_at(START));
-        Self::build(Config::default(), clock, MemoryStore::default(), games)
+        Self::build(Config::default(), clock, MemoryStore::default(), games, None)
     }
 
-    fn build(config: Config, clock: SharedClock, store: MemoryStore, games: Registry) -> Self {
+    fn build(
+        config: Config,
+        clock: SharedClock,
+        store: MemoryStore,
+        games: Registry,
+        network: Option<&Network>,
+    ) -> Self {
         let entities = Arc::new(store.clone());
-        let cluster = Cluster::new(Arc::new(config), clock, entities.clone(), Arbiters::current());
+        let (peering, incoming) = network.map(peering).unzip();
+        let arbiters = Arbiters::current();
+        let cluster = Cluster::new(Arc::new(config), clock, entities.clone(), arbiters, peering);
         cluster.register(RoomActor::factory(games));
+        if let Some(incoming) = incoming {
+            actix::spawn(cluster.clone().receive(incoming));
+            actix::spawn(cluster.clone().keep_lease());
+        }
         let door = Door::new(cluster.clone(), entities, b"a stage's secret");
         actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
         Self { cluster, door, store }
@@ -56,7 +93,7 @@ impl Stage {
     pub fn crash_and_restart(self) -> Self {
         self.cluster.close();
         let (config, clock) = (Config::clone(self.cluster.config()), self.cluster.clock().clone());
-        Self::build(config, clock, self.store.clone(), Registry::standard())
+        Self::build(config, clock, self.store.clone(), Registry::standard(), None)
     }
 
     /// A new player, connected.
@@ -68,6 +105,19 @@ impl Stage {
     pub async fn run_ms(&self, ms: u64) {
         tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
     }
+}
+
+/// A node's place in the network.
+fn peering(network: &Network) -> (Peering, mpsc::Receiver<Incoming>) {
+    let me = NodeInfo {
+        id: NodeId::new(),
+        address: String::new(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        load: 0,
+        draining: false,
+    };
+    let (node, incoming) = network.join(me.id);
+    (Peering { bus: Arc::new(node.clone()), placement: Arc::new(node), me }, incoming)
 }
 
 impl Default for Stage {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::UnixMs,
-    cluster::{Activation, Entity, Envelope, Factory},
+    cluster::{Activation, Entity, Envelope, Factory, PeerNotice},
     game::Registry,
     ids::{PlayerId, RoomId},
     protocol::{Answer, ErrorCode, Push, Rejection},
@@ -71,7 +71,7 @@ impl RoomActor {
     pub(super) fn with_cx<T>(&self, decide: impl FnOnce(&Cx<'_>) -> T) -> T {
         let cx = Cx {
             now: self.activation.cluster.clock().now(),
-            run_began: self.activation.cluster.started_at(),
+            run_began: self.activation.began,
             config: self.activation.cluster.config(),
             games: &self.games,
             chance: draw(),
@@ -100,7 +100,7 @@ impl RoomActor {
         match self.chat.send(state, &cluster.config().limits, by.player_id, text, cluster.clock().now()) {
             Ok((message, audience)) => {
                 self.answer(by, Ok(OkKind::Empty));
-                self.sinks.push(&To::Only(audience), &Push::new("chat.message", &message));
+                self.push(&To::Only(audience), &Push::new("chat.message", &message));
                 RoomReply::Seated
             }
             Err(rejection) => self.refuse(by, rejection),
@@ -118,21 +118,20 @@ impl RoomActor {
 
     /// The caller's answer, straight into his outbox.
     pub(super) fn answer(&self, by: &Caller, result: Result<OkKind, &Rejection>) {
-        let Some(session) = by.session.and_then(|id| self.activation.cluster.hub().session(id)) else {
-            return;
-        };
-        match result {
-            Ok(_) if by.request.is_none() => {}
-            Ok(OkKind::Empty) => session.outbox.answer(Answer::ok(by.request, &json!({}))),
+        let Some(session) = by.session else { return };
+        let answer = match result {
+            Ok(_) if by.request.is_none() => return,
+            Ok(OkKind::Empty) => Answer::ok(by.request, &json!({})),
             Ok(OkKind::Room) => {
                 let room = self.state.as_ref().map(RoomState::view);
-                session.outbox.answer(Answer::ok(by.request, &json!({"room": room})));
+                Answer::ok(by.request, &json!({"room": room}))
             }
             Err(rejection) => {
                 metrics::counter!("playhouse_refusals_total", "code" => rejection.code.wire()).increment(1);
-                session.outbox.answer(Answer::error(by.request, rejection));
+                Answer::error(by.request, rejection)
             }
-        }
+        };
+        self.activation.cluster.answer(session, answer);
     }
 
     pub(super) fn refuse(&self, by: &Caller, rejection: Rejection) -> RoomReply {
@@ -141,10 +140,23 @@ impl RoomActor {
         RoomReply::Refused(rejection)
     }
 
-    fn snapshot(&self, player: PlayerId) {
+    fn snapshot(&mut self, player: PlayerId) {
         if let Some(state) = &self.state {
             let push = Push::new("room.state", &state.snapshot(player, &self.chat));
-            self.sinks.push(&To::Only(vec![player]), &push);
+            self.push(&To::Only(vec![player]), &push);
+        }
+    }
+
+    /// To the sessions here at once, to each other node in one parcel.
+    fn push(&mut self, to: &To, push: &Arc<Push>) {
+        self.sinks.push(&self.activation, to, push);
+    }
+
+    fn bind_all(&mut self) {
+        let humans = self.state.iter().flat_map(RoomState::humans);
+        let sessions: Vec<_> = humans.filter_map(|m| Some((m.player_id, m.session?))).collect();
+        for (player, session) in sessions {
+            self.sinks.bind(&self.activation.cluster, player, session);
         }
     }
 
@@ -153,10 +165,10 @@ impl RoomActor {
         for effect in effects {
             match effect {
                 RoomEffect::Ok { by, kind } => self.answer(&by, Ok(kind)),
-                RoomEffect::Push { to, push } => self.sinks.push(&to, &push),
+                RoomEffect::Push { to, push } => self.push(&to, &push),
                 RoomEffect::Snapshot(player) => self.snapshot(player),
                 RoomEffect::Bind { player, session } => {
-                    self.sinks.bind(self.activation.cluster.hub(), player, session);
+                    self.sinks.bind(&self.activation.cluster, player, session);
                 }
                 RoomEffect::Unbind(player) => {
                     self.sinks.unbind(player);
@@ -181,9 +193,8 @@ impl RoomActor {
             (_, None) => Err(Rejection::new(ErrorCode::RoomNotFound, "no such room")),
             (Work::Activated, Some(state)) => {
                 let mut copy = state.clone();
-                let hub = self.activation.cluster.hub();
-                let decision =
-                    copy.activated(cx, |id| hub.session(id).map(|session| session.outbox.is_attached()));
+                let cluster = &self.activation.cluster;
+                let decision = copy.activated(cx, |session| cluster.is_attached(session));
                 Ok((copy, decision))
             }
             (Work::Command(command), Some(state)) => {
@@ -235,6 +246,7 @@ impl Actor for RoomActor {
         let rest = std::time::Duration::from_millis(cluster.config().cluster.passivate_ms.max(2) / 2);
         ctx.run_interval(rest, |room, ctx| room.rest(ctx));
         if self.state.is_some() {
+            self.bind_all(); // what is volatile does not wait for the first commit
             self.submit(Work::Activated, None, ctx);
         }
     }
@@ -267,5 +279,9 @@ impl Entity for RoomActor {
 
     fn wake(wake_no: i64) -> RoomCommand {
         RoomCommand::Wake { wake_no }
+    }
+
+    fn peer(notice: PeerNotice) -> RoomCommand {
+        RoomCommand::Peer(notice)
     }
 }

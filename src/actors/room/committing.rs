@@ -174,9 +174,11 @@ impl RoomActor {
                 let seated = Rejection::new(ErrorCode::AlreadyInRoom, "you have a seat in a room");
                 self.turn_away(&work, reply, seated);
             }
-            CommitError::Fenced | CommitError::Unknown(_) => {
+            CommitError::Fenced => {
+                self.activation.fenced(); // whoever owns it now has what it needs
                 return self.stop_and_reload(&error, &work, reply, ctx);
             }
+            CommitError::Unknown(_) => return self.stop_and_reload(&error, &work, reply, ctx),
             CommitError::CodeTaken | CommitError::Busy | CommitError::Failed(_) => {
                 tracing::warn!(room_id = %self.room_id(), ?error, "a commit failed; nothing has changed");
                 self.try_later(work, reply, ctx);
@@ -201,7 +203,7 @@ impl RoomActor {
     }
 
     /// It may have happened, or another owns the room: only the store knows. Dropping the activation puts the
-    /// room up again from there.
+    /// room up again from there, unless it was fenced.
     fn stop_and_reload(&mut self, error: &CommitError, work: &Work, reply: Reply, ctx: &mut Context<Self>) {
         tracing::error!(room_id = %self.room_id(), ?error, "a commit is in doubt; the room reloads");
         self.committing.stopping = true;

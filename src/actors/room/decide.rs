@@ -9,9 +9,10 @@ use super::{
 };
 use crate::{
     clock::UnixMs,
+    cluster::PeerNotice,
     config::Config,
     game::{MediaPolicy, Registry},
-    ids::{PlayerId, RoomId, SessionId},
+    ids::{NodeId, PlayerId, RoomId, SessionRef},
     protocol::{
         ErrorCode, Push, Rejection,
         messages::{CreateRoom, LogEntry, Visibility},
@@ -68,7 +69,7 @@ pub(super) enum RoomEffect {
     /// From now on this member's pushes go to this session.
     Bind {
         player: PlayerId,
-        session: SessionId,
+        session: SessionRef,
     },
     /// He hears no more of the room.
     Unbind(PlayerId),
@@ -172,6 +173,13 @@ impl RoomState {
                 }
                 RoomReply::Seated
             }
+            RoomCommand::Peer(PeerNotice::Resync(node)) => return Ok(step.room.resync(*node)),
+            RoomCommand::Peer(notice) => {
+                if !step.sessions_gone(notice) {
+                    return Ok(Decision::not_member());
+                }
+                RoomReply::Seated
+            }
             RoomCommand::Wake { wake_no } if *wake_no != step.room.wake_no => {
                 return Ok(Decision::not_member());
             }
@@ -193,7 +201,7 @@ impl RoomState {
     pub(super) fn activated(
         &mut self,
         cx: &Cx<'_>,
-        is_attached: impl Fn(SessionId) -> Option<bool>,
+        is_attached: impl Fn(SessionRef) -> Option<bool>,
     ) -> Decision {
         let before = self.listing();
         let mut step = Step::new(self, cx);
@@ -206,6 +214,7 @@ impl RoomState {
             let attached = session.and_then(|session| Some((session, is_attached(session)?)));
             if let Some((session, _)) = attached {
                 step.effects.push(RoomEffect::Bind { player, session });
+                step.effects.push(RoomEffect::Snapshot(player)); // the last owner may have died before it told
             }
             if !attached.is_some_and(|(_, attached)| attached) {
                 step.drop_connection(player);
@@ -215,6 +224,15 @@ impl RoomState {
             *since = cx.run_began.max(*since);
         }
         step.finish(Some(before), RoomReply::Seated)
+    }
+}
+
+impl RoomState {
+    /// A node has missed pushes: its members get snapshots.
+    fn resync(&self, node: NodeId) -> Decision {
+        let there = self.humans().filter(|m| m.connected && m.session.is_some_and(|s| s.node == node));
+        let snapshots = there.map(|m| RoomEffect::Snapshot(m.player_id)).collect();
+        Decision::quiet(snapshots, RoomReply::Seated)
     }
 }
 
@@ -256,7 +274,7 @@ impl<'a> Step<'a> {
         if let (Some(session), Some(request)) = (by.session, by.request)
             && let Some(member) = self.room.member_mut(by.player_id)
         {
-            member.answered.push_back(Answered { session, request, kind });
+            member.answered.push_back(Answered { session: session.id, request, kind });
             while member.answered.len() > keep {
                 member.answered.pop_front();
             }
@@ -270,7 +288,7 @@ impl<'a> Step<'a> {
     fn repeated(&self, by: &Caller) -> Result<Option<OkKind>, Refused> {
         let (Some(session), Some(request)) = (by.session, by.request) else { return Ok(None) };
         let Some(member) = self.room.member(by.player_id) else { return Ok(None) };
-        let mut earlier = member.answered.iter().filter(|a| a.session == session);
+        let mut earlier = member.answered.iter().filter(|a| a.session == session.id);
         if let Some(done) = earlier.clone().find(|a| a.request == request) {
             return Ok(Some(done.kind));
         }

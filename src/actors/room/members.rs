@@ -6,8 +6,9 @@ use super::{
     state::{Member, OkKind},
 };
 use crate::{
+    cluster::PeerNotice,
     game::Input,
-    ids::{PlayerId, SessionId},
+    ids::{PlayerId, SessionRef},
     protocol::{ErrorCode, Push},
     store::Row,
 };
@@ -156,7 +157,12 @@ impl Step<'_> {
     }
 
     /// A session of a member is here. `None` if he is no member.
-    pub(super) fn attach(mut self, player: PlayerId, session: SessionId, snapshot: bool) -> Option<Decision> {
+    pub(super) fn attach(
+        mut self,
+        player: PlayerId,
+        session: SessionRef,
+        snapshot: bool,
+    ) -> Option<Decision> {
         let before = self.room.listing();
         let member = self.room.member_mut(player)?;
         let was_connected = member.connected;
@@ -187,12 +193,29 @@ impl Step<'_> {
     }
 
     /// A member's session lost its socket. False if it is not the session we know.
-    pub(super) fn detach(&mut self, player: PlayerId, session: SessionId) -> bool {
+    pub(super) fn detach(&mut self, player: PlayerId, session: SessionRef) -> bool {
         let known = self.room.member(player).is_some_and(|m| m.session == Some(session) && m.connected);
         if known {
             self.drop_connection(player);
         }
         known
+    }
+
+    /// Sessions that ended without a word: those of a node that is gone, or one. False if none was a member's.
+    pub(super) fn sessions_gone(&mut self, notice: &PeerNotice) -> bool {
+        let gone = |session: SessionRef| match *notice {
+            PeerNotice::NodeLost(node) => session.node == node,
+            PeerNotice::SessionGone(lost) => session == lost,
+            PeerNotice::Resync(_) => false,
+        };
+        let members: Vec<PlayerId> = self
+            .room
+            .humans()
+            .filter(|m| m.connected && m.session.is_some_and(gone))
+            .map(|m| m.player_id)
+            .collect();
+        members.iter().for_each(|member| self.drop_connection(*member));
+        !members.is_empty()
     }
 
     /// He is not connected as of now; in a waiting room he is not ready either.

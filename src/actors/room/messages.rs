@@ -1,7 +1,8 @@
 //! What a room can be told and what it answers: one enum each, the same near and far.
 
 use crate::{
-    ids::{PlayerId, SessionId},
+    cluster::PeerNotice,
+    ids::{PlayerId, SessionRef},
     protocol::{
         Rejection,
         messages::{CreateRoom, Kick, Mute, Ready, ReportPlayer, SendChat, Target},
@@ -18,7 +19,7 @@ pub struct Caller {
     /// Its nickname when the session began.
     pub nickname: String,
     /// The session; a bot has none.
-    pub session: Option<SessionId>,
+    pub session: Option<SessionRef>,
     /// `id` of the request; with the session it makes a durable command apply once.
     pub request: Option<u32>,
 }
@@ -45,7 +46,7 @@ pub enum RoomCommand {
         /// The account.
         player_id: PlayerId,
         /// Its session.
-        session: SessionId,
+        session: SessionRef,
         /// Send a `room.state`.
         snapshot: bool,
     },
@@ -54,8 +55,10 @@ pub enum RoomCommand {
         /// The account.
         player_id: PlayerId,
         /// Its session.
-        session: SessionId,
+        session: SessionRef,
     },
+    /// Of another node, and the sessions there.
+    Peer(PeerNotice),
     /// What this player sees: for bots.
     View {
         /// Through whose eyes.

@@ -6,7 +6,7 @@ use crate::{
     clock::UnixMs,
     config::Config,
     game::{AnyGame, Registry, RoomRules},
-    ids::{MatchId, PlayerId, RoomId, SessionId},
+    ids::{MatchId, PlayerId, RoomId, SessionId, SessionRef},
     protocol::messages::{LogEntry, RoomStatus, Visibility},
 };
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ pub(super) struct Member {
     pub connected: bool,
     /// When he lost his socket; `None` while connected.
     pub dropped_at: Option<UnixMs>,
-    pub session: Option<SessionId>,
+    pub session: Option<SessionRef>,
     /// Whom he does not want to hear.
     pub muted: Vec<PlayerId>,
     /// His last durable commands, so that a repeated one is answered again.

@@ -211,6 +211,7 @@ async fn a_doubt_is_settled_by_the_same_id(fault: Fault) {
     stage.run_ms(1_000).await;
     players[0].send_with(id, "room.add_bot", json!({}));
     players[0].answer_to(id).await.expect("settled");
+    players[0].read().await; // with the snapshot of the reloaded room
     players[0].ok("room.state", json!({})).await;
     let state = players[0].expect("room.state").await;
     assert_eq!(state["room"]["members"].as_array().map(Vec::len), Some(3));

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     actors::room::{Caller, RoomActor, RoomCommand, RoomMessage, RoomReply},
     cluster::AskError,
-    ids::{RoomId, SessionId},
+    ids::{PlayerId, RoomId, SessionId, SessionRef},
     limits::TokenBucket,
     protocol::{
         Answer, ClientFrame, CloseCode, Encoding, ErrorCode, Push, Rejection, frame::BadFrame,
@@ -59,6 +59,8 @@ pub struct ResumeSession {
 pub enum SessionNotice {
     /// A newer session of the account is there.
     Replaced,
+    /// The session goes on on another node.
+    HandedOver,
     /// Too many sessions wait without a socket.
     EndIfParked,
     /// The node stops: reconnect and resume.
@@ -74,6 +76,7 @@ pub(super) struct SessionStart;
 enum End {
     Clean,
     Replaced,
+    HandedOver,
     Expired,
     Crowded,
 }
@@ -131,7 +134,7 @@ impl PlayerSession {
         Caller {
             player_id: self.player.id,
             nickname: self.player.nickname.clone(),
-            session: Some(self.id),
+            session: Some(self.door.cluster.here(self.id)),
             request,
         }
     }
@@ -284,18 +287,21 @@ impl PlayerSession {
         self.parked = Some(ctx.run_later(window, |session, ctx| session.end(End::Expired, ctx)));
     }
 
-    fn tell_room(&self, command: impl FnOnce(crate::ids::PlayerId, SessionId) -> RoomCommand) {
+    fn tell_room(&self, command: impl FnOnce(PlayerId, SessionRef) -> RoomCommand) {
         if let Some(room) = self.room {
-            self.door.cluster.tell::<RoomActor>(room.0, command(self.player.id, self.id));
+            self.door
+                .cluster
+                .tell::<RoomActor>(room.0, command(self.player.id, self.door.cluster.here(self.id)));
         }
     }
 
     fn end(&mut self, why: End, ctx: &mut Context<Self>) {
         tracing::debug!(session_id = %self.id, player_id = %self.player.id, ?why, "session ends");
-        if !matches!(why, End::Replaced) {
+        if !matches!(why, End::Replaced | End::HandedOver) {
             self.tell_room(|player_id, session| RoomCommand::Detach { player_id, session });
         }
         self.door.cluster.hub().unregister(self.id);
+        self.door.cluster.depart(self.player.id, self.id);
         ctx.stop();
     }
 }
@@ -371,6 +377,7 @@ impl Handler<SessionNotice> for PlayerSession {
                 self.outbox.close(CloseCode::Replaced, "a newer session of the account is there");
                 self.end(End::Replaced, ctx);
             }
+            SessionNotice::HandedOver => self.end(End::HandedOver, ctx),
             SessionNotice::EndIfParked if self.parked.is_some() => self.end(End::Crowded, ctx),
             SessionNotice::EndIfParked => {}
             SessionNotice::NodeStops => {

@@ -4,8 +4,8 @@ use super::{
     Attachment, Bounds, Outbox, PlayerSession, ResumeMode, ResumeSession, ResumeTokens, actor::SessionStart,
 };
 use crate::{
-    cluster::{Cluster, RoomIndex, SessionHandle},
-    ids::{PlayerId, SessionId},
+    cluster::{Cluster, HandOver, RoomIndex, SessionHandle},
+    ids::{PlayerId, SessionId, SessionRef},
     limits::KeyedBuckets,
     protocol::{
         Answer, Encoding, ErrorCode, Push, Rejection,
@@ -54,7 +54,7 @@ impl Door {
     pub fn new(cluster: Cluster, rooms: Arc<dyn RoomIndex>, resume_secret: &[u8]) -> Arc<Self> {
         let per_minute = cluster.config().limits.join_failures_per_min;
         Arc::new(Self {
-            tokens: ResumeTokens::new(resume_secret),
+            tokens: ResumeTokens::new(resume_secret, cluster.me()),
             failed_joins: FailedJoins {
                 accounts: KeyedBuckets::per_minute(per_minute),
                 addresses: KeyedBuckets::per_minute(per_minute),
@@ -78,6 +78,7 @@ impl Door {
         }
         self.cluster.hub().register(session, handle.clone());
         handle.outbox.push(self.welcome(session, &handle));
+        self.announce(session, &handle);
         begin(&handle);
         Attached { session, handle, attachment }
     }
@@ -136,7 +137,7 @@ impl Door {
         re: Option<u32>,
         resume: &Resume,
     ) -> Option<Attached> {
-        let (claims, this_run) = self.tokens.read(&resume.resume_token)?;
+        let claims = self.tokens.read(&resume.resume_token)?;
         if claims.player != player.id {
             return None;
         }
@@ -146,14 +147,27 @@ impl Door {
             let attachment = handle.addr.send(message).await.ok()??;
             return Some(Attached { session, handle, attachment });
         }
-        let window = i64::try_from(self.cluster.config().session.resume_window_ms).unwrap_or(i64::MAX);
-        if this_run || self.cluster.clock().now() - self.cluster.started_at() > window {
-            return None;
+        if claims.node == self.cluster.me() {
+            return None; // it has ended
         }
-        self.revive(session, player.clone(), encoding, re, resume.last_seq)
+        let there = SessionRef { id: session, node: claims.node };
+        let outbox = match self.cluster.hand_over(there, player.id).await {
+            HandOver::Done(handed) => Outbox::restored(self.bounds(), handed),
+            HandOver::Lost { since } => {
+                let window = i64::try_from(self.cluster.config().session.resume_window_ms);
+                if self.cluster.clock().now() - since > window.unwrap_or(i64::MAX) {
+                    return None;
+                }
+                let outbox = Outbox::new(self.bounds(), resume.last_seq);
+                outbox.await_snapshot();
+                outbox
+            }
+            HandOver::Ended => return None,
+        };
+        self.revive(session, player.clone(), encoding, re, resume.last_seq, outbox)
     }
 
-    /// A session of the run before the restart: its pushes are gone, its account and seat are not.
+    /// A session that was on another node, or of a run before. What it missed meanwhile a snapshot brings.
     fn revive(
         self: &Arc<Self>,
         session: SessionId,
@@ -161,17 +175,26 @@ impl Door {
         encoding: Encoding,
         re: Option<u32>,
         last_seq: u64,
+        outbox: Arc<Outbox>,
     ) -> Option<Attached> {
-        let outbox = Outbox::new(self.bounds(), last_seq);
-        outbox.await_snapshot();
-        let (attachment, _) = outbox
+        let (attachment, mode) = outbox
             .resume(encoding, last_seq, |mode, last| self.resumed_answer(re, session, player.id, mode, last));
+        if mode == ResumeMode::Snapshot {
+            outbox.await_snapshot();
+        }
         let (session, handle) = self.put_up(session, player, outbox);
         if !self.cluster.hub().register_if_alone(session, handle.clone()) {
             return None; // a newer session of the account lives; this one's actor ends with its last address
         }
+        self.announce(session, &handle);
         begin(&handle);
         Some(Attached { session, handle, attachment })
+    }
+
+    /// The account's older session ends, on whichever node it is.
+    fn announce(&self, session: SessionId, handle: &SessionHandle) {
+        let (cluster, player) = (self.cluster.clone(), handle.player);
+        actix::spawn(async move { cluster.arrive(player, session).await });
     }
 
     pub(super) fn resumed_answer(

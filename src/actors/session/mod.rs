@@ -13,6 +13,6 @@ mod token;
 
 pub use actor::{Detached, Input, PlayerSession, ResumeSession, SessionNotice};
 pub use door::{Attached, Door, Player};
-pub use outbox::{Attachment, Bounds, Drained, Outbox, Outgoing, ResumeMode};
+pub use outbox::{Attachment, Bounds, Drained, HandedOver, Outbox, Outgoing, ResumeMode};
 pub use router::CLIENT_TYPES;
 pub use token::ResumeTokens;

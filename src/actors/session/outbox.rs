@@ -11,6 +11,7 @@ use crate::{
     config::Limits,
     protocol::{Answer, CloseCode, Encoding, Push},
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -97,6 +98,15 @@ impl Item {
     }
 }
 
+/// What goes with a session to another node.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// Of the last numbered push.
+    pub seq: u64,
+    /// The last pushes, the one of `seq` last.
+    pub ring: Vec<Arc<Push>>,
+}
+
 /// A drain writes so much, or little more: what has left the outbox is in its bounds no longer.
 const BURST_BYTES: usize = 32 << 10;
 
@@ -138,6 +148,23 @@ impl Outbox {
             awaiting_snapshot: false,
             waker: None,
         })))
+    }
+
+    /// An outbox that another node has handed over.
+    pub fn restored(bounds: Bounds, handed: HandedOver) -> Arc<Self> {
+        let outbox = Self::new(bounds, handed.seq - (handed.ring.len() as u64).min(handed.seq));
+        for push in handed.ring {
+            outbox.lock().number(push);
+        }
+        outbox
+    }
+
+    /// Gives all that a resume needs to another node. The present socket, if any, is closed as replaced.
+    pub fn hand_over(&self) -> HandedOver {
+        self.close(CloseCode::Replaced, "the session goes on on another node");
+        let mut out = self.lock();
+        out.park();
+        HandedOver { seq: out.seq, ring: out.ring.iter().cloned().collect() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Out> {

@@ -46,7 +46,7 @@ pub(super) async fn attach_to_seat(
                 }
             },
         }?;
-        let command = RoomCommand::Attach { player_id, session, snapshot };
+        let command = RoomCommand::Attach { player_id, session: door.cluster.here(session), snapshot };
         match door.cluster.ask::<RoomActor>(room.0, command).await {
             Ok(RoomReply::Seated) => return Some(room),
             Ok(_) | Err(AskError::NotFound) => return None,

@@ -4,10 +4,9 @@
 //! itself must still be there. After a restart the sessions are gone but rooms and seats are not, so tokens of
 //! the run before are good for one resume window: that window starts anew (spec 1.5).
 
-use crate::ids::{PlayerId, SessionId};
+use crate::ids::{NodeId, PlayerId, SessionId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +15,8 @@ pub struct ResumeClaims {
     pub session: SessionId,
     /// Its account.
     pub player: PlayerId,
-    /// The run of the node.
-    pub run: Uuid,
+    /// The run of the node that held it then.
+    pub node: NodeId,
 }
 
 /// Makes and reads resume tokens.
@@ -25,13 +24,12 @@ pub struct ResumeTokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
-    /// This run of the node.
-    run: Uuid,
+    node: NodeId,
 }
 
 impl ResumeTokens {
-    /// `secret` is the node's own, and outlives the process.
-    pub fn new(secret: &[u8]) -> Self {
+    /// `secret` is the installation's, and outlives its processes; `node` is this run of this one.
+    pub fn new(secret: &[u8], node: NodeId) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.required_spec_claims.clear();
         validation.validate_exp = false; // the session, or the run, bounds its life
@@ -40,13 +38,13 @@ impl ResumeTokens {
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
             validation,
-            run: Uuid::new_v4(),
+            node,
         }
     }
 
     /// A token for this session.
     pub fn issue(&self, session: SessionId, player: PlayerId) -> String {
-        let claims = ResumeClaims { session, player, run: self.run };
+        let claims = ResumeClaims { session, player, node: self.node };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).unwrap_or_else(
             |error| {
                 tracing::error!(%error, "a resume token could not be signed");
@@ -55,11 +53,10 @@ impl ResumeTokens {
         )
     }
 
-    /// The claims of a token of ours, and whether this run gave it.
-    pub fn read(&self, token: &str) -> Option<(ResumeClaims, bool)> {
+    /// The claims of a token of ours.
+    pub fn read(&self, token: &str) -> Option<ResumeClaims> {
         let data = jsonwebtoken::decode::<ResumeClaims>(token, &self.decoding, &self.validation).ok()?;
-        let ours = data.claims.run == self.run;
-        Some((data.claims, ours))
+        Some(data.claims)
     }
 }
 
@@ -68,18 +65,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_survives_a_restart_and_says_so() {
+    fn a_token_is_read_by_every_node_and_names_the_one_that_gave_it() {
         let (session, player) = (SessionId::new(), PlayerId::new());
-        let (before, after) = (ResumeTokens::new(b"secret"), ResumeTokens::new(b"secret"));
+        let (one, other) = (NodeId::new(), NodeId::new());
+        let (before, after) = (ResumeTokens::new(b"secret", one), ResumeTokens::new(b"secret", other));
         let token = before.issue(session, player);
-        assert_eq!(before.read(&token).map(|(c, ours)| (c.session, ours)), Some((session, true)));
-        assert_eq!(after.read(&token).map(|(c, ours)| (c.player, ours)), Some((player, false)));
+        assert_eq!(after.read(&token), Some(ResumeClaims { session, player, node: one }));
     }
 
     #[test]
     fn a_forged_or_foreign_token_is_none() {
-        let tokens = ResumeTokens::new(b"secret");
-        let foreign = ResumeTokens::new(b"other").issue(SessionId::new(), PlayerId::new());
+        let tokens = ResumeTokens::new(b"secret", NodeId::new());
+        let foreign = ResumeTokens::new(b"other", NodeId::new()).issue(SessionId::new(), PlayerId::new());
         assert_eq!(tokens.read(&foreign), None);
         assert_eq!(tokens.read("a.b.c"), None);
         assert_eq!(tokens.read(""), None);

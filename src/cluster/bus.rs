@@ -1,0 +1,93 @@
+//! Messages between nodes: the port, and what goes over it (spec 6.1).
+//!
+//! A [`Parcel`] is MessagePack with named fields under a version. Its envelope is read first and its body after,
+//! so that a node can refuse politely what it does not understand. Fields it does not know it ignores.
+
+use super::AskError;
+use crate::{
+    ids::{NodeId, PlayerId, SessionId},
+    protocol::{Answer, Push},
+};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Of the parcels that this build writes. One that is newer is read as far as it can be.
+const VERSION: u16 = 1;
+
+/// Carries parcels between nodes.
+///
+/// Guarantees: at most once; what one node sends another arrives in the order of the calls. A parcel may be lost
+/// without a word, and its sender must notice.
+pub trait Bus: Send + Sync + 'static {
+    /// Queues a parcel at once.
+    ///
+    /// # Errors
+    /// The queue is full, or the bus is away: nothing was sent.
+    fn send(&self, to: NodeId, parcel: Bytes) -> Result<(), BusError>;
+}
+
+/// A parcel was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the bus takes nothing now")]
+pub struct BusError;
+
+/// What a bus hands to its node.
+#[derive(Clone, Debug)]
+pub enum Incoming {
+    /// A parcel for this node.
+    Parcel(Bytes),
+    /// The bus was away: parcels may have been lost.
+    Gap,
+}
+
+/// The envelope of a message between nodes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Parcel {
+    pub v: u16,
+    pub from: NodeId,
+    /// The number under which the sender waits for a reply, or of the ask that this replies to.
+    pub ask: Option<u64>,
+    body: Bytes,
+}
+
+/// What nodes say to each other.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Body {
+    /// A command for an entity that the receiver should hold.
+    Command { kind: String, key: Uuid, command: Bytes },
+    /// The reply to an ask.
+    Reply(Result<Bytes, AskError>),
+    /// A room's push for sessions of the receiver: the `n`th of this room's epoch to this node.
+    Push { kind: String, room: Uuid, epoch: i64, n: u64, to: Vec<SessionId>, push: Arc<Push> },
+    /// A room's answer to a request of a session of the receiver.
+    Answer { session: SessionId, answer: Answer },
+    /// A newer session of the account is on the sender.
+    Replaced { session: SessionId },
+    /// The sender has the player, and asks for his session.
+    HandOver { session: SessionId, player: PlayerId },
+}
+
+impl Parcel {
+    pub(super) fn seal(from: NodeId, ask: Option<u64>, body: &Body) -> Result<Bytes, String> {
+        let parcel = Self { v: VERSION, from, ask, body: pack(body)?.into() };
+        pack(&parcel).map(Bytes::from)
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+        unpack(bytes)
+    }
+
+    pub(super) fn body(&self) -> Result<Body, String> {
+        unpack(&self.body)
+    }
+}
+
+pub(super) fn pack(value: &impl Serialize) -> Result<Vec<u8>, String> {
+    rmp_serde::to_vec_named(value).map_err(|error| error.to_string())
+}
+
+pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
+}

@@ -1,0 +1,107 @@
+//! What other nodes send: commands, replies, pushes and answers for sessions here.
+
+use super::{
+    AskError, Cluster, PeerNotice,
+    bus::{Body, Incoming, Parcel, pack},
+    peers::{Peers, lock},
+};
+use crate::ids::NodeId;
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+impl Cluster {
+    /// Reads what other nodes send, until the bus ends.
+    pub async fn receive(self, mut incoming: mpsc::Receiver<Incoming>) {
+        while let Some(incoming) = incoming.recv().await {
+            match incoming {
+                Incoming::Parcel(bytes) => self.open(&bytes),
+                Incoming::Gap => self.resync_all(),
+            }
+        }
+    }
+
+    fn open(&self, bytes: &[u8]) {
+        let Some(peers) = self.peers() else { return };
+        let parcel = match Parcel::read(bytes) {
+            Ok(parcel) => parcel,
+            Err(error) => return tracing::warn!(error, "a parcel that cannot be read"),
+        };
+        match parcel.body() {
+            Ok(body) => self.take(peers, parcel.from, parcel.ask, body),
+            Err(error) => {
+                tracing::warn!(error, from = %parcel.from, v = parcel.v, "a message of another version");
+                if parcel.ask.is_some() {
+                    peers.send(parcel.from, parcel.ask, &Body::Reply(Err(AskError::Unknown)));
+                }
+            }
+        }
+    }
+
+    fn take(&self, peers: &Peers, from: NodeId, ask: Option<u64>, body: Body) {
+        match body {
+            Body::Command { kind, key, command } => self.command(from, ask, &kind, key, &command),
+            Body::Reply(reply) => {
+                if let Some(ask) = ask {
+                    peers.answered(ask, reply);
+                }
+            }
+            Body::Push { kind, room, epoch, n, to, push } => {
+                let Some(follows) = peers.follows(room, epoch, n) else { return };
+                let Some(kind) = self.kind(&kind) else { return };
+                for id in to {
+                    match self.hub().session(id) {
+                        Some(session) => session.outbox.push(push.clone()),
+                        None => kind.clone().notify(room, PeerNotice::SessionGone(self.here(id))),
+                    }
+                }
+                if !follows {
+                    metrics::counter!("playhouse_push_gaps_total").increment(1);
+                    kind.notify(room, PeerNotice::Resync(self.me()));
+                }
+            }
+            Body::Answer { session, answer } => {
+                if let Some(session) = self.hub().session(session) {
+                    session.outbox.answer(answer);
+                }
+            }
+            Body::Replaced { session } => self.hub().replaced(session),
+            Body::HandOver { session, player } => {
+                let handed = self.hub().hand_over(session, player).ok_or(AskError::NotFound);
+                let reply = handed.and_then(|handed| {
+                    pack(&handed).map(Bytes::from).map_err(|error| {
+                        tracing::error!(error, "a session could not be written");
+                        AskError::Unavailable
+                    })
+                });
+                peers.send(from, ask, &Body::Reply(reply));
+            }
+        }
+    }
+
+    fn command(&self, from: NodeId, ask: Option<u64>, kind: &str, key: Uuid, command: &[u8]) {
+        let (reply, answer) = oneshot::channel();
+        match self.kind(kind) {
+            Some(kind) => kind.receive(key, command, reply),
+            None => drop(reply.send(Err(AskError::Unknown))),
+        }
+        let cluster = self.clone();
+        actix::spawn(async move {
+            let reply = answer.await.unwrap_or(Err(AskError::Unavailable));
+            if let Some(peers) = cluster.peers() {
+                peers.send(from, ask, &Body::Reply(reply));
+            }
+        });
+    }
+
+    /// The bus was away: every room that pushes to this node is asked for snapshots.
+    fn resync_all(&self) {
+        let Some(peers) = self.peers() else { return };
+        let rooms: Vec<Uuid> = lock(&peers.streams).keys().copied().collect();
+        for kind in self.kinds() {
+            for room in &rooms {
+                kind.clone().notify(*room, PeerNotice::Resync(self.me()));
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The lease of this node, and who else lives (spec 6.2).
+
+use super::{
+    Cluster,
+    peers::{Peers, lock},
+    placement::{Beat, NodeInfo},
+};
+use crate::ids::NodeId;
+use std::{
+    collections::BTreeMap,
+    sync::{PoisonError, atomic::Ordering},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+impl Cluster {
+    /// Renews the lease of this node and watches the others, until the cluster closes.
+    pub async fn keep_lease(self) {
+        let pause = Duration::from_millis(self.config().cluster.beat_ms);
+        while !self.is_closing() {
+            self.beat().await;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// One beat.
+    pub async fn beat(&self) {
+        let Some(peers) = self.peers() else { return };
+        let me = {
+            let mut me = lock(&peers.me);
+            me.load = self.load();
+            me.clone()
+        };
+        match peers.placement.beat(me).await {
+            Ok(beat) => self.beaten(peers, beat).await,
+            Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
+        }
+        let now = Instant::now();
+        peers.give_up(|waiting| waiting.until <= now);
+    }
+
+    async fn beaten(&self, peers: &Peers, beat: Beat) {
+        if beat.unknown && !peers.living().is_empty() {
+            self.claim_again(peers).await;
+        }
+        peers.settled.store(beat.age_ms >= self.config().cluster.lease_ms, Ordering::Relaxed);
+        self.these_live(peers, beat.nodes);
+    }
+
+    /// The registry has forgotten this node: what it holds is claimed again. What another has claimed meanwhile is
+    /// fenced, and finds out at its next commit.
+    async fn claim_again(&self, peers: &Peers) {
+        tracing::warn!("the registry of nodes has forgotten this one; it claims again what it holds");
+        for kind in self.kinds() {
+            for key in kind.held() {
+                if let Err(error) = peers.placement.claim(kind.name(), key, peers.me(), None).await {
+                    return tracing::warn!(%error, "the registry is away again");
+                }
+            }
+        }
+    }
+
+    fn these_live(&self, peers: &Peers, nodes: Vec<NodeInfo>) {
+        let nodes: BTreeMap<NodeId, NodeInfo> = nodes.into_iter().map(|node| (node.id, node)).collect();
+        metrics::gauge!("playhouse_nodes").set(nodes.len() as f64);
+        let lost: Vec<NodeId> = {
+            let mut living = peers.living.write().unwrap_or_else(PoisonError::into_inner);
+            let lost = living.keys().filter(|id| !nodes.contains_key(id)).copied().collect();
+            *living = nodes;
+            lost
+        };
+        for node in lost.into_iter().filter(|node| *node != peers.me()) {
+            tracing::warn!(%node, "a node is gone");
+            lock(&peers.lost).insert(node, self.clock().now());
+            peers.give_up(|waiting| waiting.node == node);
+            for kind in self.kinds() {
+                kind.node_lost(node);
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What holds for rooms and sessions on many nodes (spec 6.1–6.3), on virtual time and a network that can fail.
+
+use crate::{
+    actors::room::RoomActor,
+    protocol::CloseCode,
+    testkit::{Network, ScriptedPlayer, Stage},
+};
+use serde_json::{Value, json};
+
+/// Two nodes; a room of Ada's on the first, Ben in it from the second.
+async fn two() -> (Stage, Stage, Network, ScriptedPlayer, ScriptedPlayer) {
+    let (mut stages, network) = Stage::nodes(2).await;
+    let (second, first) = (stages.pop().expect("two"), stages.pop().expect("one"));
+    let mut ada = first.player("Ada").await;
+    let room = ada.ok("room.create", json!({"settings": SLOW.clone()})).await["room"].clone();
+    let mut ben = second.player("Ben").await;
+    ben.ok("room.join", json!({"code": room["code"]})).await;
+    (first, second, network, ada, ben)
+}
+
+/// Phases that last long enough to look at them.
+static SLOW: std::sync::LazyLock<Value> =
+    std::sync::LazyLock::new(|| json!({"day_ms": 1_000, "vote_ms": 600_000}));
+
+fn rooms(stage: &Stage) -> usize {
+    stage.cluster.active::<RoomActor>()
+}
+
+async fn say(from: &mut ScriptedPlayer, to: &mut ScriptedPlayer, text: &str) {
+    from.ok("chat.send", json!({"text": text})).await;
+    loop {
+        if to.expect("chat.message").await["text"] == text {
+            return;
+        }
+    }
+}
+
+#[actix::test]
+async fn a_room_is_on_one_node_and_serves_players_of_both() {
+    let (first, second, _, mut ada, mut ben) = two().await;
+    assert_eq!((rooms(&first), rooms(&second)), (1, 0));
+    assert_eq!(ada.expect("room.member_joined").await["member"]["nickname"], "Ben");
+    say(&mut ada, &mut ben, "hello there").await;
+    say(&mut ben, &mut ada, "hello here").await;
+    assert_eq!(ben.refused("room.start", json!({})).await, "not_leader");
+    assert_eq!(ben.refused("room.create", json!({})).await, "already_in_room");
+    ben.ok("room.leave", json!({})).await;
+    assert_eq!(ada.expect("room.member_left").await["reason"], "left");
+}
+
+#[actix::test]
+async fn a_node_that_dies_loses_no_acknowledged_command_and_its_rooms_go_on_elsewhere_within_ten_seconds() {
+    let (first, second, network, mut ada, mut ben) = two().await;
+    for _ in 0..3 {
+        ada.ok("room.add_bot", json!({})).await;
+    }
+    ben.ok("room.ready", json!({"ready": true})).await;
+    ada.ok("room.start", json!({})).await;
+    first.run_ms(1_500).await;
+    ben.ok("game.vote", json!({"suspect": ada.id})).await;
+    network.cut_off(first.cluster.me());
+    first.cluster.close();
+
+    second.run_ms(10_000).await;
+    ben.read().await;
+    ben.ok("room.state", json!({})).await;
+    let state = ben.expect("room.state").await;
+    assert_eq!(rooms(&second), 1);
+    assert_eq!(state["game"]["phase"], "vote");
+    assert_eq!(state["game"]["you"]["choice"], json!(ada.id), "the acknowledged ballot");
+    let connected = |id| {
+        let members = state["room"]["members"].as_array().expect("members").clone();
+        members.iter().find(|m| m["player_id"] == json!(id)).expect("a member")["connected"].clone()
+    };
+    assert_eq!((connected(ada.id), connected(ben.id)), (json!(false), json!(true)));
+
+    let resumed = ada.resume(&second).await.expect("resumed elsewhere");
+    assert_eq!(resumed["mode"], "snapshot");
+    assert_eq!(ada.expect("room.state").await["game"]["phase"], "vote");
+    say(&mut ada, &mut ben, "I am back").await;
+}
+
+#[actix::test]
+async fn lost_pushes_are_noticed_and_healed_by_a_snapshot() {
+    let (first, _second, network, mut ada, mut ben) = two().await;
+    ben.read().await;
+    network.lose(1);
+    ada.ok("room.settings", json!({"day_ms": 2_000})).await;
+    first.run_ms(10).await;
+    ada.ok("room.settings", json!({"vote_ms": 3_000})).await;
+    let state = ben.expect("room.state").await;
+    assert_eq!(state["room"]["settings"]["day_ms"], 2_000);
+}
+
+#[actix::test]
+async fn a_lost_answer_is_given_again_and_the_command_done_once() {
+    let (_first, second, network, _ada, mut ben) = two().await;
+    ben.read().await;
+    let id = ben.next_id();
+    network.lose(1); // the command itself
+    ben.send("room.ready", json!({"ready": true}));
+    second.run_ms(6_000).await;
+    assert_eq!(ben.answer_to(id).await.expect_err("no answer in time")["code"], "try_again");
+    ben.send_with(id, "room.ready", json!({"ready": true}));
+    ben.answer_to(id).await.expect("done");
+}
+
+#[actix::test]
+async fn a_wiped_registry_is_rebuilt_and_no_room_is_put_up_twice() {
+    let (first, second, network, mut ada, mut ben) = two().await;
+    network.wipe();
+    say(&mut ada, &mut ben, "nothing happened").await;
+    first.run_ms(8_000).await;
+    say(&mut ben, &mut ada, "still nothing").await;
+    let mut cai = second.player("Cai").await;
+    let state = ada.ok("room.state", json!({})).await;
+    assert_eq!(state, json!({}));
+    let code = ada.expect("room.state").await["room"]["code"].clone();
+    cai.ok("room.join", json!({"code": code})).await;
+    assert_eq!((rooms(&first), rooms(&second)), (1, 0));
+}
+
+#[actix::test]
+async fn a_node_that_was_cut_off_can_commit_nothing_when_it_is_back() {
+    let (first, second, network, mut ada, mut ben) = two().await;
+    network.cut_off(first.cluster.me());
+    second.run_ms(7_000).await;
+    ben.ok("room.state", json!({})).await;
+    assert_eq!(rooms(&second), 1, "it has taken over");
+    ben.ok("room.ready", json!({"ready": true})).await;
+
+    network.reconnect(first.cluster.me());
+    first.run_ms(2_000).await;
+    assert_eq!(ada.refused("room.settings", json!({"day_ms": 9_000})).await, "try_again");
+    first.run_ms(5_000).await;
+    assert_eq!(rooms(&first), 0, "the fenced room stopped");
+    ada.ok("room.state", json!({})).await;
+    let states = ada.read().await;
+    assert!(states.contains(&"room.state".to_owned()), "{states:?}");
+    let room =
+        ada.transcript.iter().rfind(|f| f["type"] == "room.state").expect("one")["payload"]["room"].clone();
+    assert_eq!(room["settings"]["day_ms"], 1_000);
+    assert_eq!(room["members"][1]["ready"], true, "what the new owner committed");
+}
+
+#[actix::test]
+async fn a_session_resumes_on_another_node_by_replay() {
+    let (_first, second, _network, mut ada, mut ben) = two().await;
+    ada.read().await;
+    ada.drop_connection().await;
+    ben.ok("chat.send", json!({"text": "while you were out"})).await;
+    let resumed = ada.resume(&second).await.expect("handed over");
+    assert_eq!(resumed["mode"], "replay");
+    assert_eq!(ada.expect("chat.message").await["text"], "while you were out");
+    ada.expect("room.state").await; // what came between the two nodes
+    say(&mut ben, &mut ada, "welcome back").await;
+    assert_eq!(second.cluster.hub().counts().0, 2);
+}
+
+#[actix::test]
+async fn a_newer_session_on_another_node_replaces_the_older() {
+    let (first, second, _network, mut ada, _ben) = two().await;
+    let mut again = second.player("Ada").await;
+    again.id = ada.id;
+    again.enter_again(&second);
+    first.run_ms(10).await;
+    ada.read().await;
+    assert_eq!(ada.closed, Some(CloseCode::Replaced));
+    assert_eq!(first.cluster.hub().counts().0, 0);
+}
+
+#[actix::test]
+async fn new_rooms_go_to_the_node_with_less_to_do() {
+    let (mut stages, _network) = Stage::nodes(2).await;
+    let (second, first) = (stages.pop().expect("two"), stages.pop().expect("one"));
+    for n in 0..120 {
+        let mut player = first.player(&format!("Player{n}")).await;
+        player.ok("room.create", json!({})).await;
+        first.run_ms(50).await;
+    }
+    assert!(rooms(&second) >= 30, "{} of 120 rooms", rooms(&second));
+}

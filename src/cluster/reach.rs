@@ -1,0 +1,122 @@
+//! Sessions on whichever node: how entities answer and push to them, and how they move.
+
+use super::{
+    AskError, Cluster, Entity,
+    bus::{Body, unpack},
+};
+use crate::{
+    actors::session::HandedOver,
+    clock::UnixMs,
+    ids::{NodeId, PlayerId, SessionId, SessionRef},
+    protocol::{Answer, Push},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// What became of a session on another node.
+#[derive(Debug)]
+pub enum HandOver {
+    /// It is ours.
+    Done(HandedOver),
+    /// Its node is gone or does not answer, since then: its pushes are lost, its account and seat are not.
+    Lost {
+        /// When.
+        since: UnixMs,
+    },
+    /// It has ended.
+    Ended,
+}
+
+/// What entities need of other nodes.
+impl Cluster {
+    /// This run of this node.
+    pub fn me(&self) -> NodeId {
+        self.0.me
+    }
+
+    /// A session of this node.
+    pub fn here(&self, id: SessionId) -> SessionRef {
+        SessionRef { id, node: self.me() }
+    }
+
+    /// Whether a session has a socket; of one on another node, whether that lives. `None` if there is no such session.
+    pub fn is_attached(&self, session: SessionRef) -> Option<bool> {
+        if session.node == self.me() {
+            return self.hub().session(session.id).map(|session| session.outbox.is_attached());
+        }
+        self.peers().is_some_and(|peers| peers.is_alive(session.node)).then_some(true)
+    }
+
+    /// An entity's answer to a request of a session, wherever that is.
+    pub fn answer(&self, to: SessionRef, answer: Answer) {
+        if to.node == self.me() {
+            if let Some(session) = self.hub().session(to.id) {
+                session.outbox.answer(answer);
+            }
+        } else if let Some(peers) = self.peers() {
+            peers.send(to.node, None, &Body::Answer { session: to.id, answer });
+        }
+    }
+
+    /// The `n`th push of this entity, under this epoch, to sessions of another node.
+    pub fn push_there<E: Entity>(
+        &self,
+        node: NodeId,
+        (room, epoch, n): (Uuid, i64, u64),
+        to: Vec<SessionId>,
+        push: Arc<Push>,
+    ) {
+        if let Some(peers) = self.peers() {
+            let kind = E::KIND.to_owned();
+            peers.send(node, None, &Body::Push { kind, room, epoch, n, to, push });
+        }
+    }
+
+    /// Takes a session over from the node that holds it.
+    pub async fn hand_over(&self, session: SessionRef, player: PlayerId) -> HandOver {
+        let since = self.started_at();
+        let Some(peers) = self.peers() else { return HandOver::Lost { since } };
+        if !peers.is_alive(session.node) {
+            return HandOver::Lost { since: peers.lost_at(session.node).unwrap_or(since) };
+        }
+        let (asked, answer) = oneshot::channel();
+        let body = Body::HandOver { session: session.id, player };
+        let within = Duration::from_millis(self.config().cluster.hand_over_ms);
+        peers.ask(session.node, &body, within, Box::new(asked));
+        match tokio::time::timeout(within, answer).await {
+            Ok(Ok(Ok(bytes))) => match unpack(&bytes) {
+                Ok(handed) => HandOver::Done(handed),
+                Err(error) => {
+                    tracing::warn!(error, "a session of another version");
+                    HandOver::Lost { since: self.clock().now() }
+                }
+            },
+            Ok(Ok(Err(AskError::NotFound))) => HandOver::Ended,
+            _ => HandOver::Lost { since: self.clock().now() },
+        }
+    }
+
+    /// A session of this node is the account's now; the one before it ends, wherever it is.
+    pub async fn arrive(&self, player: PlayerId, session: SessionId) {
+        let Some(peers) = self.peers() else { return };
+        match peers.placement.arrive(player, self.here(session)).await {
+            Ok(Some(before)) if before.node != self.me() => {
+                peers.send(before.node, None, &Body::Replaced { session: before.id });
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, session_id = %session, "a session could not be announced"),
+        }
+    }
+
+    /// A session of this node has ended.
+    pub fn depart(&self, player: PlayerId, session: SessionId) {
+        let Some(peers) = self.peers() else { return };
+        let departing = peers.placement.depart(player, self.here(session));
+        actix::spawn(async move {
+            if let Err(error) = departing.await {
+                tracing::debug!(%error, session_id = %session, "a session's end could not be announced");
+            }
+        });
+    }
+}

@@ -1,0 +1,205 @@
+//! Nodes in one thread: a bus and a registry in memory, which lose, cut off and forget when told.
+
+use crate::{
+    cluster::{Beat, Bus, BusError, Incoming, NodeInfo, Placement, PlacementError},
+    ids::{NodeId, PlayerId, SessionRef},
+};
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{sync::mpsc, time::Instant};
+use uuid::Uuid;
+
+/// What the nodes of a test share; cheap to clone.
+#[derive(Clone)]
+pub struct Network(Arc<Mutex<State>>);
+
+struct State {
+    lease: Duration,
+    /// To whom parcels go.
+    inboxes: HashMap<NodeId, mpsc::UnboundedSender<Incoming>>,
+    /// Nodes that reach neither bus nor registry.
+    cut_off: HashSet<NodeId>,
+    /// So many parcels are lost next.
+    lose: usize,
+    nodes: HashMap<NodeId, (NodeInfo, Instant)>,
+    /// When the registry began, or was wiped.
+    began: Instant,
+    owners: HashMap<(&'static str, Uuid), NodeId>,
+    players: HashMap<PlayerId, SessionRef>,
+}
+
+impl Network {
+    /// A network without nodes, whose leases last so long.
+    pub fn new(lease: Duration) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            lease,
+            inboxes: HashMap::new(),
+            cut_off: HashSet::new(),
+            lose: 0,
+            nodes: HashMap::new(),
+            began: Instant::now(),
+            owners: HashMap::new(),
+            players: HashMap::new(),
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A node's own way to the others, and what they send it.
+    pub fn join(&self, node: NodeId) -> (NetworkNode, mpsc::Receiver<Incoming>) {
+        const INBOX: usize = 4_096;
+        let (inbox, mut queued) = mpsc::unbounded_channel();
+        let (deliver, incoming) = mpsc::channel(INBOX);
+        self.lock().inboxes.insert(node, inbox);
+        actix::spawn(async move {
+            while let Some(parcel) = queued.recv().await {
+                if deliver.send(parcel).await.is_err() {
+                    return; // the node has died
+                }
+            }
+        });
+        (NetworkNode { network: self.clone(), node }, incoming)
+    }
+
+    /// The node reaches nobody and nobody it.
+    pub fn cut_off(&self, node: NodeId) {
+        self.lock().cut_off.insert(node);
+    }
+
+    /// It is back. Its bus tells it that there was a gap.
+    pub fn reconnect(&self, node: NodeId) {
+        let mut state = self.lock();
+        state.cut_off.remove(&node);
+        if let Some(inbox) = state.inboxes.get(&node) {
+            let _ = inbox.send(Incoming::Gap); // a dead node reads nothing
+        }
+    }
+
+    /// Loses the next parcels, whosever they are.
+    pub fn lose(&self, parcels: usize) {
+        self.lock().lose = parcels;
+    }
+
+    /// Forgets nodes, owners and players.
+    pub fn wipe(&self) {
+        let mut state = self.lock();
+        state.nodes.clear();
+        state.owners.clear();
+        state.players.clear();
+    }
+}
+
+/// [`Bus`] and [`Placement`] of one node of a [`Network`].
+#[derive(Clone)]
+pub struct NetworkNode {
+    network: Network,
+    node: NodeId,
+}
+
+impl NetworkNode {
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> Result<T, PlacementError> {
+        let mut state = self.network.lock();
+        if state.cut_off.contains(&self.node) {
+            return Err(PlacementError("cut off".to_owned()));
+        }
+        Ok(act(&mut state))
+    }
+
+    fn at_once<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut State) -> T,
+    ) -> BoxFuture<'static, Result<T, PlacementError>> {
+        ready(self.with(act)).boxed()
+    }
+}
+
+impl Bus for NetworkNode {
+    fn send(&self, to: NodeId, parcel: Bytes) -> Result<(), BusError> {
+        let deliver = |state: &mut State| {
+            if state.lose > 0 {
+                state.lose -= 1;
+            } else if !state.cut_off.contains(&to)
+                && let Some(inbox) = state.inboxes.get(&to)
+            {
+                let _ = inbox.send(Incoming::Parcel(parcel)); // a dead node reads nothing
+            }
+        };
+        self.with(deliver).map_err(|_| BusError)
+    }
+}
+
+impl Placement for NetworkNode {
+    fn beat(&self, me: NodeInfo) -> BoxFuture<'static, Result<Beat, PlacementError>> {
+        self.at_once(|state| {
+            let now = Instant::now();
+            state.nodes.retain(|_, (_, until)| *until > now);
+            if state.nodes.is_empty() {
+                state.began = now;
+            }
+            let unknown = state.nodes.insert(me.id, (me, now + state.lease)).is_none();
+            let nodes = state.nodes.values().map(|(info, _)| info.clone()).collect();
+            let age_ms = now.duration_since(state.began).as_millis() as u64;
+            Beat { nodes, unknown, age_ms }
+        })
+    }
+
+    fn leave(&self, me: NodeId) -> BoxFuture<'static, Result<(), PlacementError>> {
+        self.at_once(|state| drop(state.nodes.remove(&me)))
+    }
+
+    fn claim(
+        &self,
+        kind: &'static str,
+        key: Uuid,
+        candidate: NodeId,
+        dead: Option<NodeId>,
+    ) -> BoxFuture<'static, Result<NodeId, PlacementError>> {
+        self.at_once(|state| {
+            let owner = state.owners.entry((kind, key)).or_insert(candidate);
+            if Some(*owner) == dead {
+                *owner = candidate;
+            }
+            *owner
+        })
+    }
+
+    fn release(
+        &self,
+        kind: &'static str,
+        key: Uuid,
+        owner: NodeId,
+    ) -> BoxFuture<'static, Result<(), PlacementError>> {
+        self.at_once(|state| {
+            if state.owners.get(&(kind, key)) == Some(&owner) {
+                state.owners.remove(&(kind, key));
+            }
+        })
+    }
+
+    fn arrive(
+        &self,
+        player: PlayerId,
+        session: SessionRef,
+    ) -> BoxFuture<'static, Result<Option<SessionRef>, PlacementError>> {
+        self.at_once(|state| state.players.insert(player, session).filter(|before| *before != session))
+    }
+
+    fn depart(
+        &self,
+        player: PlayerId,
+        session: SessionRef,
+    ) -> BoxFuture<'static, Result<(), PlacementError>> {
+        self.at_once(|state| {
+            if state.players.get(&player) == Some(&session) {
+                state.players.remove(&player);
+            }
+        })
+    }
+}
