@@ -81,6 +81,13 @@ sections! {
         readers: u32 = 4, "connections", "read pool";
         busy_timeout_ms: u64 = 5_000, "ms", "SQLite's wait for another process's lock";
     }
+    /// Redis or Valkey: with it the node is one of many.
+    redis: Redis {
+        url: Option<String> = None, "URL", "redis://host:port of the cluster's Redis; none is a node alone";
+        prefix: String = "playhouse".to_owned(), "text", "before every key and channel: clusters may share a Redis";
+        timeout_ms: u64 = 1_000, "ms", "longest wait for an answer of Redis";
+        bus_queue: usize = 65_536, "messages", "messages to and from other nodes that may wait; more are lost and healed";
+    }
     /// Who this node is.
     node: NodeSection {
         id: Option<String> = None, "name", "stable name of the node in logs and tokens; none makes one up";
@@ -97,6 +104,7 @@ sections! {
         reminder_batch: u32 = 256, "entities", "overdue entities woken by one sweep";
         beat_ms: u64 = 1_000, "ms", "how often a node renews its lease (spec 6.2)";
         hand_over_ms: u64 = 500, "ms", "how long a resume waits for the node that held the session; then a snapshot (spec 6.1)";
+        moving_ms: u64 = 2_000, "ms", "players of a node that stops leave it within this, each at a moment of his own";
         lease_ms: u64 = 5_000, "ms", "a node whose lease was not renewed for so long counts as dead (spec 6.2)";
         watchdog_ms: u64 = 5_000, "ms", "a thread that has not yielded for this long aborts the process; 0 is off";
     }

@@ -7,10 +7,11 @@ use crate::{
     },
     auth::Identity,
     clock::{SharedClock, SystemClock},
-    cluster::{Arbiters, Cluster, Watchdog},
+    cluster::{Arbiters, Cluster, Incoming, NodeInfo, Peering, Watchdog, on_redis},
     config::Config,
     game::Registry,
     http::{self, HttpState},
+    ids::NodeId,
     store::Store,
     telemetry, ws,
 };
@@ -23,6 +24,7 @@ use actix_web::{
 };
 use anyhow::Context as _;
 use std::{net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
 
 /// A running node.
 pub struct Node {
@@ -52,8 +54,9 @@ impl Node {
         let identity = Identity::open(&store, &config, clock.clone()).await.context("identity")?;
 
         let arbiters = Arbiters::default();
-        let cluster =
-            Cluster::new(config.clone(), clock.clone(), Arc::new(store.clone()), arbiters.clone(), None);
+        let (peering, incoming) = join_others(&config, listener.local_addr()?).await?.unzip();
+        let entities = Arc::new(store.clone());
+        let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters.clone(), peering);
         cluster.register(RoomActor::factory(games));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state = HttpState::new(identity.clone(), store.clone(), config.clone(), clock);
@@ -66,6 +69,11 @@ impl Node {
         let public = serve_public(listener, &config, state.clone(), upgrades, arbiters.clone())?;
         let admin = serve_admin(admin_listener, state.clone(), cluster.clone())?;
         wait_for_workers(&arbiters, workers(&config)).await?;
+        if let Some(incoming) = incoming {
+            actix::spawn(cluster.clone().receive(incoming));
+            cluster.beat().await;
+            actix::spawn(cluster.clone().keep_lease());
+        }
         actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
         let watchdog = start_watchdog(&config, &arbiters);
         state.set_ready(true);
@@ -87,18 +95,20 @@ impl Node {
     pub async fn stop(self) {
         tracing::info!("node stops");
         self.state.set_ready(false);
+        let longest = Duration::from_millis(self.config.server.drain_ms);
+        self.cluster.drain(longest).await;
         for session in self.cluster.hub().all() {
             if session.addr.try_send(SessionNotice::NodeStops).is_err() {
                 tracing::debug!(player_id = %session.player, "a session was ending already");
             }
         }
         let [public, admin] = &self.servers;
-        let longest = Duration::from_millis(self.config.server.drain_ms);
         let (_, gone) = tokio::join!(public.stop(true), self.sockets.gone(longest));
         if !gone {
             tracing::warn!(left = self.sockets.count(), "some sockets did not end in time");
         }
         self.cluster.close();
+        self.cluster.leave().await;
         self.store.close().await;
         admin.stop(false).await;
         drop(self.watchdog);
@@ -120,6 +130,26 @@ fn workers(config: &Config) -> usize {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         n => n,
     }
+}
+
+/// With `redis.url` the node is one of many, which must share a database.
+async fn join_others(
+    config: &Config,
+    address: SocketAddr,
+) -> anyhow::Result<Option<(Peering, mpsc::Receiver<Incoming>)>> {
+    let Some(url) = &config.redis.url else { return Ok(None) };
+    let shared = config.database.url.as_ref().is_some_and(|url| url.starts_with("postgres"));
+    anyhow::ensure!(shared, "redis.url makes the node one of many: they share a postgres:// database.url");
+    let me = NodeInfo {
+        id: NodeId::new(),
+        address: address.to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        load: 0,
+        draining: false,
+    };
+    let lease = Duration::from_millis(config.cluster.lease_ms);
+    let joined = on_redis::join(url, &config.redis, lease, me).await;
+    joined.map(Some).context("Redis (redis.url)")
 }
 
 /// REST and pages on an actix-web app; WebSockets leave HTTP in the upgrade service before the app sees them.

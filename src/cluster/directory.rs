@@ -236,6 +236,9 @@ where
 
     /// The entity has stopped: forget it, or put it up again for what has waited.
     pub(super) fn released(self: &Arc<Self>, key: Uuid) {
+        if self.cluster.is_draining() {
+            return self.move_away(key);
+        }
         let mut slots = self.slots();
         let create = match slots.get(&key) {
             Some(Slot::Held(waiting)) if !waiting.is_empty() => E::creates(&waiting[0].1.command),
@@ -247,6 +250,22 @@ where
         };
         drop(slots);
         self.activate(key, create, Duration::ZERO);
+    }
+
+    /// The entity has stopped because the node stops: another node gets the claim, what has waited, and a word.
+    fn move_away(self: &Arc<Self>, key: Uuid) {
+        let directory = self.clone();
+        actix::spawn(async move {
+            let Some(peers) = directory.cluster.peers() else { return };
+            let me = peers.me();
+            match peers.placement.claim(E::KIND, key, peers.candidate(), Some(me)).await {
+                Ok(owner) if owner != me => {
+                    directory.away(key, owner);
+                    directory.cluster.wake_elsewhere(E::KIND, key);
+                }
+                _ => directory.refuse_all(key, AskError::Unavailable), // it waits in the store
+            }
+        });
     }
 
     /// Another owner has the entity: forget it.

@@ -43,8 +43,14 @@ impl Cluster {
         if beat.unknown && !peers.living().is_empty() {
             self.claim_again(peers).await;
         }
-        peers.settled.store(beat.age_ms >= self.config().cluster.lease_ms, Ordering::Relaxed);
-        self.these_live(peers, beat.nodes);
+        let settled = beat.age_ms >= self.config().cluster.lease_ms;
+        peers.settled.store(settled, Ordering::Relaxed);
+        let mut nodes: BTreeMap<NodeId, NodeInfo> = BTreeMap::new();
+        if !settled {
+            nodes.clone_from(&peers.living()); // a young registry has not heard of everyone yet
+        }
+        nodes.extend(beat.nodes.into_iter().map(|node| (node.id, node)));
+        self.these_live(peers, nodes);
     }
 
     /// The registry has forgotten this node: what it holds is claimed again. What another has claimed meanwhile is
@@ -60,8 +66,7 @@ impl Cluster {
         }
     }
 
-    fn these_live(&self, peers: &Peers, nodes: Vec<NodeInfo>) {
-        let nodes: BTreeMap<NodeId, NodeInfo> = nodes.into_iter().map(|node| (node.id, node)).collect();
+    fn these_live(&self, peers: &Peers, nodes: BTreeMap<NodeId, NodeInfo>) {
         metrics::gauge!("playhouse_nodes").set(nodes.len() as f64);
         let lost: Vec<NodeId> = {
             let mut living = peers.living.write().unwrap_or_else(PoisonError::into_inner);

@@ -10,12 +10,14 @@ mod bus;
 #[cfg(test)]
 mod conformance;
 mod directory;
+mod drain;
 mod entity;
 mod hub;
 mod inbox;
 mod lease;
 #[cfg(test)]
 mod nodes_tests;
+pub mod on_redis;
 mod peers;
 mod placement;
 mod ports;

@@ -41,6 +41,8 @@ pub enum PeerNotice {
     NodeLost(NodeId),
     /// The node has missed pushes.
     Resync(NodeId),
+    /// The node on which the entity is stops: finish, and be put up elsewhere.
+    Drain,
     /// The session has ended.
     SessionGone(SessionRef),
 }
@@ -92,6 +94,8 @@ pub(super) trait Kind: Send + Sync {
     fn node_lost(self: Arc<Self>, node: NodeId);
     /// Tells an entity, wherever it is.
     fn notify(self: Arc<Self>, key: Uuid, notice: PeerNotice);
+    /// Tells every entity here to go to another node.
+    fn drain(&self);
     /// How many are active here.
     fn count(&self) -> usize;
     /// Keys of all that are held here.
@@ -147,8 +151,8 @@ impl Peers {
     pub(super) fn candidate(&self) -> NodeId {
         const CLOSE: u64 = 16;
         let (me, living) = (lock(&self.me), self.living());
-        let least = living.values().filter(|node| !node.draining).min_by_key(|node| node.load);
-        match least {
+        let others = living.values().filter(|node| node.id != me.id && !node.draining);
+        match others.min_by_key(|node| node.load) {
             Some(least) if me.draining || least.load + least.load / 8 + CLOSE < me.load => least.id,
             _ => me.id,
         }

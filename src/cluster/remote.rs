@@ -137,6 +137,20 @@ impl<E: Entity> Kind for Directory<E> {
         self.deliver(key, Envelope { command: E::peer(notice), reply: None });
     }
 
+    fn drain(&self) {
+        let slots = self.slots();
+        let active = slots.values().filter_map(|slot| match slot {
+            Slot::Active(addr) => Some(addr),
+            Slot::Held(_) | Slot::Away(_) => None,
+        });
+        for addr in active {
+            let drain = Envelope { command: E::peer(PeerNotice::Drain), reply: None };
+            if addr.try_send(drain).is_err() {
+                tracing::warn!(kind = E::KIND, "an entity could not be told to move");
+            }
+        }
+    }
+
     fn count(&self) -> usize {
         self.len()
     }

@@ -9,12 +9,16 @@ mod memory_store;
 mod network;
 mod player;
 #[cfg(feature = "testkit")]
+mod services;
+#[cfg(feature = "testkit")]
 mod socket;
 mod stage;
 
 pub use memory_store::{Fault, MemoryStore};
 pub use network::{Network, NetworkNode};
 pub use player::{ScriptedPlayer, Transcript};
+#[cfg(feature = "testkit")]
+pub use services::{PrivatePostgres, PrivateRedis, free_port};
 #[cfg(feature = "testkit")]
 pub use socket::{Failure, Guest, SocketPlayer};
 pub use stage::Stage;

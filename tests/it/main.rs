@@ -1,9 +1,11 @@
 //! Whole journeys, in one binary: over real sockets, over real processes, and on virtual time.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod cluster;
 mod crash;
 mod fuzz;
 mod game;
+mod leader;
 mod leaks;
 mod node;
 mod process;

@@ -1,8 +1,8 @@
 //! A node as a process of its own, to be killed.
 
+use playhouse::testkit::free_port;
 use std::{
     io::{BufRead, BufReader},
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -14,10 +14,6 @@ pub struct Process {
     ports: (u16, u16),
     /// `section.field=value`, over those that all have.
     settings: Vec<String>,
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Process {
@@ -45,15 +41,35 @@ impl Process {
 
     /// No goodbye, no flush: SIGKILL, then the same binary on the same data.
     pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.child = spawn(&self.dir, self.ports, &self.settings);
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.child = spawn(&self.dir, self.ports, &self.settings);
+    }
+
+    /// A signal by name.
+    pub fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.pid().to_string()]).status().unwrap().success());
+    }
+
+    /// SIGTERM, without holding up those who use the node meanwhile.
+    pub async fn terminate_gently(&mut self) -> std::process::ExitStatus {
+        self.signal("-TERM");
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
     }
 
     /// SIGTERM, and how it ended.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("-TERM");
         self.child.wait().unwrap()
     }
 

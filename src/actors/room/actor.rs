@@ -257,6 +257,9 @@ impl Handler<Envelope<Self>> for RoomActor {
 
     fn handle(&mut self, Envelope { command, reply }: Envelope<Self>, ctx: &mut Self::Context) {
         self.used_at = Instant::now();
+        if matches!(command, RoomCommand::Peer(PeerNotice::Drain)) {
+            return self.drain(ctx);
+        }
         match self.volatile(&command) {
             Some(done) => {
                 if let Some(reply) = reply {

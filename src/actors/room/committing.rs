@@ -35,7 +35,16 @@ pub(super) struct Committing {
     queue: VecDeque<(Work, Reply)>,
     /// The room stops: nothing more is taken.
     stopping: bool,
+    /// The room goes to another node once what was begun is done.
+    draining: bool,
     codes_tried: u32,
+}
+
+/// What is not begun is answered so while the room goes to another node.
+fn moving() -> Rejection {
+    let mut moving = Rejection::new(ErrorCode::Moving, "the room moves to another node: send it again");
+    moving.retry_after_ms = Some(RETRY_AFTER_MS);
+    moving
 }
 
 /// How often a new room draws another code.
@@ -54,6 +63,9 @@ impl RoomActor {
     pub(super) fn submit(&mut self, work: Work, reply: Reply, ctx: &mut Context<Self>) {
         if self.committing.stopping {
             return self.turn_away(&work, reply, Rejection::try_again(RETRY_AFTER_MS, "the room restarts"));
+        }
+        if self.committing.draining {
+            return self.turn_away(&work, reply, moving());
         }
         if self.committing.busy {
             if self.committing.queue.len() >= self.activation.cluster.config().cluster.durable_queue {
@@ -157,7 +169,19 @@ impl RoomActor {
         }
     }
 
+    /// The node stops: what is under way is finished, the rest is asked again where the room goes.
+    pub(super) fn drain(&mut self, ctx: &mut Context<Self>) {
+        self.committing.draining = true;
+        for (work, reply) in std::mem::take(&mut self.committing.queue) {
+            self.turn_away(&work, reply, moving());
+        }
+        self.next(ctx);
+    }
+
     fn next(&mut self, ctx: &mut Context<Self>) {
+        if self.committing.draining && !self.committing.busy && !self.committing.stopping {
+            return self.leave_directory(ctx);
+        }
         while !self.committing.busy && !self.committing.stopping {
             let Some((work, reply)) = self.committing.queue.pop_front() else { return };
             self.begin(work, reply, ctx);

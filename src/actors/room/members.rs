@@ -206,7 +206,7 @@ impl Step<'_> {
         let gone = |session: SessionRef| match *notice {
             PeerNotice::NodeLost(node) => session.node == node,
             PeerNotice::SessionGone(lost) => session == lost,
-            PeerNotice::Resync(_) => false,
+            PeerNotice::Resync(_) | PeerNotice::Drain => false,
         };
         let members: Vec<PlayerId> = self
             .room

@@ -279,6 +279,18 @@ impl PlayerSession {
         });
     }
 
+    /// The node stops and others go on: the player is told, and goes at a moment of his own, so that not all
+    /// come to them at once.
+    fn move_on(&mut self, ctx: &mut Context<Self>) {
+        let in_ms = rand::random_range(0..=self.door.cluster.config().cluster.moving_ms);
+        self.outbox.push(Push::new("session.moving", &json!({"in_ms": in_ms})));
+        ctx.run_later(Duration::from_millis(in_ms), |session, _| session.close_for_restart());
+    }
+
+    fn close_for_restart(&self) {
+        self.outbox.close(CloseCode::Restart, "the node restarts: reconnect and resume");
+    }
+
     fn park(&mut self, ctx: &mut Context<Self>) {
         let config = self.door.cluster.config();
         let window = Duration::from_millis(config.session.resume_window_ms);
@@ -380,9 +392,8 @@ impl Handler<SessionNotice> for PlayerSession {
             SessionNotice::HandedOver => self.end(End::HandedOver, ctx),
             SessionNotice::EndIfParked if self.parked.is_some() => self.end(End::Crowded, ctx),
             SessionNotice::EndIfParked => {}
-            SessionNotice::NodeStops => {
-                self.outbox.close(CloseCode::Restart, "the node restarts: reconnect and resume");
-            }
+            SessionNotice::NodeStops if self.door.cluster.has_others() => self.move_on(ctx),
+            SessionNotice::NodeStops => self.close_for_restart(),
         }
     }
 }

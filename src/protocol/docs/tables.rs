@@ -60,6 +60,12 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
         "oneself",
         "first push of a new session; its seq is 1",
     ),
+    (
+        "session.moving",
+        "{in_ms}",
+        "oneself",
+        "the node stops and others go on: it closes with 1012 in so many ms; reconnect to any node and resume",
+    ),
     ("session.replaced", "{}", "oneself", "a newer session of the account is there; close 4001 follows"),
     (
         "room.state",

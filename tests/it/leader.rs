@@ -1,0 +1,337 @@
+//! A room's leader with a memory: what was acknowledged to him and what he was shown, and whether the servers agree.
+//!
+//! A command in doubt is sent again under its id; what is refused for the moment is too.
+
+use playhouse::testkit::{Failure, SocketPlayer};
+use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+const BOTS: usize = 7;
+/// How long a room may not answer before it counts as lost.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One room with its leader.
+pub struct Leader {
+    pub me: SocketPlayer,
+    /// Sent, and not answered: (id, type, payload).
+    in_doubt: Option<(u32, &'static str, Value)>,
+    pub acknowledged: usize,
+    pub knows: Knows,
+    /// Frames of the transcript that have been looked at.
+    seen: usize,
+}
+
+/// What he knows to be true.
+pub enum Knows {
+    Waiting { bots: usize, day_ms: u64 },
+    Playing(Box<Playing>),
+}
+
+#[derive(Default)]
+pub struct Playing {
+    /// Games that have ended.
+    pub over: usize,
+    pub game: Match,
+    /// Whether he has been cleared the table, and may start.
+    cleared: bool,
+}
+
+/// One game, as it was shown to him.
+#[derive(Default)]
+pub struct Match {
+    pub phase: Value,
+    role: Value,
+    dead: BTreeSet<String>,
+    living: BTreeSet<String>,
+    will: Option<Value>,
+    /// His acknowledged ballot, and when its phase began.
+    ballot: Option<(Value, Value)>,
+    /// When the phase began in which he sent what is in doubt.
+    sent_in: Value,
+    winner: Option<Value>,
+}
+
+impl Match {
+    fn see(&mut self, name: &str, payload: &Value) {
+        match name {
+            "game.phase" => self.phase = payload.clone(),
+            "game.role" => self.role = payload["role"].clone(),
+            "game.over" => self.winner = Some(payload["winner"].clone()),
+            "game.death" => {
+                let id = payload["player_id"].as_str().unwrap();
+                self.living.remove(id);
+                self.dead.insert(id.to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    /// His ballot counted in this phase, if it is the one in which he sent it.
+    fn ballot_is(&mut self, choice: &Value) {
+        let phase = self.phase["started_at"].clone();
+        self.ballot = Some((phase, choice.clone())).filter(|(phase, _)| *phase == self.sent_in);
+    }
+
+    /// A snapshot of the same game shows all of this, and nothing earlier.
+    fn must_agree(&mut self, me: &str, game: &Value, doubt: bool) {
+        let dead: BTreeSet<&str> =
+            game["deaths"].as_array().unwrap().iter().map(|d| d["player_id"].as_str().unwrap()).collect();
+        assert!(self.dead.iter().all(|id| dead.contains(id.as_str())), "the dead live again: {game}");
+        assert_eq!(game["deaths"].as_array().unwrap().len(), dead.len(), "somebody died twice: {game}");
+        let role = if game["winner"].is_null() { &game["you"]["role"] } else { &game["roles"][me] };
+        if self.role.is_null() {
+            self.role = role.clone(); // its push was lost with the node
+        }
+        assert_eq!(*role, self.role, "another role: {game}");
+        assert!(self.winner.as_ref().is_none_or(|winner| *winner == game["winner"]), "won otherwise: {game}");
+        let (before, now) = (self.phase["started_at"].as_i64(), game["started_at"].as_i64());
+        assert!(now >= before, "back to an earlier phase: {} then {game}", self.phase);
+        if doubt || !game["winner"].is_null() {
+            return; // what was in doubt may have been done; after its end a game shows nobody's own
+        }
+        if let Some(will) = &self.will {
+            assert_eq!(game["you"]["will"], *will, "the last will");
+        }
+        if let Some((started_at, choice)) = &self.ballot
+            && *started_at == game["started_at"]
+        {
+            assert_eq!(game["you"].get("choice"), Some(choice), "the ballot: {game}");
+        }
+    }
+}
+
+impl Leader {
+    /// A guest with a room; with `games`, of bots with whom he plays one game after another.
+    pub async fn enter(base: &str, n: usize, games: bool) -> Result<Self, Failure> {
+        let mut me = SocketPlayer::enter(base, &format!("Leader{n}")).await?;
+        let settings = json!({"day_ms": 1_000, "vote_ms": 4_000, "defence_ms": 1_000, "verdict_ms": 3_000,
+            "final_words_ms": 1_000, "night_ms": 2_000, "roles": {"police": 1}});
+        me.ok("room.create", json!({"capacity": 12, "settings": settings})).await?;
+        let mut leader = Self {
+            me,
+            in_doubt: None,
+            acknowledged: 1,
+            knows: Knows::Waiting { bots: 0, day_ms: 1_000 },
+            seen: 0,
+        };
+        if games {
+            for _ in 0..BOTS {
+                leader.me.ok("room.add_bot", json!({})).await?;
+            }
+            leader.knows = Knows::Playing(Box::new(Playing { cleared: true, ..Playing::default() }));
+        }
+        Ok(leader)
+    }
+
+    fn choose(&self, rng: &mut StdRng) -> (&'static str, Value) {
+        match &self.knows {
+            Knows::Waiting { bots, .. } => match rng.random_range(0..3) {
+                0 if *bots < 11 => ("room.add_bot", json!({})),
+                1 => ("room.ready", json!({"ready": rng.random_bool(0.5)})),
+                _ => ("room.settings", json!({"day_ms": rng.random_range(1_000..600_000)})),
+            },
+            Knows::Playing(playing) => self.play_on(playing, rng),
+        }
+    }
+
+    fn play_on(&self, playing: &Playing, rng: &mut StdRng) -> (&'static str, Value) {
+        let game = &playing.game;
+        if playing.cleared {
+            return ("room.start", json!({}));
+        }
+        if game.winner.is_some() {
+            return ("room.rematch", json!({}));
+        }
+        let others: Vec<_> = game.living.iter().filter(|id| **id != self.me.guest.id).collect();
+        let somebody = if rng.random_bool(0.3) { None } else { others.choose(rng) };
+        let alive = !game.dead.contains(&self.me.guest.id);
+        match game.phase["phase"].as_str() {
+            _ if !alive => ("room.state", json!({})),
+            Some("vote") if rng.random_bool(0.5) => ("game.vote", json!({"suspect": somebody})),
+            Some("verdict") if game.phase["accused"] != self.me.guest.id && rng.random_bool(0.5) => {
+                ("game.verdict", json!({"execute": rng.random_bool(0.5)}))
+            }
+            Some("night") if game.role != "citizen" && rng.random_bool(0.5) => {
+                ("game.night", json!({"target": somebody}))
+            }
+            _ => ("game.will", json!({"text": format!("will {}", rng.random_range(0..1_000_000))})),
+        }
+    }
+
+    /// Commands until the deadline or the node's death.
+    pub async fn play(&mut self, until: Instant, rng: &mut StdRng) {
+        while Instant::now() < until {
+            if self.one(rng).await.is_err() {
+                return; // cut off: what was sent is in doubt
+            }
+        }
+    }
+
+    async fn one(&mut self, rng: &mut StdRng) -> Result<(), Failure> {
+        if self.in_doubt.is_none() {
+            let (name, payload) = self.choose(rng);
+            if let Knows::Playing(playing) = &mut self.knows {
+                playing.game.sent_in = playing.game.phase["started_at"].clone();
+            }
+            let id = self.me.send(name, payload.clone()).await?;
+            self.in_doubt = Some((id, name, payload));
+            self.answer(id).await?;
+            return Ok(());
+        }
+        self.send_again().await
+    }
+
+    /// What is in doubt, under the same id.
+    async fn send_again(&mut self) -> Result<(), Failure> {
+        let Some((id, name, payload)) = self.in_doubt.clone() else { return Ok(()) };
+        self.me.send_with(id, name, payload).await?;
+        self.answer(id).await
+    }
+
+    async fn answer(&mut self, id: u32) -> Result<(), Failure> {
+        let answer = self.me.answer_to(id).await;
+        self.look(Some(id));
+        match answer? {
+            Err(error) if error["code"] == "try_again" || error["code"] == "moving" => {
+                let wait = error["retry_after_ms"].as_u64().unwrap_or(100);
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+            }
+            answer => {
+                if let Some((_, name, payload)) = self.in_doubt.take() {
+                    self.settle(name, &payload, answer);
+                }
+            }
+        }
+        self.look(None);
+        Ok(())
+    }
+
+    /// Takes note of what has been shown to him, up to the answer to `until`.
+    fn look(&mut self, until: Option<u32>) {
+        let Knows::Playing(playing) = &mut self.knows else { return };
+        while let Some(frame) = self.me.transcript.get(self.seen) {
+            if until.is_some_and(|id| frame["re"] == id) {
+                break;
+            }
+            self.seen += 1;
+            playing.game.see(frame["type"].as_str().unwrap_or_default(), &frame["payload"]);
+        }
+    }
+
+    fn settle(&mut self, name: &str, payload: &Value, answer: Result<Value, Value>) {
+        let answer = match answer {
+            Ok(answer) => answer,
+            // The phase has closed or he has died meanwhile.
+            Err(error) if name.starts_with("game.") && error["code"] == "not_allowed" => return,
+            Err(error) => panic!("{name} {payload} was refused: {error}"),
+        };
+        self.acknowledged += 1;
+        match &mut self.knows {
+            Knows::Waiting { bots, .. } if name == "room.add_bot" => *bots += 1,
+            Knows::Waiting { day_ms, .. } if name == "room.settings" => {
+                *day_ms = payload["day_ms"].as_u64().unwrap();
+            }
+            Knows::Waiting { .. } => {}
+            Knows::Playing(playing) => match name {
+                "room.start" => {
+                    let members = answer["room"]["members"].as_array().unwrap();
+                    let living = members.iter().map(|m| m["player_id"].as_str().unwrap().to_owned());
+                    playing.game = Match { living: living.collect(), ..Match::default() };
+                    playing.cleared = false;
+                }
+                "room.rematch" => {
+                    playing.over += 1;
+                    (playing.game, playing.cleared) = (Match::default(), true);
+                }
+                "game.vote" => playing.game.ballot_is(&payload["suspect"]),
+                "game.night" => playing.game.ballot_is(&payload["target"]),
+                "game.verdict" => playing.game.ballot_is(&payload["execute"]),
+                "game.will" => playing.game.will = Some(payload["text"].clone()),
+                _ => {}
+            },
+        }
+    }
+
+    /// On a node again, where his session goes on.
+    pub async fn come_back(&mut self, base: &str) -> Result<(), Failure> {
+        self.look(None);
+        let resumed = self.me.resume(base).await?;
+        resumed.map_err(|error| format!("{} may not resume: {error}", self.me.guest.nickname))?;
+        Ok(())
+    }
+
+    /// The room is as he knows it, and as he knows it again once his doubt is settled.
+    pub async fn check(&mut self) -> Result<(), Failure> {
+        let state = self.state().await?;
+        self.must_agree(&state);
+        let began = Instant::now();
+        while self.in_doubt.is_some() {
+            if began.elapsed() > PATIENCE {
+                return Err(format!("{:?} is not answered", self.in_doubt).into());
+            }
+            self.send_again().await?;
+        }
+        let state = self.state().await?;
+        self.must_agree(&state);
+        Ok(())
+    }
+
+    /// His `room.state`, as soon as his room gives one.
+    async fn state(&mut self) -> Result<Value, Failure> {
+        let began = Instant::now();
+        while let Err(error) = self.me.ask("room.state", json!({})).await? {
+            if began.elapsed() > PATIENCE {
+                return Err(format!("no room.state: {error}").into());
+            }
+            let wait = error["retry_after_ms"].as_u64().unwrap_or(100);
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
+        let asked = self.me.transcript.len();
+        loop {
+            if let Some(state) = self.me.transcript[asked..].iter().find(|f| f["type"] == "room.state") {
+                return Ok(state["payload"].clone());
+            }
+            if !self.me.receive().await? {
+                return Err("closed before its room.state".into());
+            }
+        }
+    }
+
+    /// With a command in doubt its effect may be there or not.
+    fn must_agree(&mut self, state: &Value) {
+        let doubt = self.in_doubt.as_ref().map(|(_, name, _)| *name);
+        let bots = state["room"]["members"].as_array().unwrap().iter().filter(|m| m["bot"] == true).count();
+        match &mut self.knows {
+            Knows::Waiting { bots: known, day_ms } => {
+                let now = state["room"]["settings"]["day_ms"].as_u64().unwrap();
+                let more = usize::from(doubt == Some("room.add_bot"));
+                assert!((*known..=*known + more).contains(&bots), "{bots} bots, acknowledged {known}");
+                assert!(
+                    now == *day_ms || doubt == Some("room.settings"),
+                    "day_ms {now}, acknowledged {day_ms}"
+                );
+            }
+            Knows::Playing(playing) => {
+                assert_eq!(bots, BOTS);
+                if matches!(doubt, Some("room.start" | "room.rematch")) {
+                    return; // which game this is only its answer will tell
+                }
+                let game = &state["game"];
+                assert_eq!(game.is_null(), playing.cleared, "a game too many or too few: {state}");
+                if playing.cleared {
+                    return;
+                }
+                playing.game.must_agree(&self.me.guest.id, game, doubt.is_some());
+                for death in game["deaths"].as_array().unwrap() {
+                    playing.game.see("game.death", death);
+                }
+                playing.game.phase = game.clone();
+                playing.game.winner = Some(game["winner"].clone()).filter(|winner| !winner.is_null());
+            }
+        }
+    }
+}
