@@ -79,7 +79,7 @@ trap 'exit 143' TERM
 # ---------------------------------------------------------------- what the tests need
 #
 # One function for each thing, called by the section that uses it; it does nothing where the thing is there.
-# A test that needs a service (PostgreSQL, Redis, coturn) gets its need_* here. None does yet.
+# Services (Redis, PostgreSQL) are installed but never started: each test starts its own and stops it.
 
 apt_install() {
   local as_root=()
@@ -89,7 +89,23 @@ apt_install() {
   fi
   echo "installing: $*"
   "${as_root[@]}" apt-get update -qq
+  local policy=/usr/sbin/policy-rc.d refuse=
+  if [ ! -e "$policy" ]; then # Debian starts what it installs, unless told not to
+    refuse=$policy
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod +x "$policy"
+  fi
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+  [ -z "$refuse" ] || "${as_root[@]}" rm -f "$refuse"
+}
+
+need_services() {
+  local missing=()
+  command -v redis-server >/dev/null || missing+=(redis-server)
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+  command -v setpriv >/dev/null || missing+=(util-linux)
+  command -v pkill >/dev/null || missing+=(procps)
+  [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"
 }
 
 need_compiler() { # SQLite is built from its C source
@@ -147,6 +163,7 @@ build() {
 }
 
 rust_tests() {
+  need_services
   if command -v cargo-nextest >/dev/null; then
     cargo nextest run --locked --all-features --lib --bins --tests --examples --no-fail-fast --config-file scripts/nextest.toml
   else

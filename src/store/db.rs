@@ -5,7 +5,7 @@ use crate::config::Config;
 use sqlx::{
     PgPool, SqlitePool,
     migrate::Migrator,
-    postgres::PgPoolOptions,
+    postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{str::FromStr, time::Duration};
@@ -52,8 +52,7 @@ impl Db {
         let settings = &config.database;
         let db = match settings.url.as_deref() {
             Some(url) if url.starts_with("postgres") => {
-                let pool = PgPoolOptions::new().max_connections(settings.readers + 1);
-                Self::Postgres(pool.connect(url).await?)
+                Self::postgres(PgConnectOptions::from_str(url)?, config).await?
             }
             Some(url) => Self::sqlite(SqliteConnectOptions::from_str(url)?, config).await?,
             None => {
@@ -80,6 +79,20 @@ impl Db {
         let readers = SqlitePoolOptions::new().max_connections(config.database.readers);
         let r = readers.connect_with(options.pragma("query_only", "on")).await?;
         Ok(Self::Sqlite { r, w })
+    }
+
+    /// No node may hold up the others: one that was stopped in the middle of a transaction loses it and its locks.
+    async fn postgres(options: PgConnectOptions, config: &Config) -> Result<Self, StoreError> {
+        let settings = &config.database;
+        let longest = settings.timeout_ms.to_string();
+        let options = options.application_name("playhouse").options([
+            ("idle_in_transaction_session_timeout", longest.as_str()),
+            ("lock_timeout", longest.as_str()),
+        ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.readers + 1)
+            .acquire_timeout(Duration::from_millis(settings.timeout_ms));
+        Ok(Self::Postgres(pool.connect_with(options).await?))
     }
 
     pub(super) async fn close(&self) {

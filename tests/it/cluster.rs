@@ -21,6 +21,8 @@ struct Cluster {
     postgres: PrivatePostgres,
     nodes: Vec<Process>,
     leaders: Vec<Leader>,
+    /// On which node each of them is.
+    at: Vec<usize>,
     /// Nodes that take nobody now.
     out: BTreeSet<usize>,
     rounds: u64,
@@ -37,7 +39,8 @@ impl Cluster {
         let bases: Vec<String> = nodes.iter().map(Process::base).collect();
         let entering = (0..LEADERS).map(|n| Leader::enter(&bases[n % NODES], n, true));
         let leaders = try_join_all(entering).await.expect("all enter");
-        Self { redis, postgres, nodes, leaders, out: BTreeSet::new(), rounds: 0, _dir: dir }
+        let at = (0..LEADERS).map(|n| n % NODES).collect();
+        Self { redis, postgres, nodes, leaders, at, out: BTreeSet::new(), rounds: 0, _dir: dir }
     }
 
     /// Everybody plays for so long, while `fault` happens to the cluster.
@@ -55,13 +58,15 @@ impl Cluster {
     /// Whoever was cut off goes to the next node that takes people; then all rooms are looked at. How long that took.
     async fn all_is_well(&mut self, after: &str) -> Duration {
         let began = Instant::now();
-        let bases: Vec<String> =
-            (0..NODES).filter(|n| !self.out.contains(n)).map(|n| self.nodes[n].base()).collect();
-        let checks = self.leaders.iter_mut().enumerate().map(|(n, leader)| {
-            let base = &bases[n % bases.len()];
+        let open: Vec<usize> = (0..NODES).filter(|n| !self.out.contains(n)).collect();
+        let bases: Vec<String> = self.nodes.iter().map(Process::base).collect();
+        let checks = self.leaders.iter_mut().zip(&mut self.at).enumerate().map(|(n, (leader, at))| {
+            let (bases, next) = (&bases, open[n % open.len()]);
+            let cut_off = self.out.contains(at);
             async move {
-                if leader.check().await.is_err() {
-                    leader.come_back(base).await?;
+                if cut_off || leader.check().await.is_err() {
+                    *at = next;
+                    leader.come_back(&bases[next]).await?;
                     leader.check().await?;
                 }
                 Ok::<(), playhouse::testkit::Failure>(())

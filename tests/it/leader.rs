@@ -165,8 +165,9 @@ impl Leader {
     /// Commands until the deadline or the node's death.
     pub async fn play(&mut self, until: Instant, rng: &mut StdRng) {
         while Instant::now() < until {
-            if self.one(rng).await.is_err() {
-                return; // cut off: what was sent is in doubt
+            match tokio::time::timeout_at((until + Duration::from_millis(500)).into(), self.one(rng)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => return, // cut off or not answered: what was sent is in doubt
             }
         }
     }

@@ -49,8 +49,8 @@ pub(super) async fn attach_to_seat(
         let command = RoomCommand::Attach { player_id, session: door.cluster.here(session), snapshot };
         match door.cluster.ask::<RoomActor>(room.0, command).await {
             Ok(RoomReply::Seated) => return Some(room),
-            Ok(_) | Err(AskError::NotFound) => return None,
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Ok(RoomReply::NotMember) | Err(AskError::NotFound) => return None,
+            Ok(_) | Err(_) => tokio::time::sleep(PAUSE).await, // it reloads or moves
         }
     }
     tracing::error!(session_id = %session, "gave up reaching the room of a seat");
