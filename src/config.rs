@@ -78,6 +78,9 @@ sections! {
         commit_batch: usize = 256, "commits", "entities written in one transaction at most (group commit)";
         commit_queue: usize = 4_096, "commits", "commits waiting for the writer; more are refused with try_again";
         timeout_ms: u64 = 2_000, "ms", "longest wait of a durable command for the database (spec 6.3)";
+        clock_check_ms: u64 = 30_000, "ms", "how often the node's clock is compared with the database's (spec 1.5)";
+        clock_warn_ms: u64 = 250, "ms", "a clock that is off by more is warned of";
+        clock_fail_ms: u64 = 1_000, "ms", "a node whose clock is off by more is not ready";
         readers: u32 = 4, "connections", "read pool";
         busy_timeout_ms: u64 = 5_000, "ms", "SQLite's wait for another process's lock";
     }
@@ -127,6 +130,7 @@ sections! {
         ring_bytes: usize = 65_536, "bytes", "and their size at most";
         resume_wait_ms: u64 = 5_000, "ms", "how long a resume=1 socket may wait with its session.resume";
         parked_sessions: usize = 20_000, "sessions", "sessions without a socket a node keeps; the oldest is ended first";
+        reports_per_min: f64 = 5.0, "reports a minute", "reports of players by one account; each keeps a log";
         join_failures_per_min: f64 = 10.0, "joins/min", "failed joins of an account, and of an address (guessing codes)";
         guests_per_minute: f64 = 60.0, "accounts/min", "guest accounts made from one address";
         body_bytes: usize = 65_536, "bytes", "largest REST request body";
@@ -143,6 +147,8 @@ sections! {
     room: RoomSection {
         capacity: usize = 8, "players", "capacity of a room that names none";
         empty_close_ms: u64 = 30_000, "ms", "a room closes this long after its last human left";
+        muted: usize = 64, "players", "whom a member does not want to hear; more, and the oldest is heard again";
+        look_again_ms: u64 = 600_000, "ms", "a room that nobody holds is looked at after this: a node may have died with everybody in it";
         leader_grace_ms: u64 = 15_000, "ms", "a leader who drops keeps the lead this long";
         drop_grace_ms: u64 = 10_000, "ms", "a dropped voter counts as connected this long";
         spectators: usize = 32, "members", "spectators a room holds at most";

@@ -75,6 +75,7 @@ impl Node {
             actix::spawn(cluster.clone().keep_lease());
         }
         actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
+        actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
         let watchdog = start_watchdog(&config, &arbiters);
         state.set_ready(true);
         tracing::info!(%address, admin = %admin_address, "node is up");
@@ -227,6 +228,24 @@ fn observe(cluster: &Cluster) {
     metrics::gauge!("playhouse_sessions", "state" => "live").set(live as f64);
     metrics::gauge!("playhouse_sessions", "state" => "parked").set(parked as f64);
     metrics::gauge!("playhouse_entities", "kind" => "room").set(cluster.active::<RoomActor>() as f64);
+}
+
+/// Deadlines are times of day: nodes must agree with their database on it (spec 1.5).
+async fn compare_clocks(store: Store, state: HttpState, config: Arc<Config>) {
+    let settings = &config.database;
+    loop {
+        match store.clock_skew_ms().await {
+            Ok(skew_ms) => {
+                metrics::gauge!("playhouse_clock_skew_ms").set(skew_ms as f64);
+                if skew_ms.unsigned_abs() > settings.clock_warn_ms {
+                    tracing::warn!(skew_ms, "this node's clock and the database's differ");
+                }
+                state.set_clock_skew(skew_ms);
+            }
+            Err(error) => tracing::debug!(%error, "the clocks could not be compared"),
+        }
+        tokio::time::sleep(Duration::from_millis(settings.clock_check_ms)).await;
+    }
 }
 
 /// The workers are the arbiters: nothing can be placed before they run.

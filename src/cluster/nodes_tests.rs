@@ -59,7 +59,7 @@ async fn a_node_that_dies_loses_no_acknowledged_command_and_its_rooms_go_on_else
     first.run_ms(1_500).await;
     ben.ok("game.vote", json!({"suspect": ada.id})).await;
     network.cut_off(first.cluster.me());
-    first.cluster.close();
+    first.die();
 
     second.run_ms(10_000).await;
     ben.read().await;

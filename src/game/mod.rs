@@ -101,6 +101,11 @@ pub enum Effect {
     },
     /// Who may be heard and seen by whom from now on (spec 1.6).
     Media(MediaPolicy),
+    /// This player may see more than before: he is sent his whole view (`room.state`).
+    Show {
+        /// Who.
+        player_id: PlayerId,
+    },
     /// The game has put this player out of the room (`room.member_left {reason: "expelled"}`).
     Expel {
         /// Who.
@@ -207,6 +212,8 @@ pub trait Game: Sized + Clone + Serialize + DeserializeOwned + Send + 'static {
 
     /// Checks the ranges of the settings (`players: None`), and whether so many players can play by them.
     fn validate(settings: &Self::Settings, players: Option<usize>) -> Result<(), InvalidSettings>;
+    /// Sets what follows from other settings unless the patch names it. Called when a patch has been laid over them.
+    fn follow(_settings: &mut Self::Settings, _patch: &Value) {}
     /// What the room must know of the settings.
     fn room_rules(settings: &Self::Settings) -> RoomRules;
     /// Starts a game: each his private push, then the first phase.

@@ -127,7 +127,8 @@ impl<G: Game> GameKind for Kind<G> {
     ) -> Result<Value, InvalidSettings> {
         let mut merged = current.clone();
         merge_into(&mut merged, patch);
-        let settings = typed::<G>(&merged)?;
+        let mut settings = typed::<G>(&merged)?;
+        G::follow(&mut settings, patch);
         G::validate(&settings, players)?;
         serde_json::to_value(settings)
             .map_err(|e| InvalidSettings { field: String::new(), message: e.to_string() })

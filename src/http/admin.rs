@@ -32,7 +32,7 @@ async fn health() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
-/// 200 while the node takes work and its database answers, else 503.
+/// 200 while the node takes work, its database answers and their clocks agree, else 503.
 async fn readiness(state: Data<HttpState>) -> HttpResponse {
     let longest = Duration::from_millis(state.config.database.timeout_ms);
     let database = match tokio::time::timeout(longest, state.store.ping()).await {
@@ -43,10 +43,12 @@ async fn readiness(state: Data<HttpState>) -> HttpResponse {
         }
         Err(_) => "slow",
     };
+    let skew = state.clock_skew_ms();
+    let clock = skew.unsigned_abs() <= state.config.database.clock_fail_ms;
     let ready = state.is_ready();
-    let mut response =
-        if ready && database == "ok" { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    response.json(json!({"ready": ready, "database": database}))
+    let all_well = ready && clock && database == "ok";
+    let mut response = if all_well { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.json(json!({"ready": ready, "database": database, "clock_skew_ms": skew}))
 }
 
 /// Prometheus's text format.

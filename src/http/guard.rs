@@ -9,7 +9,7 @@ use actix_web::{
     Error, FromRequest, HttpMessage as _, HttpRequest, ResponseError as _, Route,
     body::{EitherBody, MessageBody},
     dev::{Payload, ServiceRequest, ServiceResponse},
-    http::header,
+    http::header::{self, HeaderMap},
     middleware::{Next, from_fn},
     web::Data,
 };
@@ -64,10 +64,13 @@ async fn require_token<B: MessageBody>(
 fn principal(req: &ServiceRequest) -> Result<Principal, Problem> {
     let state =
         req.app_data::<Data<HttpState>>().ok_or_else(|| Problem::bug(&"routes without their state"))?;
-    let header = req.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
-    let (_, token) = token.ok_or_else(|| Problem::unauthorized("an access token is needed"))?;
-    Ok(state.identity.verify_access(token.trim())?)
+    let token = bearer(req.headers()).ok_or_else(|| Problem::unauthorized("an access token is needed"))?;
+    Ok(state.identity.verify_access(token)?)
+}
+
+/// The access token of a request, if it brings one.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let header = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }

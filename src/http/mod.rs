@@ -17,6 +17,7 @@ mod state;
 mod tests;
 
 pub use admin::configure_admin;
+pub use guard::bearer;
 pub use headers::{client_address, errors, secure, security_headers};
 pub use problem::Problem;
 pub use routes::configure;

@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
@@ -21,18 +21,35 @@ pub struct Shared {
     /// Guest accounts, by the address that asks for them.
     pub(super) guests: KeyedBuckets<IpAddr>,
     ready: AtomicBool,
+    clock_skew_ms: AtomicI64,
 }
 
 impl HttpState {
     /// Not ready until [`HttpState::set_ready`] says so.
     pub fn new(identity: Identity, store: Store, config: Arc<Config>, _clock: SharedClock) -> Self {
         let guests = KeyedBuckets::per_minute(config.limits.guests_per_minute);
-        Self(Arc::new(Shared { identity, store, config, guests, ready: AtomicBool::new(false) }))
+        Self(Arc::new(Shared {
+            identity,
+            store,
+            config,
+            guests,
+            ready: AtomicBool::new(false),
+            clock_skew_ms: AtomicI64::new(0),
+        }))
     }
 
     /// Whether the node takes work: what `/readyz` answers while the database does too.
     pub fn set_ready(&self, ready: bool) {
         self.0.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// How far the database's clock is before this node's (spec 1.5); too far, and the node is not ready.
+    pub fn set_clock_skew(&self, ms: i64) {
+        self.0.clock_skew_ms.store(ms, Ordering::Relaxed);
+    }
+
+    pub(super) fn clock_skew_ms(&self) -> i64 {
+        self.0.clock_skew_ms.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_ready(&self) -> bool {

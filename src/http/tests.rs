@@ -358,6 +358,10 @@ async fn a_node_is_ready_when_it_says_so_and_its_database_answers() {
     assert_eq!((status("/healthz").await, status("/readyz").await), (200, 503));
     kit.state.set_ready(true);
     assert_eq!(status("/readyz").await, 200);
+    kit.state.set_clock_skew(-1_500);
+    assert_eq!(status("/readyz").await, 503, "a clock that is off");
+    kit.state.set_clock_skew(900);
+    assert_eq!(status("/readyz").await, 200);
     kit.store.close().await;
     assert_eq!((status("/healthz").await, status("/readyz").await), (200, 503));
 }

@@ -30,14 +30,15 @@ use writer::Writer;
 pub struct Store {
     db: Db,
     writer: Arc<Writer>,
+    clock: SharedClock,
 }
 
 impl Store {
     /// Opens the database of the settings and brings it up to date.
-    pub async fn open(config: &Config, _clock: SharedClock) -> Result<Self, StoreError> {
+    pub async fn open(config: &Config, clock: SharedClock) -> Result<Self, StoreError> {
         let db = Db::open(config).await?;
         let writer = Arc::new(Writer::start(db.clone(), &config.database));
-        Ok(Self { db, writer })
+        Ok(Self { db, writer, clock })
     }
 
     /// For the other files of the store.
@@ -54,6 +55,23 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         read!(&self.db, pool => { sqlx::query("SELECT 1").execute(pool).await?; });
         Ok(())
+    }
+
+    /// How far the database's clock is before this node's, in ms: at the middle of the question's way.
+    pub async fn clock_skew_ms(&self) -> Result<i64, StoreError> {
+        let asked = self.clock.now();
+        let database: i64 = match &self.db {
+            Db::Sqlite { r, .. } => {
+                let sql = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
+                sqlx::query_scalar(sql).fetch_one(r).await?
+            }
+            Db::Postgres(pool) => {
+                let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+                sqlx::query_scalar(sql).fetch_one(pool).await?
+            }
+        };
+        let answered = self.clock.now();
+        Ok(database - (asked.0 + answered.0) / 2)
     }
 
     /// Writes what is queued and lets go of the database.

@@ -69,3 +69,16 @@ async fn a_closed_store_has_written_all_that_was_queued() {
     assert!(futures_util::future::join_all(all).await.iter().all(Result::is_ok));
     assert!(store.commit(commit(Uuid::now_v7(), Fence::Create, "s", vec![])).await.is_err());
 }
+
+#[actix::test]
+async fn a_clock_that_is_off_is_seen() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let mut config = Config::default();
+    config.data.dir = dir.path().to_owned();
+    assert!(open(&dir).await.clock_skew_ms().await.expect("answers").abs() < 1_000);
+    let an_hour_ago = UnixMs(crate::clock::Clock::now(&SystemClock).0 - 3_600_000);
+    let late = Arc::new(crate::clock::TokioClock::starting_at(an_hour_ago));
+    let store = Store::open(&config, late).await.expect("opens");
+    let skew = store.clock_skew_ms().await.expect("answers");
+    assert!((skew - 3_600_000).abs() < 2_000, "{skew} ms");
+}

@@ -10,7 +10,10 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use uuid::Uuid;
 
@@ -60,11 +63,29 @@ struct Tables {
 
 /// All tables behind one lock; cheap to clone. Outlives the stage, as a database outlives its node.
 #[derive(Clone, Default)]
-pub struct MemoryStore(Arc<Mutex<Tables>>);
+pub struct MemoryStore {
+    tables: Arc<Mutex<Tables>>,
+    /// The run of the node that has this handle is dead: what it still does reaches nothing.
+    dead: Arc<AtomicBool>,
+}
 
 impl MemoryStore {
+    /// A handle for another node, or for the run after this one.
+    pub fn for_another_run(&self) -> Self {
+        Self { tables: self.tables.clone(), dead: Arc::default() }
+    }
+
+    /// The node with this handle has died: its actors may go on, and change nothing.
+    pub fn die(&self) {
+        self.dead.store(true, Ordering::Relaxed);
+    }
+
+    fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next commits meet these, one each.
@@ -172,6 +193,9 @@ impl EntityStore for MemoryStore {
         kind: &'static str,
         key: Uuid,
     ) -> BoxFuture<'static, Result<Option<Activated>, StoreError>> {
+        if self.is_dead() {
+            return ready(Err(StoreError::Unavailable("the node is dead".to_owned())));
+        }
         let mut tables = self.lock();
         let activated = tables.entities.get_mut(&(kind, key)).map(|entity| {
             entity.epoch += 1;
@@ -181,6 +205,9 @@ impl EntityStore for MemoryStore {
     }
 
     fn commit(&self, commit: Commit) -> BoxFuture<'static, Result<(), CommitError>> {
+        if self.is_dead() {
+            return Box::pin(std::future::pending());
+        }
         let mut tables = self.lock();
         match tables.faults.pop_front() {
             None => ready(tables.apply(commit)),

@@ -49,7 +49,7 @@ impl Stage {
         let stages: Vec<Self> = (0..count)
             .map(|_| {
                 let (config, clock) = (config.clone(), clock.clone());
-                Self::build(config, clock, store.clone(), Registry::standard(), Some(&network))
+                Self::build(config, clock, store.for_another_run(), Registry::standard(), Some(&network))
             })
             .collect();
         for _ in 0..2 {
@@ -89,11 +89,17 @@ impl Stage {
         Self { cluster, door, store }
     }
 
+    /// The node dies: what its actors still do in this thread reaches nothing.
+    pub fn die(&self) {
+        self.store.die();
+        self.cluster.close();
+    }
+
     /// The node dies and another starts on what was committed: sessions and mailboxes are gone.
     pub fn crash_and_restart(self) -> Self {
-        self.cluster.close();
+        self.die();
         let (config, clock) = (Config::clone(self.cluster.config()), self.cluster.clock().clone());
-        Self::build(config, clock, self.store.clone(), Registry::standard(), None)
+        Self::build(config, clock, self.store.for_another_run(), Registry::standard(), None)
     }
 
     /// A new player, connected.

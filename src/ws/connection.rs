@@ -8,7 +8,7 @@ use super::{
     sockets::Held,
 };
 use crate::{
-    actors::session::{Attached, Attachment, Detached, Door, Drained, Input, Outbox, Player},
+    actors::session::{Attached, Attachment, Detached, Door, Drained, Input, Outbox, Outgoing, Player},
     protocol::{
         Answer, ClientFrame, CloseCode, Encoding, ErrorCode, Rejection, frame::BadFrame, messages::Resume,
     },
@@ -69,7 +69,15 @@ impl Connection {
         let first = loop {
             match self.frames.next() {
                 Ok(Some(Incoming::Data { text, bytes })) => break Some(self.parse(text, &bytes)),
-                Ok(Some(Incoming::Close { .. })) | Err(_) => return,
+                Ok(Some(Incoming::Close { .. })) => {
+                    return self.refuse(CloseCode::Normal, "goodbye").await;
+                }
+                Err(FrameError::TooLarge) => {
+                    return self.refuse(CloseCode::TooLarge, "frame too large").await;
+                }
+                Err(FrameError::Malformed) => {
+                    return self.refuse(CloseCode::Abuse, "not WebSocket").await;
+                }
                 Ok(Some(_)) => continue,
                 Ok(None) => {}
             }
@@ -86,6 +94,19 @@ impl Connection {
             None => self.door.enter(player, self.encoding, Some(Door::resume_failed(None))),
         };
         self.serve(attached).await;
+    }
+
+    /// Closes a socket that has no session.
+    async fn refuse(mut self, code: CloseCode, reason: &str) {
+        let mut close = BytesMut::new();
+        frames::write(&mut close, Outgoing::Close(code, reason), self.encoding);
+        let goodbye = async {
+            self.stream.write_all(&close).await?;
+            self.stream.shutdown().await
+        };
+        if !matches!(timeout(self.slow_grace, goodbye).await, Ok(Ok(()))) {
+            tracing::debug!("a socket without a session broke before its close");
+        }
     }
 
     fn parse(&self, text: bool, bytes: &[u8]) -> Result<ClientFrame, BadFrame> {

@@ -8,7 +8,7 @@ use crate::{
     actors::session::{Door, Player},
     auth::{Identity, Principal},
     config::Config,
-    http::{Problem, client_address, secure},
+    http::{Problem, bearer, client_address, secure},
     protocol::Encoding,
 };
 use actix_codec::Framed;
@@ -169,8 +169,7 @@ async fn authenticate(
     origin: Option<&str>,
     identity: &Identity,
 ) -> Result<Principal, Problem> {
-    let bearer = req.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match (bearer.and_then(|value| value.strip_prefix("Bearer ")), ticket) {
+    match (bearer(req.headers()), ticket) {
         (Some(token), _) => Ok(identity.verify_access(token)?),
         (None, Some(ticket)) => Ok(identity.redeem_ticket(ticket, origin).await?),
         (None, None) => Err(Problem::unauthorized("an access token or a ticket is needed")),

@@ -77,9 +77,14 @@ impl ChatLog {
 
     /// `{channel: [CHAT]}` of the channels this member may read now.
     pub(super) fn readable_by(&self, room: &RoomState, player: PlayerId) -> Value {
+        let muted = room.member(player).map_or(&[][..], |member| &member.muted);
+        let heard = |channel: &Channel| {
+            let messages = channel.messages.iter().filter(|message| !muted.contains(&message.from));
+            json!(messages.collect::<Vec<_>>())
+        };
         let readable = self.channels.iter().filter(|(name, _)| room.reads(player, name));
         readable
-            .map(|(name, channel)| (name.clone(), json!(channel.messages)))
+            .map(|(name, channel)| (name.clone(), heard(channel)))
             .collect::<serde_json::Map<_, _>>()
             .into()
     }

@@ -144,6 +144,7 @@ impl RoomState {
             run_began: cx.run_began,
             wake_no: 0,
             last_game: None,
+            committed_at: cx.now,
             running: None,
         };
         let wished = wish.settings.clone().unwrap_or_default();
@@ -259,6 +260,7 @@ impl<'a> Step<'a> {
     pub(super) fn finish(mut self, before: Option<crate::store::Listing>, reply: RoomReply) -> Decision {
         self.tell_startable();
         self.room.wake_no += 1;
+        self.room.committed_at = self.cx.now;
         if !self.closes {
             let listing = self.room.listing();
             if before.as_ref() != Some(&listing) {
@@ -307,6 +309,11 @@ impl<'a> Step<'a> {
         }
         match message {
             RoomMessage::Join { .. } | RoomMessage::Chat(_) | RoomMessage::State => {}
+            RoomMessage::Return => {
+                self.answer(by, OkKind::Room);
+                self.effects.push(RoomEffect::Snapshot(by.player_id));
+                return Ok(RoomReply::Seated);
+            }
             RoomMessage::Repeat => return refuse(ErrorCode::AlreadyInRoom, "you have a seat in a room"),
             RoomMessage::Leave => return self.leave(by),
             RoomMessage::Ready(ready) => self.ready(by, ready.ready)?,
@@ -318,7 +325,7 @@ impl<'a> Step<'a> {
             RoomMessage::Start => self.start(by)?,
             RoomMessage::Rematch => self.rematch(by)?,
             RoomMessage::Mute(mute) => self.mute(by.player_id, mute)?,
-            RoomMessage::Report(_) => {}
+            RoomMessage::Report(report) => self.may_report(by, report.player_id)?,
             RoomMessage::Game { name, payload } => return self.play(by, name, payload),
         }
         let kind = if matches!(message, RoomMessage::Start) { OkKind::Room } else { OkKind::Empty };

@@ -88,10 +88,25 @@ impl Step<'_> {
     }
 
     pub(super) fn mute(&mut self, by: PlayerId, mute: &Mute) -> Result<(), Refused> {
+        if mute.muted && self.room.member(mute.player_id).is_none() {
+            return refuse(ErrorCode::NotAllowed, "that is nobody here");
+        }
+        let longest = self.cx.config.room.muted;
         let Some(member) = self.room.member_mut(by) else { return Ok(()) };
         member.muted.retain(|muted| *muted != mute.player_id);
         if mute.muted {
             member.muted.push(mute.player_id);
+            let over = member.muted.len().saturating_sub(longest);
+            member.muted.drain(..over); // the oldest: who has left may come back
+        }
+        Ok(())
+    }
+
+    /// One reports whom one has met: who is here, or plays in the game that is on.
+    pub(super) fn may_report(&self, by: &Caller, about: PlayerId) -> Result<(), Refused> {
+        let plays = self.room.running.as_ref().is_some_and(|running| running.game.is_participant(about));
+        if about == by.player_id || !(plays || self.room.member(about).is_some()) {
+            return refuse(ErrorCode::NotAllowed, "that is nobody here");
         }
         Ok(())
     }

@@ -85,6 +85,8 @@ pub enum RoomMessage {
     },
     /// A `room.create` or `room.join` of one who has a seat here: answered again if it is a repetition.
     Repeat,
+    /// A `room.join` of the room in which one has one's seat: it is shown again.
+    Return,
     /// `room.leave`.
     Leave,
     /// `room.ready`.

@@ -3,7 +3,7 @@
 use super::{
     decide::{Refused, RoomEffect, Step, To, refuse},
     messages::{Caller, RoomReply},
-    state::{OkKind, Running},
+    state::{LastGame, OkKind, Running},
 };
 use crate::{
     game::{Audience, Effect, Input, Seat, Setup, Viewer},
@@ -133,6 +133,7 @@ impl Step<'_> {
             match effect {
                 Effect::Push { to, name, payload, droppable } => self.game_push(to, name, payload, droppable),
                 Effect::Media(policy) => self.effects.push(RoomEffect::Media(policy)),
+                Effect::Show { player_id } => self.effects.push(RoomEffect::Snapshot(player_id)),
                 Effect::Expel { player_id } => self.remove(player_id, "expelled"),
                 Effect::Over { winner, roles } => self.game_over(match_id, winner, roles),
             }
@@ -163,7 +164,9 @@ impl Step<'_> {
     /// The record is closed, the room waits again, all see all.
     fn game_over(&mut self, match_id: MatchId, winner: String, roles: Value) {
         let Some(running) = self.room.running.take() else { return };
-        self.room.last_game = Some(running.game.view(Viewer::Spectator));
+        let humans = self.room.humans().map(|m| m.player_id).filter(|id| running.game.is_participant(*id));
+        let players = humans.map(|id| (id, running.game.view(Viewer::Player(id)))).collect();
+        self.room.last_game = Some(LastGame { players, others: running.game.view(Viewer::Spectator) });
         self.room.deserted_since = None;
         let now = self.cx.now;
         let ended = json!({"ended_at": now, "winner": winner, "roles": roles});

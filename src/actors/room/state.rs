@@ -11,7 +11,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Everything a room must not forget.
 #[derive(Clone, Serialize, Deserialize)]
@@ -37,10 +37,13 @@ pub struct RoomState {
     pub(super) deserted_since: Option<UnixMs>,
     /// When the run of the node began that last activated the room.
     pub(super) run_began: UnixMs,
+    /// When it was last committed.
+    #[serde(default)]
+    pub(super) committed_at: UnixMs,
     /// Numbers the reminders, so that a stale one is known.
     pub(super) wake_no: i64,
-    /// `GAME` of the last game as all may see it after its end, until the next begins.
-    pub(super) last_game: Option<Value>,
+    /// The last game after its end, until the next begins.
+    pub(super) last_game: Option<LastGame>,
     #[serde(skip)]
     pub(super) running: Option<Running>,
 }
@@ -78,6 +81,13 @@ pub(super) enum OkKind {
     Empty,
     /// `{room}` as it is when it is answered.
     Room,
+}
+
+/// `GAME` as it ended: all may see all, and each player his own part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct LastGame {
+    pub players: BTreeMap<PlayerId, Value>,
+    pub others: Value,
 }
 
 /// The game being played.
@@ -195,7 +205,8 @@ impl RoomState {
             .filter(|m| self.running.is_none() || m.spectator)
             .filter_map(|m| m.dropped_at.map(|at| at + window))
             .min();
-        [playing, deserted, empty, dropped, self.leader_due(config)].into_iter().flatten().min()
+        let look = self.committed_at + config.room.look_again_ms;
+        [playing, deserted, empty, dropped, self.leader_due(config), Some(look)].into_iter().flatten().min()
     }
 
     /// When a dropped leader's grace ends, if anybody could follow him.

@@ -308,3 +308,112 @@ async fn a_person_and_seven_bots_play_to_the_end() {
     }
     panic!("the game did not end");
 }
+
+#[actix::test]
+async fn joining_the_room_one_sits_in_shows_it_again() {
+    let stage = Stage::new();
+    let mut players = table(&stage, 4, json!({})).await;
+    players[0].ok("room.start", json!({})).await;
+    let state = players[1].ok("room.state", json!({})).await;
+    assert_eq!(state, json!({}));
+    let code = players[1].expect("room.state").await["room"]["code"].clone();
+    let joined = players[1].ok("room.join", json!({"code": code})).await;
+    assert_eq!(joined["room"]["code"], code);
+    assert_eq!(players[1].expect("room.state").await["game"]["phase"], "day");
+    let mut other = stage.player("Other").await;
+    let elsewhere = other.ok("room.create", json!({})).await["room"]["code"].clone();
+    assert_eq!(players[1].refused("room.join", json!({"code": elsewhere})).await, "already_in_room");
+}
+
+#[actix::test]
+async fn only_those_who_are_here_are_muted_and_reported() {
+    let stage = Stage::new();
+    let mut players = table(&stage, 2, json!({})).await;
+    let (stranger, other) = (json!(crate::ids::PlayerId::new()), json!(players[1].id));
+    assert_eq!(
+        players[0].refused("player.mute", json!({"player_id": stranger, "muted": true})).await,
+        "not_allowed"
+    );
+    let report = |id: &Value| json!({"player_id": id, "reason": "rude"});
+    assert_eq!(players[0].refused("player.report", report(&stranger)).await, "not_allowed");
+    for _ in 0..4 {
+        players[0].ok("player.report", report(&other)).await;
+    }
+    assert_eq!(players[0].refused("player.report", report(&other)).await, "rate_limited");
+}
+
+#[actix::test]
+async fn the_muted_are_silent_in_the_history_too() {
+    let stage = Stage::new();
+    let mut players = table(&stage, 2, json!({})).await;
+    players[1].ok("chat.send", json!({"text": "noise"})).await;
+    let noisy = players[1].id;
+    players[0].ok("player.mute", json!({"player_id": noisy, "muted": true})).await;
+    players[0].ok("room.state", json!({})).await;
+    assert_eq!(players[0].expect("room.state").await["chat"]["room"], json!([]));
+}
+
+async fn a_create_in_doubt(fault: Fault) {
+    let stage = Stage::new();
+    let mut player = stage.player("Player").await;
+    stage.store.inject([fault]);
+    let id = player.send("room.create", json!({}));
+    assert_eq!(player.answer_to(id).await.expect_err("in doubt")["code"], "try_again");
+    stage.run_ms(1_000).await;
+    player.send_with(id, "room.create", json!({}));
+    let made = player.answer_to(id).await.expect("settled");
+    player.ok("room.add_bot", json!({})).await;
+    let rooms = player.ok("room.list", json!({})).await["rooms"].clone();
+    assert_eq!(rooms.as_array().map(Vec::len), Some(1), "one room, not two");
+    assert_eq!(rooms[0]["room_id"], made["room"]["room_id"]);
+}
+
+#[actix::test]
+async fn a_create_whose_answer_was_lost_is_answered_again() {
+    a_create_in_doubt(Fault::LoseAnswer).await;
+}
+
+#[actix::test]
+async fn a_create_that_was_lost_is_done() {
+    a_create_in_doubt(Fault::LoseCommit).await;
+}
+
+#[actix::test]
+async fn a_room_whose_people_all_went_with_their_node_is_closed_though_nobody_asks_for_it() {
+    let stage = Stage::new();
+    let mut player = stage.player("Player").await;
+    player.ok("room.create", json!({})).await;
+    let stage = stage.crash_and_restart();
+    let mut other = stage.player("Other").await;
+    assert_eq!(other.ok("room.list", json!({})).await["rooms"].as_array().map(Vec::len), Some(1));
+    stage.run_ms(3 * 600_000).await;
+    assert_eq!(other.ok("room.list", json!({})).await["rooms"], json!([]));
+}
+
+#[actix::test]
+async fn an_idle_room_is_looked_at_and_stays() {
+    let stage = Stage::new();
+    let mut player = stage.player("Player").await;
+    player.ok("room.create", json!({})).await;
+    stage.run_ms(3 * 600_000).await;
+    player.ok("room.add_bot", json!({})).await;
+}
+
+#[actix::test]
+async fn after_the_end_each_still_sees_his_own_part() {
+    let stage = Stage::new();
+    let mut players = table(&stage, 4, json!({"vote_ms": 1_000, "day_ms": 1_000, "night_ms": 1_000})).await;
+    players[0].ok("room.start", json!({})).await;
+    let role = players[0].expect("game.role").await["role"].clone();
+    for _ in 0..100 {
+        stage.run_ms(10_000).await;
+        if players[0].read().await.contains(&"game.over".to_owned()) {
+            break;
+        }
+    }
+    players[0].ok("room.state", json!({})).await;
+    let game = players[0].expect("room.state").await["game"].clone();
+    assert!(game["winner"].is_string(), "{game}");
+    assert_eq!(game["you"]["role"], role);
+    assert_eq!(game["roles"][players[0].id.to_string()], role);
+}

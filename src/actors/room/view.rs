@@ -53,11 +53,15 @@ impl RoomState {
         if plays { Viewer::Player(player) } else { Viewer::Spectator }
     }
 
-    /// `GAME` as this player may see it; after the end, what all may see; else null.
+    /// `GAME` as this player may see it, after the end too; else null.
     pub(super) fn game_view(&self, player: PlayerId) -> Value {
         match &self.running {
             Some(running) => running.game.view(self.viewer(player)),
-            None => self.last_game.clone().unwrap_or_default(),
+            None => {
+                let last = self.last_game.as_ref();
+                let view = last.map(|last| last.players.get(&player).unwrap_or(&last.others));
+                view.cloned().unwrap_or_default()
+            }
         }
     }
 

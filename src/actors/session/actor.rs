@@ -6,7 +6,7 @@
 use super::{
     Attachment, Door, Outbox, Player,
     router::{self, Request},
-    seat::{Outcome, SeatChange, attach_to_seat, unavailable},
+    seat::{SeatChange, attach_to_seat, unavailable},
 };
 use crate::{
     actors::room::{Caller, RoomActor, RoomCommand, RoomMessage, RoomReply},
@@ -179,7 +179,10 @@ impl PlayerSession {
             Request::Create(room) => self.change_seat(re, ctx, move |seat| Box::pin(seat.create(room))),
             Request::Join(join) => self.change_seat(re, ctx, move |seat| Box::pin(seat.join(join))),
             Request::QuickJoin => self.change_seat(re, ctx, |seat| Box::pin(seat.quick_join())),
-            Request::Room(message) => self.forward(re, message, ctx),
+            Request::Room(message) => match self.may_send(&message) {
+                Ok(()) => self.forward(re, message, ctx),
+                Err(rejection) => self.refuse(re, &rejection),
+            },
             Request::FindSeat { snapshot } => self.find_seat(snapshot, ctx),
         }
     }
@@ -195,6 +198,18 @@ impl PlayerSession {
             };
             session.answer(re, answer);
         }));
+    }
+
+    /// Reports keep a log each, so there are few of them.
+    fn may_send(&self, message: &RoomMessage) -> Result<(), Rejection> {
+        if !matches!(message, RoomMessage::Report(_)) {
+            return Ok(());
+        }
+        self.door.reports.take(self.player.id).map_err(|wait_ms| {
+            let mut rejection = Rejection::new(ErrorCode::RateLimited, "too many reports");
+            rejection.retry_after_ms = Some(wait_ms);
+            rejection
+        })
     }
 
     fn forward(&mut self, re: Option<u32>, message: RoomMessage, ctx: &mut Context<Self>) {
@@ -234,7 +249,7 @@ impl PlayerSession {
     /// Runs what changes or looks up his seat; what he sends meanwhile waits in order.
     fn change_seat<F>(&mut self, re: Option<u32>, ctx: &mut Context<Self>, act: F)
     where
-        F: FnOnce(SeatChange) -> LocalBoxFuture<'static, Result<Outcome, Rejection>>,
+        F: FnOnce(SeatChange) -> LocalBoxFuture<'static, Result<Option<RoomId>, Rejection>>,
     {
         self.waiting.get_or_insert_default();
         let seat = SeatChange {
@@ -245,8 +260,7 @@ impl PlayerSession {
         };
         ctx.spawn(act(seat).into_actor(self).map(move |result, session, ctx| {
             match result {
-                Ok(Outcome::Room(room)) => session.room = room,
-                Ok(Outcome::Unchanged) => {}
+                Ok(room) => session.room = room,
                 Err(rejection) => session.refuse(re, &rejection),
             }
             session.go_on(ctx);
@@ -274,7 +288,7 @@ impl PlayerSession {
                 if room.is_none() {
                     outbox.no_snapshot();
                 }
-                Ok(Outcome::Room(room))
+                Ok(room)
             })
         });
     }

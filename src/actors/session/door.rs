@@ -41,6 +41,8 @@ pub struct Door {
     pub(super) rooms: Arc<dyn RoomIndex>,
     pub(super) tokens: ResumeTokens,
     pub(super) failed_joins: FailedJoins,
+    /// Reports of players, by account.
+    pub(super) reports: KeyedBuckets<PlayerId>,
 }
 
 /// Guesses at room codes, by account and by address.
@@ -53,12 +55,14 @@ impl Door {
     /// The door of a node. `resume_secret` outlives the process.
     pub fn new(cluster: Cluster, rooms: Arc<dyn RoomIndex>, resume_secret: &[u8]) -> Arc<Self> {
         let per_minute = cluster.config().limits.join_failures_per_min;
+        let reports = KeyedBuckets::per_minute(cluster.config().limits.reports_per_min);
         Arc::new(Self {
             tokens: ResumeTokens::new(resume_secret, cluster.me()),
             failed_joins: FailedJoins {
                 accounts: KeyedBuckets::per_minute(per_minute),
                 addresses: KeyedBuckets::per_minute(per_minute),
             },
+            reports,
             cluster,
             rooms,
         })

@@ -176,10 +176,12 @@ impl Outbox {
         let waker = {
             let mut out = self.lock();
             if out.awaiting_snapshot {
-                if push.name() != "room.state" {
-                    return; // the snapshot holds it
+                match push.name() {
+                    "room.state" => out.awaiting_snapshot = false,
+                    "room.closed" => {}
+                    name if name.starts_with("session.") => {}
+                    _ => return, // the snapshot holds it
                 }
-                out.awaiting_snapshot = false;
             }
             out.accept_push(push)
         };

@@ -15,14 +15,6 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// How a change of seat ended.
-pub(super) enum Outcome {
-    /// He is in this room now, or in none.
-    Room(Option<RoomId>),
-    /// As before.
-    Unchanged,
-}
-
 /// The room he has his seat in, told of this session. The room is asked until it answers: a room that is
 /// being put up after a crash takes a moment.
 pub(super) async fn attach_to_seat(
@@ -62,7 +54,12 @@ pub(super) fn unavailable(error: &dyn std::fmt::Display) -> Rejection {
     Rejection::try_again(1_000, "the store is away")
 }
 
-/// One attempt to get a seat.
+/// Whether one who was refused so has a seat, or may have one after all.
+fn may_be_seated(rejection: &Rejection) -> bool {
+    matches!(rejection.code, ErrorCode::AlreadyInRoom | ErrorCode::TryAgain | ErrorCode::Moving)
+}
+
+/// One attempt to get a seat: the room he is in then, if any.
 pub(super) struct SeatChange {
     pub(super) door: Arc<Door>,
     pub(super) caller: Caller,
@@ -72,39 +69,53 @@ pub(super) struct SeatChange {
 
 impl SeatChange {
     /// One who has a seat: the answer is the room's, which knows whether this is a repetition.
-    async fn already_seated(&self) -> Option<Result<Outcome, Rejection>> {
-        let room = self.room?;
-        let command = RoomCommand::Client { by: self.caller.clone(), message: RoomMessage::Repeat };
+    /// His seat is looked up where he is believed to have none: an earlier attempt may have been done after all.
+    async fn already_seated(&self, message: RoomMessage) -> Option<Result<Option<RoomId>, Rejection>> {
+        let room = match self.room {
+            Some(room) => room,
+            None => match self.door.rooms.seat_of(self.caller.player_id).await {
+                Ok(room) => room?,
+                Err(error) => return Some(Err(unavailable(&error))),
+            },
+        };
+        let command = RoomCommand::Client { by: self.caller.clone(), message };
         match self.door.cluster.ask::<RoomActor>(room.0, command).await {
             Ok(RoomReply::NotMember) | Err(AskError::NotFound) => None,
-            Ok(_) => Some(Ok(Outcome::Unchanged)),
+            Ok(_) => Some(Ok(Some(room))),
             Err(_) => Some(Err(Rejection::try_again(500, "the room does not answer"))),
         }
     }
 
-    pub(super) async fn create(self, room: CreateRoom) -> Result<Outcome, Rejection> {
-        match self.already_seated().await {
+    pub(super) async fn create(self, room: CreateRoom) -> Result<Option<RoomId>, Rejection> {
+        match self.already_seated(RoomMessage::Repeat).await {
             Some(done) => done,
             None => self.create_anew(room).await,
         }
     }
 
-    async fn create_anew(&self, room: CreateRoom) -> Result<Outcome, Rejection> {
+    async fn create_anew(&self, room: CreateRoom) -> Result<Option<RoomId>, Rejection> {
         let id = RoomId::new();
         let command = RoomCommand::Create { by: self.caller.clone(), room };
-        self.seated(id, self.door.cluster.ask::<RoomActor>(id.0, command).await)
+        self.seated(id, self.door.cluster.ask::<RoomActor>(id.0, command).await).await
     }
 
-    fn seated(&self, room: RoomId, reply: Result<RoomReply, AskError>) -> Result<Outcome, Rejection> {
+    async fn seated(
+        &self,
+        room: RoomId,
+        reply: Result<RoomReply, AskError>,
+    ) -> Result<Option<RoomId>, Rejection> {
         match reply {
-            Ok(RoomReply::Seated) => Ok(Outcome::Room(Some(room))),
+            Ok(RoomReply::Seated) => Ok(Some(room)),
+            Ok(RoomReply::Refused(rejection)) if may_be_seated(&rejection) => {
+                Ok(self.door.rooms.seat_of(self.caller.player_id).await.ok().flatten())
+            }
             Ok(RoomReply::Refused(rejection)) => {
                 if rejection.code == ErrorCode::RoomNotFound {
                     self.count_failure();
                 }
-                Ok(Outcome::Room(None))
+                Ok(None)
             }
-            Ok(_) => Ok(Outcome::Room(None)),
+            Ok(_) => Ok(None),
             Err(AskError::NotFound) => {
                 self.count_failure();
                 Err(Rejection::new(ErrorCode::RoomNotFound, "no such room"))
@@ -129,10 +140,7 @@ impl SeatChange {
         })
     }
 
-    pub(super) async fn join(self, join: JoinRoom) -> Result<Outcome, Rejection> {
-        if let Some(done) = self.already_seated().await {
-            return done;
-        }
+    pub(super) async fn join(self, join: JoinRoom) -> Result<Option<RoomId>, Rejection> {
         self.may_try()?;
         let by_code = join.code.is_some();
         let room = match (join.room_id, join.code) {
@@ -143,17 +151,22 @@ impl SeatChange {
             (Some(room), None) => Some(room),
             (None, None) => return Err(Rejection::new(ErrorCode::BadMessage, "room_id or code is needed")),
         };
+        let message =
+            if room.is_some() && room == self.room { RoomMessage::Return } else { RoomMessage::Repeat };
+        if let Some(done) = self.already_seated(message).await {
+            return done;
+        }
         let Some(room) = room else {
             self.count_failure();
             return Err(Rejection::new(ErrorCode::RoomNotFound, "no such room"));
         };
         let message = RoomMessage::Join { spectate: join.spectate.unwrap_or(false), quick: false, by_code };
         let command = RoomCommand::Client { by: self.caller.clone(), message };
-        self.seated(room, self.door.cluster.ask::<RoomActor>(room.0, command).await)
+        self.seated(room, self.door.cluster.ask::<RoomActor>(room.0, command).await).await
     }
 
-    pub(super) async fn quick_join(self) -> Result<Outcome, Rejection> {
-        if let Some(done) = self.already_seated().await {
+    pub(super) async fn quick_join(self) -> Result<Option<RoomId>, Rejection> {
+        if let Some(done) = self.already_seated(RoomMessage::Repeat).await {
             return done;
         }
         let rooms = self.door.rooms.fullest_waiting(DEFAULT_GAME.to_owned());
@@ -161,8 +174,8 @@ impl SeatChange {
             let message = RoomMessage::Join { spectate: false, quick: true, by_code: false };
             let command = RoomCommand::Client { by: self.caller.clone(), message };
             match self.door.cluster.ask::<RoomActor>(room.0, command).await {
-                Ok(RoomReply::Seated) => return Ok(Outcome::Room(Some(room))),
-                Ok(RoomReply::Refused(rejection)) if rejection.code == ErrorCode::AlreadyInRoom => {
+                Ok(RoomReply::Seated) => return Ok(Some(room)),
+                Ok(RoomReply::Refused(rejection)) if may_be_seated(&rejection) => {
                     return Err(rejection);
                 }
                 _ => {} // filled up or closed since: the next one

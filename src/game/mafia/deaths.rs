@@ -30,6 +30,7 @@ impl Mafia {
         self.deaths.push(death);
         if matches!(cause, Cause::Executed | Cause::Killed) {
             push_to(out, vec![id], "game.graveyard", json!({ "roles": self.roles_by_player() }));
+            out.push(Effect::Show { player_id: id });
         }
     }
 
@@ -59,7 +60,7 @@ impl Mafia {
             self.fall_night(now, out);
         } else {
             self.void_day_ballots(id, out);
-            self.void_night_choice(id);
+            self.void_night_choice(id, out);
         }
     }
 

@@ -96,6 +96,9 @@ impl Game for Mafia {
     fn validate(settings: &Settings, players: Option<usize>) -> Result<(), InvalidSettings> {
         settings.validate(players)
     }
+    fn follow(settings: &mut Settings, patch: &Value) {
+        settings.follow(patch);
+    }
     fn room_rules(settings: &Settings) -> RoomRules {
         settings.room_rules()
     }

@@ -92,10 +92,14 @@ impl Mafia {
     }
 
     /// Takes back the choice of one who is gone. A choice that names him stays and comes to nothing.
-    pub(super) fn void_night_choice(&mut self, gone: PlayerId) {
-        if let Phase::Night { choices, .. } = &mut self.phase {
-            choices.remove(&gone);
+    pub(super) fn void_night_choice(&mut self, gone: PlayerId, out: &mut Vec<Effect>) {
+        let Phase::Night { choices, .. } = &mut self.phase else { return };
+        if choices.remove(&gone).is_none_or(|target| target.is_none()) {
+            return;
         }
+        let Some(actor) = self.player(gone).map(as_actor) else { return };
+        let to = self.with_the_dead(|p| p.id != gone && self.may_see_choice(p, actor));
+        push_to(out, to, "game.night_choice", NightChoice { by: gone, role: actor.role, target: None });
     }
 
     /// All that was chosen tonight, in the order in which they sit.

@@ -71,7 +71,7 @@ pub struct Settings {
     /// Whether the night may end before its time once all who may act have.
     pub night_early_close: bool,
     /// Whether the living may write; `null`: where there is no media.
-    pub living_chat: Option<bool>,
+    pub living_chat: bool,
     /// Video and voice.
     pub media: bool,
     /// What a death tells.
@@ -100,7 +100,7 @@ impl Default for Settings {
             vote_tie: VoteTie::Day,
             max_ties: 3,
             night_early_close: false,
-            living_chat: None,
+            living_chat: false,
             media: true,
             reveal_on_death: Reveal::None,
             wills: true,
@@ -114,7 +114,13 @@ impl Default for Settings {
 impl Settings {
     /// Whether the living may write by day (spec 1.4).
     pub fn living_may_chat(&self) -> bool {
-        self.living_chat.unwrap_or(!self.media)
+        self.living_chat
+    }
+    /// Without media the living write, with it they talk, unless the leader says otherwise (spec 1.4).
+    pub(super) fn follow(&mut self, patch: &serde_json::Value) {
+        if patch.get("media").is_some() && patch.get("living_chat").is_none() {
+            self.living_chat = !self.media;
+        }
     }
     /// What the room must know.
     pub(super) fn room_rules(&self) -> RoomRules {

@@ -84,7 +84,7 @@ impl Timeline<'_> {
     fn effect(&self, effect: &Effect) -> Option<String> {
         match effect {
             // Told by the push beside it, or of no interest to a reader.
-            Effect::Media(_) | Effect::Expel { .. } | Effect::Over { .. } => None,
+            Effect::Media(_) | Effect::Show { .. } | Effect::Expel { .. } | Effect::Over { .. } => None,
             Effect::Push { to, name, payload, .. } => self.push(to, name, payload),
         }
     }

@@ -235,7 +235,7 @@ fn random_games_see_everything_that_can_happen() {
                 },
                 Effect::Media(_) => "media".into(),
                 Effect::Expel { .. } => "expel".into(),
-                Effect::Over { .. } => continue,
+                Effect::Show { .. } | Effect::Over { .. } => continue,
             };
             *seen.entry(what).or_default() += 1;
         }

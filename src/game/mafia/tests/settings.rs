@@ -16,7 +16,7 @@ fn the_defaults_are_the_specs() {
     let expected = json!({
         "day_ms": 90_000, "vote_ms": 30_000, "defence_ms": 20_000, "verdict_ms": 15_000, "night_ms": 30_000,
         "final_words_ms": 8_000, "min_players": 4, "max_days": 15, "vote_tie": "day", "max_ties": 3,
-        "night_early_close": false, "living_chat": null, "media": true, "reveal_on_death": "none", "wills": true,
+        "night_early_close": false, "living_chat": false, "media": true, "reveal_on_death": "none", "wills": true,
         "anonymous_votes": false, "allow_spectators": false,
         "roles": { "mafia": null, "doctor": 1, "police": 0, "escort": 0, "jester": 0 },
     });
