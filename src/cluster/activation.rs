@@ -34,6 +34,13 @@ impl<E: Entity> Activation<E> {
         Self { key, epoch, state, began, cluster, directory: Arc::downgrade(directory), released: false }
     }
 
+    /// Says again that the entity is here. For every entity to call now and then.
+    pub fn renew(&self) {
+        if let Some(directory) = self.directory.upgrade() {
+            directory.renew(self.key);
+        }
+    }
+
     /// From now on commands wait instead of reaching this actor; it finishes its mailbox, then stops.
     pub fn begin_release(&self) {
         if let Some(directory) = self.directory.upgrade() {

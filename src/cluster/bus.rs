@@ -47,6 +47,8 @@ pub enum Incoming {
 pub(super) struct Parcel {
     pub v: u16,
     pub from: NodeId,
+    /// From 1, of this sender to this receiver: what comes twice or too late is dropped.
+    pub n: u64,
     /// The number under which the sender waits for a reply, or of the ask that this replies to.
     pub ask: Option<u64>,
     body: Bytes,
@@ -65,13 +67,17 @@ pub(super) enum Body {
     Answer { session: SessionId, answer: Answer },
     /// A newer session of the account is on the sender.
     Replaced { session: SessionId },
+    /// The sender owns this entity now: whoever else holds it stops.
+    Evict { kind: String, key: Uuid },
+    /// A room of the sender misses this session: it should say where it is.
+    Seek { session: SessionId },
     /// The sender has the player, and asks for his session.
     HandOver { session: SessionId, player: PlayerId },
 }
 
 impl Parcel {
-    pub(super) fn seal(from: NodeId, ask: Option<u64>, body: &Body) -> Result<Bytes, String> {
-        let parcel = Self { v: VERSION, from, ask, body: pack(body)?.into() };
+    pub(super) fn seal(from: NodeId, n: u64, ask: Option<u64>, body: &Body) -> Result<Bytes, String> {
+        let parcel = Self { v: VERSION, from, n, ask, body: pack(body)?.into() };
         pack(&parcel).map(Bytes::from)
     }
 

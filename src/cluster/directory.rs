@@ -4,7 +4,9 @@
 //! Holds commands while an entity is being put up, and puts it up again when it went without saying so.
 //! Its one lock is held for a look-up and a `try_send`, never across an await.
 
-use super::{Activation, AskError, Cluster, Entity, Envelope, Factory};
+use super::{
+    Activation, AskError, Cluster, Entity, Envelope, Factory, PeerNotice, bus::Body, peers::Kind as _,
+};
 use crate::{clock::UnixMs, ids::NodeId};
 use actix::{Addr, dev::ToEnvelope, prelude::SendError};
 use std::{
@@ -126,10 +128,18 @@ where
                 Ok(owner) if owner == me => {
                     let clock = self.cluster.clock();
                     let began = dead.map_or(self.cluster.started_at(), |_| clock.now());
+                    if let Some(dead) = dead {
+                        // It may live after all, and have been back for a moment.
+                        peers.send(dead, None, &Body::Evict { kind: E::KIND.to_owned(), key });
+                    }
                     return self.put_up(key, create, began).await;
                 }
                 Ok(owner) if peers.is_alive(owner) => return self.away(key, owner),
-                Ok(owner) => dead = Some(owner),
+                Ok(owner) => {
+                    // Looked at afresh: else two nodes that were cut off could take it from each other in turns.
+                    self.cluster.beat_unless_fresh().await;
+                    dead = (!peers.is_alive(owner)).then_some(owner);
+                }
                 Err(error) => {
                     tracing::warn!(kind = E::KIND, %key, %error, "an entity could not be placed");
                     return self.refuse_all(key, AskError::Unavailable);
@@ -264,6 +274,20 @@ where
                     directory.cluster.wake_elsewhere(E::KIND, key);
                 }
                 _ => directory.refuse_all(key, AskError::Unavailable), // it waits in the store
+            }
+        });
+    }
+
+    /// Claims the entity again: what nobody renews is forgotten. If another has it, the one here stops.
+    pub(super) fn renew(self: &Arc<Self>, key: Uuid) {
+        let Some(peers) = self.cluster.peers() else { return };
+        let (me, claimed) = (peers.me(), peers.placement.claim(E::KIND, key, peers.me(), None));
+        let directory = self.clone();
+        actix::spawn(async move {
+            if let Ok(owner) = claimed.await
+                && owner != me
+            {
+                directory.tell_here(key, PeerNotice::Evicted(owner));
             }
         });
     }

@@ -83,6 +83,20 @@ impl Hub {
         Some(handle.outbox.hand_over())
     }
 
+    /// This session tells its room again where it is.
+    pub fn seek_seat(&self, id: SessionId) {
+        if let Some(handle) = self.session(id) {
+            notice(&handle, SessionNotice::SeekSeat);
+        }
+    }
+
+    /// Every session tells its room again where it is.
+    pub fn seek_seats(&self) {
+        for handle in self.all() {
+            notice(&handle, SessionNotice::SeekSeat);
+        }
+    }
+
     /// As [`register`](Self::register), but only if the account has no live session.
     pub fn register_if_alone(&self, id: SessionId, handle: SessionHandle) -> bool {
         let mut sessions = self.lock();

@@ -27,6 +27,9 @@ impl Cluster {
             Ok(parcel) => parcel,
             Err(error) => return tracing::warn!(error, "a parcel that cannot be read"),
         };
+        if !peers.is_next(parcel.from, parcel.n) {
+            return metrics::counter!("playhouse_bus_repeated_total").increment(1);
+        }
         match parcel.body() {
             Ok(body) => self.take(peers, parcel.from, parcel.ask, body),
             Err(error) => {
@@ -66,6 +69,12 @@ impl Cluster {
                 }
             }
             Body::Replaced { session } => self.hub().replaced(session),
+            Body::Evict { kind, key } => {
+                if let Some(kind) = self.kind(&kind) {
+                    kind.tell_here(key, PeerNotice::Evicted(from));
+                }
+            }
+            Body::Seek { session } => self.hub().seek_seat(session),
             Body::HandOver { session, player } => {
                 let handed = self.hub().hand_over(session, player).ok_or(AskError::NotFound);
                 let reply = handed.and_then(|handed| {

@@ -1,7 +1,7 @@
 //! The lease of this node, and who else lives (spec 6.2).
 
 use super::{
-    Cluster,
+    Cluster, PeerNotice,
     peers::{Peers, lock},
     placement::{Beat, NodeInfo},
 };
@@ -39,9 +39,20 @@ impl Cluster {
         peers.give_up(|waiting| waiting.until <= now);
     }
 
+    /// Brings the list of nodes up to date, unless that was done a moment ago.
+    pub(super) async fn beat_unless_fresh(&self) {
+        const FRESH: Duration = Duration::from_millis(50);
+        let Some(peers) = self.peers() else { return };
+        if lock(&peers.beaten_at).is_none_or(|at| at.elapsed() > FRESH) {
+            self.beat().await;
+        }
+    }
+
     async fn beaten(&self, peers: &Peers, beat: Beat) {
+        *lock(&peers.beaten_at) = Some(Instant::now());
         if beat.unknown && !peers.living().is_empty() {
             self.claim_again(peers).await;
+            self.hub().seek_seats(); // rooms elsewhere may have taken them for gone
         }
         let settled = beat.age_ms >= self.config().cluster.lease_ms;
         peers.settled.store(settled, Ordering::Relaxed);
@@ -53,14 +64,15 @@ impl Cluster {
         self.these_live(peers, nodes);
     }
 
-    /// The registry has forgotten this node: what it holds is claimed again. What another has claimed meanwhile is
-    /// fenced, and finds out at its next commit.
+    /// The registry has forgotten this node: what it holds is claimed again. What another has claimed meanwhile stops.
     async fn claim_again(&self, peers: &Peers) {
         tracing::warn!("the registry of nodes has forgotten this one; it claims again what it holds");
         for kind in self.kinds() {
             for key in kind.held() {
-                if let Err(error) = peers.placement.claim(kind.name(), key, peers.me(), None).await {
-                    return tracing::warn!(%error, "the registry is away again");
+                match peers.placement.claim(kind.name(), key, peers.me(), None).await {
+                    Ok(owner) if owner == peers.me() => {}
+                    Ok(owner) => kind.tell_here(key, PeerNotice::Evicted(owner)),
+                    Err(error) => return tracing::warn!(%error, "the registry is away again"),
                 }
             }
         }

@@ -25,6 +25,8 @@ mod reach;
 mod reminders;
 mod remote;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 mod watchdog;
 

@@ -43,6 +43,8 @@ pub enum PeerNotice {
     Resync(NodeId),
     /// The node on which the entity is stops: finish, and be put up elsewhere.
     Drain,
+    /// Another node owns the entity: stop.
+    Evicted(NodeId),
     /// The session has ended.
     SessionGone(SessionRef),
 }
@@ -56,6 +58,11 @@ pub(super) struct Peers {
     asks: Mutex<Asks>,
     /// Of each room that pushes to this node: its epoch and its last number.
     pub streams: Mutex<HashMap<Uuid, (i64, u64)>>,
+    /// Parcels sent to each node, and the last heard of each.
+    sent: Mutex<HashMap<NodeId, u64>>,
+    heard: Mutex<HashMap<NodeId, u64>>,
+    /// When the list of nodes was last brought.
+    pub beaten_at: Mutex<Option<Instant>>,
     /// Nodes that were seen to go, and when.
     pub lost: Mutex<HashMap<NodeId, UnixMs>>,
     /// The registry is older than a lease: whoever holds an entity has said so.
@@ -96,6 +103,8 @@ pub(super) trait Kind: Send + Sync {
     fn notify(self: Arc<Self>, key: Uuid, notice: PeerNotice);
     /// Tells every entity here to go to another node.
     fn drain(&self);
+    /// Tells an entity if it is active here.
+    fn tell_here(&self, key: Uuid, notice: PeerNotice);
     /// How many are active here.
     fn count(&self) -> usize;
     /// Keys of all that are held here.
@@ -118,6 +127,9 @@ impl Peers {
             living: RwLock::default(),
             asks: Mutex::default(),
             streams: Mutex::default(),
+            sent: Mutex::default(),
+            heard: Mutex::default(),
+            beaten_at: Mutex::default(),
             lost: Mutex::default(),
             settled: AtomicBool::new(false),
         }
@@ -174,8 +186,11 @@ impl Peers {
 
     /// False if it certainly was not sent.
     pub(super) fn send(&self, node: NodeId, ask: Option<u64>, body: &Body) -> bool {
-        match Parcel::seal(self.me(), ask, body) {
+        let mut sent = lock(&self.sent); // held for the bus too: numbers leave in order
+        let n = sent.entry(node).or_default();
+        match Parcel::seal(self.me(), *n + 1, ask, body) {
             Ok(parcel) => {
+                *n += 1;
                 let sent = self.bus.send(node, parcel);
                 let outcome = if sent.is_ok() { "sent" } else { "refused" };
                 metrics::counter!("playhouse_bus_parcels_total", "outcome" => outcome).increment(1);
@@ -206,6 +221,15 @@ impl Peers {
         for waiting in given_up {
             waiting.asked.answered(Err(AskError::TimedOut));
         }
+    }
+
+    /// Whether a parcel is neither a repetition nor one that others have overtaken.
+    pub(super) fn is_next(&self, from: NodeId, n: u64) -> bool {
+        let mut heard = lock(&self.heard);
+        let last = heard.entry(from).or_default();
+        let next = n > *last;
+        *last = n.max(*last);
+        next
     }
 
     /// Whether this push follows on the one before; what does not means that some are missing. `None` if it is of

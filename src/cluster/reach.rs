@@ -48,6 +48,15 @@ impl Cluster {
         self.peers().is_some_and(|peers| peers.is_alive(session.node)).then_some(true)
     }
 
+    /// An entity misses this session: if it is there after all, it says so.
+    pub fn seek(&self, session: SessionRef) {
+        if session.node == self.me() {
+            self.hub().seek_seat(session.id);
+        } else if let Some(peers) = self.peers() {
+            peers.send(session.node, None, &Body::Seek { session: session.id });
+        }
+    }
+
     /// An entity's answer to a request of a session, wherever that is.
     pub fn answer(&self, to: SessionRef, answer: Answer) {
         if to.node == self.me() {

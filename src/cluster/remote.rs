@@ -151,6 +151,14 @@ impl<E: Entity> Kind for Directory<E> {
         }
     }
 
+    fn tell_here(&self, key: Uuid, notice: PeerNotice) {
+        if let Some(Slot::Active(addr)) = self.slots().get(&key)
+            && addr.try_send(Envelope { command: E::peer(notice), reply: None }).is_err()
+        {
+            tracing::warn!(kind = E::KIND, %key, ?notice, "an entity could not be told");
+        }
+    }
+
     fn count(&self) -> usize {
         self.len()
     }

@@ -15,7 +15,7 @@ mod socket;
 mod stage;
 
 pub use memory_store::{Fault, MemoryStore};
-pub use network::{Network, NetworkNode};
+pub use network::{Chaos, Network, NetworkNode};
 pub use player::{ScriptedPlayer, Transcript};
 #[cfg(feature = "testkit")]
 pub use services::{PrivatePostgres, PrivateRedis, free_port};

@@ -6,6 +6,8 @@ use crate::{
 };
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt, ready};
+use rand::RngExt as _;
+use rand_chacha::ChaCha8Rng;
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,6 +16,37 @@ use std::{
 use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
 
+/// What happens to parcels by chance.
+#[derive(Clone, Debug)]
+pub struct Chaos {
+    /// Draws it: the same seed, the same fates.
+    pub rng: ChaCha8Rng,
+    /// How many of a thousand are lost.
+    pub lost: u32,
+    /// How many of a thousand come twice.
+    pub doubled: u32,
+    /// How many of a thousand are overtaken by others.
+    pub overtaken: u32,
+    /// Longest way, in ms.
+    pub slowest_ms: u64,
+}
+
+/// When a parcel arrives: once, twice or never, in its turn or not.
+struct Fate {
+    copies: usize,
+    after_ms: u64,
+    in_turn: bool,
+}
+
+impl Chaos {
+    fn fate(&mut self) -> Fate {
+        let mut happens = |of_a_thousand: u32| self.rng.random_range(0..1_000) < of_a_thousand;
+        let copies = if happens(self.lost) { 0 } else { 1 + usize::from(happens(self.doubled)) };
+        let in_turn = !happens(self.overtaken);
+        Fate { copies, after_ms: self.rng.random_range(0..=self.slowest_ms), in_turn }
+    }
+}
+
 /// What the nodes of a test share; cheap to clone.
 #[derive(Clone)]
 pub struct Network(Arc<Mutex<State>>);
@@ -21,11 +54,12 @@ pub struct Network(Arc<Mutex<State>>);
 struct State {
     lease: Duration,
     /// To whom parcels go.
-    inboxes: HashMap<NodeId, mpsc::UnboundedSender<Incoming>>,
+    inboxes: HashMap<NodeId, mpsc::UnboundedSender<(Incoming, u64)>>,
     /// Nodes that reach neither bus nor registry.
     cut_off: HashSet<NodeId>,
     /// So many parcels are lost next.
     lose: usize,
+    chaos: Option<Chaos>,
     nodes: HashMap<NodeId, (NodeInfo, Instant)>,
     /// When the registry began, or was wiped.
     began: Instant,
@@ -41,6 +75,7 @@ impl Network {
             inboxes: HashMap::new(),
             cut_off: HashSet::new(),
             lose: 0,
+            chaos: None,
             nodes: HashMap::new(),
             began: Instant::now(),
             owners: HashMap::new(),
@@ -59,7 +94,10 @@ impl Network {
         let (deliver, incoming) = mpsc::channel(INBOX);
         self.lock().inboxes.insert(node, inbox);
         actix::spawn(async move {
-            while let Some(parcel) = queued.recv().await {
+            while let Some((parcel, after_ms)) = queued.recv().await {
+                if after_ms > 0 {
+                    tokio::time::sleep(Duration::from_millis(after_ms)).await;
+                }
                 if deliver.send(parcel).await.is_err() {
                     return; // the node has died
                 }
@@ -78,13 +116,18 @@ impl Network {
         let mut state = self.lock();
         state.cut_off.remove(&node);
         if let Some(inbox) = state.inboxes.get(&node) {
-            let _ = inbox.send(Incoming::Gap); // a dead node reads nothing
+            let _ = inbox.send((Incoming::Gap, 0)); // a dead node reads nothing
         }
     }
 
     /// Loses the next parcels, whosever they are.
     pub fn lose(&self, parcels: usize) {
         self.lock().lose = parcels;
+    }
+
+    /// From now on parcels meet this; `None` ends it.
+    pub fn chaos(&self, chaos: Option<Chaos>) {
+        self.lock().chaos = chaos;
     }
 
     /// Forgets nodes, owners and players.
@@ -128,7 +171,19 @@ impl Bus for NetworkNode {
             } else if !state.cut_off.contains(&to)
                 && let Some(inbox) = state.inboxes.get(&to)
             {
-                let _ = inbox.send(Incoming::Parcel(parcel)); // a dead node reads nothing
+                let whole = Fate { copies: 1, after_ms: 0, in_turn: true };
+                let Fate { copies, after_ms, in_turn } = state.chaos.as_mut().map_or(whole, Chaos::fate);
+                for _ in 0..copies {
+                    let (inbox, parcel) = (inbox.clone(), Incoming::Parcel(parcel.clone()));
+                    if in_turn {
+                        let _ = inbox.send((parcel, after_ms)); // a dead node reads nothing
+                    } else {
+                        actix::spawn(async move {
+                            tokio::time::sleep(Duration::from_millis(after_ms)).await;
+                            let _ = inbox.send((parcel, 0));
+                        });
+                    }
+                }
             }
         };
         self.with(deliver).map_err(|_| BusError)

@@ -112,6 +112,24 @@ impl ScriptedPlayer {
         if answer["type"] == "error" { Err(answer["payload"].clone()) } else { Ok(answer["payload"].clone()) }
     }
 
+    /// The answer to this request if it comes within so many ms, and the connection lives.
+    pub async fn answer_within(&mut self, id: u32, ms: u64) -> Option<Result<Value, Value>> {
+        let wanted = |frame: &Value| frame["re"] == json!(id);
+        let answer = tokio::time::timeout(Duration::from_millis(ms), async {
+            loop {
+                if let Some(at) = self.unread.iter().position(wanted) {
+                    return self.unread.remove(at);
+                }
+                if !self.receive().await {
+                    return None;
+                }
+            }
+        });
+        let answer = answer.await.ok()??;
+        let payload = answer["payload"].clone();
+        Some(if answer["type"] == "error" { Err(payload) } else { Ok(payload) })
+    }
+
     /// Waits for a push of this type; what came before it is read.
     pub async fn expect(&mut self, name: &str) -> Value {
         let what = format!("a {name}");

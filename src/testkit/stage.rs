@@ -61,6 +61,15 @@ impl Stage {
         (stages, network)
     }
 
+    /// One more node of these, on their store.
+    pub async fn another(&self, network: &Network) -> Self {
+        let (config, clock) = (Config::clone(self.cluster.config()), self.cluster.clock().clone());
+        let stage =
+            Self::build(config, clock, self.store.for_another_run(), Registry::standard(), Some(network));
+        stage.cluster.beat().await;
+        stage
+    }
+
     /// A stage that plays a game of your own.
     pub fn playing(games: Registry) -> Self {
         tokio::time::pause();

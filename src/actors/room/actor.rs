@@ -152,6 +152,15 @@ impl RoomActor {
         self.sinks.push(&self.activation, to, push);
     }
 
+    /// Members whose sessions were taken for gone may be there after all: a node that was cut off is back, or was
+    /// not known yet where the room was put up.
+    pub(super) fn seek_missing(&self) {
+        let missing = self.state.iter().flat_map(RoomState::humans).filter(|m| !m.connected);
+        for session in missing.filter_map(|m| m.session) {
+            self.activation.cluster.seek(session);
+        }
+    }
+
     fn bind_all(&mut self) {
         let humans = self.state.iter().flat_map(RoomState::humans);
         let sessions: Vec<_> = humans.filter_map(|m| Some((m.player_id, m.session?))).collect();
@@ -257,8 +266,10 @@ impl Handler<Envelope<Self>> for RoomActor {
 
     fn handle(&mut self, Envelope { command, reply }: Envelope<Self>, ctx: &mut Self::Context) {
         self.used_at = Instant::now();
-        if matches!(command, RoomCommand::Peer(PeerNotice::Drain)) {
-            return self.drain(ctx);
+        match command {
+            RoomCommand::Peer(PeerNotice::Drain) => return self.drain(ctx),
+            RoomCommand::Peer(PeerNotice::Evicted(_)) => return self.evicted(ctx),
+            _ => {}
         }
         match self.volatile(&command) {
             Some(done) => {

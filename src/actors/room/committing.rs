@@ -150,17 +150,28 @@ impl RoomActor {
             let result = result.unwrap_or_else(|_| Err(CommitError::Unknown("no answer in time".to_owned())));
             room.committing.busy = false;
             match result {
-                Ok(()) => room.committed(copy, decision, reply, ctx),
+                Ok(()) => room.committed(&work, copy, decision, reply, ctx),
                 Err(error) => room.not_committed(error, work, reply, ctx),
             }
         }));
     }
 
-    fn committed(&mut self, copy: RoomState, decision: Decision, reply: Reply, ctx: &mut Context<Self>) {
+    fn committed(
+        &mut self,
+        work: &Work,
+        copy: RoomState,
+        decision: Decision,
+        reply: Reply,
+        ctx: &mut Context<Self>,
+    ) {
+        let activated = matches!(work, Work::Activated);
         self.activation.epoch = self.activation.epoch.max(1);
         self.state = Some(copy);
         let closes = decision.closes;
         self.performed(decision, reply, ctx);
+        if activated {
+            self.seek_missing();
+        }
         if closes {
             self.leave_directory(ctx);
         } else {
@@ -240,6 +251,16 @@ impl RoomActor {
         ctx.stop();
     }
 
+    /// Another node owns the room: what waits is asked again there.
+    pub(super) fn evicted(&mut self, ctx: &mut Context<Self>) {
+        self.activation.fenced();
+        self.committing.stopping = true;
+        for (work, reply) in std::mem::take(&mut self.committing.queue) {
+            self.turn_away(&work, reply, moving());
+        }
+        ctx.stop();
+    }
+
     /// Stops in good order: what comes from now on finds the room anew, or finds none.
     fn leave_directory(&mut self, ctx: &mut Context<Self>) {
         self.committing.stopping = true;
@@ -254,6 +275,8 @@ impl RoomActor {
 
     /// Puts the room away if nobody has used it for a while; a reminder or a command wakes it.
     pub(super) fn rest(&mut self, ctx: &mut Context<Self>) {
+        self.activation.renew();
+        self.seek_missing();
         let idle = Duration::from_millis(self.activation.cluster.config().cluster.passivate_ms);
         let connected = self.state.as_ref().is_some_and(|s| s.humans().any(|m| m.connected));
         let unused = self.used_at.elapsed() >= idle && !connected;

@@ -163,6 +163,7 @@ impl Step<'_> {
         session: SessionRef,
         snapshot: bool,
     ) -> Option<Decision> {
+        tracing::debug!(room_id = %self.room.room_id, player_id = %player, session_id = %session.id, node = %session.node, "a session is here");
         let before = self.room.listing();
         let member = self.room.member_mut(player)?;
         let was_connected = member.connected;
@@ -206,7 +207,7 @@ impl Step<'_> {
         let gone = |session: SessionRef| match *notice {
             PeerNotice::NodeLost(node) => session.node == node,
             PeerNotice::SessionGone(lost) => session == lost,
-            PeerNotice::Resync(_) | PeerNotice::Drain => false,
+            PeerNotice::Resync(_) | PeerNotice::Drain | PeerNotice::Evicted(_) => false,
         };
         let members: Vec<PlayerId> = self
             .room
@@ -220,6 +221,7 @@ impl Step<'_> {
 
     /// He is not connected as of now; in a waiting room he is not ready either.
     pub(super) fn drop_connection(&mut self, player: PlayerId) {
+        tracing::debug!(room_id = %self.room.room_id, player_id = %player, "a member is not connected");
         let (cx, waiting) = (self.cx, self.room.running.is_none());
         let Some(member) = self.room.member_mut(player) else { return };
         let was_connected = std::mem::replace(&mut member.connected, false);

@@ -6,7 +6,7 @@
 use super::{
     Attachment, Door, Outbox, Player,
     router::{self, Request},
-    seat::{SeatChange, attach_to_seat, unavailable},
+    seat::{Seat, SeatChange, attach_to_seat, unavailable},
 };
 use crate::{
     actors::room::{Caller, RoomActor, RoomCommand, RoomMessage, RoomReply},
@@ -61,6 +61,8 @@ pub enum SessionNotice {
     Replaced,
     /// The session goes on on another node.
     HandedOver,
+    /// The room may have taken the session for gone: tell it again.
+    SeekSeat,
     /// Too many sessions wait without a socket.
     EndIfParked,
     /// The node stops: reconnect and resume.
@@ -81,6 +83,9 @@ enum End {
     Crowded,
 }
 
+/// After so long a room that was out of reach is sought again.
+const SEEK_AGAIN: Duration = Duration::from_secs(1);
+
 /// Who a player is while he plays, whichever socket he is on.
 pub struct PlayerSession {
     door: Arc<Door>,
@@ -89,6 +94,8 @@ pub struct PlayerSession {
     outbox: Arc<Outbox>,
     /// The room he is believed to be in; the room itself knows.
     room: Option<RoomId>,
+    /// His seat could not be looked up, or its room not be told: it is tried again.
+    out_of_reach: bool,
     /// While his seat is being looked up or changed, what he sends waits here in order.
     waiting: Option<VecDeque<(Option<u32>, Request)>>,
     bucket: TokenBucket,
@@ -108,6 +115,7 @@ impl PlayerSession {
                 player,
                 outbox,
                 room: None,
+                out_of_reach: false,
                 waiting: Some(VecDeque::new()),
                 bucket: TokenBucket::full(burst),
                 strikes: 0,
@@ -214,6 +222,9 @@ impl PlayerSession {
 
     fn forward(&mut self, re: Option<u32>, message: RoomMessage, ctx: &mut Context<Self>) {
         let Some(room) = self.room else {
+            if self.out_of_reach {
+                return self.refuse(re, &Rejection::try_again(500, "your seat cannot be looked up now"));
+            }
             return self.refuse(re, &Rejection::new(ErrorCode::NotInRoom, "you have no seat in a room"));
         };
         let command = RoomCommand::Client { by: self.caller(re), message };
@@ -280,17 +291,24 @@ impl PlayerSession {
 
     /// Looks his seat up and goes to it, so that the room knows this session.
     fn find_seat(&mut self, snapshot: bool, ctx: &mut Context<Self>) {
+        self.waiting.get_or_insert_default();
         let (door, player, id, known) = (self.door.clone(), self.player.id, self.id, self.room);
-        let outbox = self.outbox.clone();
-        self.change_seat(None, ctx, move |_| {
-            Box::pin(async move {
-                let room = attach_to_seat(&door, player, id, known, snapshot).await;
-                if room.is_none() {
-                    outbox.no_snapshot();
+        let found = async move { attach_to_seat(&door, player, id, known, snapshot).await };
+        ctx.spawn(found.into_actor(self).map(move |seat, session, ctx| {
+            match seat {
+                Seat::Found(room) => (session.room, session.out_of_reach) = (room, false),
+                Seat::OutOfReach(room) => {
+                    (session.room, session.out_of_reach) = (room, true);
+                    ctx.run_later(SEEK_AGAIN, |session, ctx| {
+                        session.dispatch(None, Request::FindSeat { snapshot: true }, ctx);
+                    });
                 }
-                Ok(room)
-            })
-        });
+            }
+            if session.room.is_none() {
+                session.outbox.no_snapshot();
+            }
+            session.go_on(ctx);
+        }));
     }
 
     /// The node stops and others go on: the player is told, and goes at a moment of his own, so that not all
@@ -403,6 +421,8 @@ impl Handler<SessionNotice> for PlayerSession {
                 self.outbox.close(CloseCode::Replaced, "a newer session of the account is there");
                 self.end(End::Replaced, ctx);
             }
+            SessionNotice::SeekSeat if self.parked.is_some() => {}
+            SessionNotice::SeekSeat => self.dispatch(None, Request::FindSeat { snapshot: true }, ctx),
             SessionNotice::HandedOver => self.end(End::HandedOver, ctx),
             SessionNotice::EndIfParked if self.parked.is_some() => self.end(End::Crowded, ctx),
             SessionNotice::EndIfParked => {}

@@ -14,39 +14,48 @@ use crate::{
     },
 };
 use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
-/// The room he has his seat in, told of this session. The room is asked until it answers: a room that is
-/// being put up after a crash takes a moment.
+/// Where a session's player sits, after it was looked up.
+pub(super) enum Seat {
+    /// In this room, which has been told of the session; or nowhere.
+    Found(Option<RoomId>),
+    /// In this room, if it could be looked up at all; it could not be told.
+    OutOfReach(Option<RoomId>),
+}
+
+/// Looks the seat up and tells its room of this session. A room that is being put up after a crash takes a moment,
+/// and is asked until it answers.
 pub(super) async fn attach_to_seat(
     door: &Door,
     player_id: PlayerId,
     session: SessionId,
     known: Option<RoomId>,
     snapshot: bool,
-) -> Option<RoomId> {
-    const TRIES: u32 = 20;
+) -> Seat {
     const PAUSE: Duration = Duration::from_millis(250);
-    for _ in 0..TRIES {
-        let room = match known {
-            Some(room) => Some(room),
-            None => match door.rooms.seat_of(player_id).await {
-                Ok(room) => room,
-                Err(error) => {
-                    tracing::warn!(session_id = %session, %error, "a seat could not be looked up");
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
-            },
-        }?;
-        let command = RoomCommand::Attach { player_id, session: door.cluster.here(session), snapshot };
-        match door.cluster.ask::<RoomActor>(room.0, command).await {
-            Ok(RoomReply::Seated) => return Some(room),
-            Ok(RoomReply::NotMember) | Err(AskError::NotFound) => return None,
-            Ok(_) | Err(_) => tokio::time::sleep(PAUSE).await, // it reloads or moves
+    let deadline = Instant::now() + Duration::from_millis(door.cluster.config().cluster.ask_timeout_ms);
+    let mut room = known;
+    while Instant::now() < deadline {
+        if room.is_none() {
+            match door.rooms.seat_of(player_id).await {
+                Ok(Some(found)) => room = Some(found),
+                Ok(None) => return Seat::Found(None),
+                Err(error) => tracing::warn!(session_id = %session, %error, "a seat could not be looked up"),
+            }
         }
+        if let Some(room) = room {
+            let command = RoomCommand::Attach { player_id, session: door.cluster.here(session), snapshot };
+            match door.cluster.ask::<RoomActor>(room.0, command).await {
+                Ok(RoomReply::Seated) => return Seat::Found(Some(room)),
+                Ok(RoomReply::NotMember) | Err(AskError::NotFound) => return Seat::Found(None),
+                Ok(_) | Err(_) => {} // it reloads or moves, or its node is away
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
     }
-    tracing::error!(session_id = %session, "gave up reaching the room of a seat");
-    known
+    tracing::warn!(session_id = %session, ?room, "the room of a seat is out of reach");
+    Seat::OutOfReach(room)
 }
 
 pub(super) fn unavailable(error: &dyn std::fmt::Display) -> Rejection {
