@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Three nodes on this machine, with a Redis and a PostgreSQL of their own. Ctrl-C stops all of it and leaves nothing.
 #
-#   scripts/cluster.sh [NODES]         3 by default; built in release unless PLAYHOUSE names a binary
+#   scripts/cluster.sh [NODES [ARGUMENTS OF EACH NODE…]]
+#
+# Three nodes by default; built in release unless PLAYHOUSE names a binary.
 #
 # The nodes play on 8081, 8082 …, their operators' listeners are on 9081, 9082 …
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 
 nodes=${1:-3}
+shift || true
 dir=$(mktemp -d)
 pids=()
 
@@ -64,7 +67,7 @@ until "$bin/pg_isready" -q -h 127.0.0.1 -p "$postgres"; do sleep 0.1; done
 for ((n = 1; n <= nodes; n++)); do
   "$playhouse" --set "server.listen=127.0.0.1:$((8080 + n))" --set "admin.listen=127.0.0.1:$((9080 + n))" \
     --set "node.id=node$n" --set "redis.url=redis://127.0.0.1:$redis" \
-    --set "database.url=postgres://postgres@127.0.0.1:$postgres/postgres" >"$dir/node$n.log" 2>&1 &
+    --set "database.url=postgres://postgres@127.0.0.1:$postgres/postgres" "$@" >"$dir/node$n.log" 2>&1 &
   pids+=($!)
   for ((tries = 0; ; tries++)); do
     curl -fsS "http://127.0.0.1:$((9080 + n))/readyz" >/dev/null 2>&1 && break

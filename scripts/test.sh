@@ -171,6 +171,33 @@ rust_tests() {
   fi
 }
 
+sql_tests_on_postgres() { # those that ran on SQLite, on a server of their own
+  command -v cargo-nextest >/dev/null || { note "no cargo-nextest: the SQL tests ran on SQLite alone"; return 0; }
+  local bin dir=$scratch/postgres port status=0
+  bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])' 2>/dev/null || echo $((20000 + RANDOM % 20000)))
+  mkdir "$dir"
+  [ "$(id -u)" -ne 0 ] || { chmod 711 "$scratch"; chown postgres "$dir"; }
+  (as_postgres "$bin/initdb" -A trust -U postgres -N -E UTF8 --locale=C -D "$dir/data" >/dev/null)
+  (as_postgres "$bin/postgres" -D "$dir/data" -p "$port" -h 127.0.0.1 -k "$dir" -c fsync=off -c max_connections=300 \
+    -c max_locks_per_transaction=256 >"$dir/log" 2>&1) &
+  node_pid=$!
+  until "$bin/pg_isready" -q -h 127.0.0.1 -p "$port"; do sleep 0.1; done
+  PLAYHOUSE_TEST_POSTGRES=postgres://postgres@127.0.0.1:$port/postgres \
+    cargo nextest run --locked --all-features --lib --no-fail-fast --config-file scripts/nextest.toml \
+    -E 'test(/^(auth|http|store)::/) or test(on_sql)' || status=$?
+  kill -INT "$node_pid" 2>/dev/null || true # at once: nobody is connected any more
+  stop_server
+  return $status
+}
+
+as_postgres() { # PostgreSQL refuses to run as root
+  if [ "$(id -u)" -eq 0 ]; then
+    cd / && exec setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"
+  fi
+  exec "$@"
+}
+
 doc_tests() {
   cargo test --locked --all-features --doc
 }
@@ -231,6 +258,7 @@ section "clippy" cargo clippy --locked --all-targets --all-features -- -D warnin
 section "rustdoc" docs
 section "build" build
 section "Rust tests" rust_tests
+section "SQL tests on PostgreSQL" sql_tests_on_postgres
 section "doc tests" doc_tests
 section "JavaScript tests" js_tests
 if $quick; then

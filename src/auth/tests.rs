@@ -40,9 +40,7 @@ struct Kit {
 impl Kit {
     async fn new() -> Self {
         let dir = tempfile::tempdir().expect("tempdir");
-        let mut config = Config::default();
-        config.data.dir = dir.path().to_owned();
-        config.database.url = postgres().await;
+        let config = crate::testkit::test_config(dir.path()).await;
         let (config, clock) = (Arc::new(config), SetClock::new());
         let store = Store::open(&config, clock.clone()).await.expect("store");
         let identity = Identity::open(&store, &config, clock.clone()).await.expect("identity");
@@ -65,17 +63,6 @@ impl Kit {
         };
         crate::store::read!(self.store.db(), pool => sqlx::query_scalar(sql).fetch_one(pool).await.expect("counts"))
     }
-}
-
-/// A new schema of the server that the environment names.
-async fn postgres() -> Option<String> {
-    let url = std::env::var("PLAYHOUSE_TEST_POSTGRES").ok()?;
-    let schema = format!("t{}", Uuid::new_v4().simple());
-    let pool = sqlx::PgPool::connect(&url).await.expect("PostgreSQL");
-    let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
-    sqlx::raw_sql(create).execute(&pool).await.expect("schema");
-    pool.close().await;
-    Some(format!("{url}?options=-csearch_path%3D{schema}"))
 }
 
 fn invalid<T>(result: Result<T, AuthError>) -> bool {

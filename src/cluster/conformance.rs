@@ -3,10 +3,9 @@
 use super::{EntityStore, RoomIndex};
 use crate::{
     clock::{SystemClock, UnixMs},
-    config::Config,
     ids::{PlayerId, RoomId},
     store::{Commit, CommitError, Due, Fence, Listing, Row, Store},
-    testkit::MemoryStore,
+    testkit::{MemoryStore, test_config},
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -19,10 +18,9 @@ impl Adapter for MemoryStore {}
 impl Adapter for Store {}
 
 /// A store of its own for each test, and the folder it lies in.
-async fn sqlite() -> (Store, tempfile::TempDir) {
+async fn sql() -> (Store, tempfile::TempDir) {
     let dir = tempfile::tempdir().expect("tempdir");
-    let mut config = Config::default();
-    config.data.dir = dir.path().to_owned();
+    let config = test_config(dir.path()).await;
     (Store::open(&config, Arc::new(SystemClock)).await.expect("opens"), dir)
 }
 
@@ -34,10 +32,10 @@ macro_rules! conformance {
                 super::$rule(&super::MemoryStore::default()).await;
             })*
         }
-        mod on_sqlite {
+        mod on_sql {
             $(#[actix::test]
             async fn $rule() {
-                let (store, _dir) = super::sqlite().await;
+                let (store, _dir) = super::sql().await;
                 super::$rule(&store).await;
             })*
         }

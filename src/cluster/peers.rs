@@ -159,15 +159,19 @@ impl Peers {
         lock(&self.lost).get(&node).copied()
     }
 
-    /// The node that a new entity should go to: this one unless another has clearly less to do.
+    /// The node that an entity should go to: this one unless another has clearly less to do. What is placed is
+    /// counted at once, for the next beat may be a thousand entities away.
     pub(super) fn candidate(&self) -> NodeId {
         const CLOSE: u64 = 16;
-        let (me, living) = (lock(&self.me), self.living());
-        let others = living.values().filter(|node| node.id != me.id && !node.draining);
-        match others.min_by_key(|node| node.load) {
-            Some(least) if me.draining || least.load + least.load / 8 + CLOSE < me.load => least.id,
-            _ => me.id,
-        }
+        let mut me = lock(&self.me);
+        let mut living = self.living.write().unwrap_or_else(PoisonError::into_inner);
+        let others = living.values_mut().filter(|node| node.id != me.id && !node.draining);
+        let chosen = match others.min_by_key(|node| node.load) {
+            Some(least) if me.draining || least.load + least.load / 8 + CLOSE < me.load => least,
+            _ => &mut *me,
+        };
+        chosen.load += 1;
+        chosen.id
     }
 
     /// Sends a command to a node; `asked` gets the reply, or why there is none.

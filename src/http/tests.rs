@@ -33,8 +33,7 @@ impl Kit {
 
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().expect("tempdir");
-        let mut config = Config::default();
-        config.data.dir = dir.path().to_owned();
+        let mut config = crate::testkit::test_config(dir.path()).await;
         change(&mut config);
         let (config, clock) = (Arc::new(config), SetClock::new());
         let store = Store::open(&config, clock.clone()).await.expect("store");

@@ -1,4 +1,4 @@
-//! What the store promises, on SQLite in a folder of its own.
+//! What the store promises, on SQLite in a folder of its own or on PostgreSQL (`testkit::test_config`).
 
 use super::*;
 use crate::{
@@ -12,8 +12,7 @@ use uuid::Uuid;
 const KIND: &str = "room";
 
 async fn open(dir: &tempfile::TempDir) -> Store {
-    let mut config = Config::default();
-    config.data.dir = dir.path().to_owned();
+    let config = crate::testkit::test_config(dir.path()).await;
     Store::open(&config, Arc::new(SystemClock)).await.expect("opens")
 }
 
@@ -73,8 +72,7 @@ async fn a_closed_store_has_written_all_that_was_queued() {
 #[actix::test]
 async fn a_clock_that_is_off_is_seen() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let mut config = Config::default();
-    config.data.dir = dir.path().to_owned();
+    let config = crate::testkit::test_config(dir.path()).await;
     assert!(open(&dir).await.clock_skew_ms().await.expect("answers").abs() < 1_000);
     let an_hour_ago = UnixMs(crate::clock::Clock::now(&SystemClock).0 - 3_600_000);
     let late = Arc::new(crate::clock::TokioClock::starting_at(an_hour_ago));

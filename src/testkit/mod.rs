@@ -5,6 +5,8 @@
 //! game of twenty minutes takes milliseconds. Faults are injected through the store's port. [`SocketPlayer`] is
 //! the same over a real WebSocket, for tests of whole nodes.
 
+#[cfg(test)]
+mod database;
 mod memory_store;
 mod network;
 mod player;
@@ -14,6 +16,8 @@ mod services;
 mod socket;
 mod stage;
 
+#[cfg(test)]
+pub(crate) use database::test_config;
 pub use memory_store::{Fault, MemoryStore};
 pub use network::{Chaos, Network, NetworkNode};
 pub use player::{ScriptedPlayer, Transcript};
