@@ -206,8 +206,10 @@ fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> any
     let metrics = telemetry::metrics();
     let server = HttpServer::new(move || {
         let cluster = cluster.clone();
-        let observe = move || observe(&cluster);
-        App::new().configure(http::configure_admin(state.clone(), metrics.clone(), observe))
+        let seen = cluster.clone();
+        let observe = move || observe(&seen);
+        let in_touch = move || cluster.is_in_touch();
+        App::new().configure(http::configure_admin(state.clone(), metrics.clone(), observe, in_touch))
     })
     .workers(1)
     .disable_signals()

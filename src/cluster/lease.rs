@@ -39,6 +39,12 @@ impl Cluster {
         peers.give_up(|waiting| waiting.until <= now);
     }
 
+    /// Whether the other nodes can know that this one lives: alone always, else while its lease lives.
+    pub fn is_in_touch(&self) -> bool {
+        let lease = Duration::from_millis(self.config().cluster.lease_ms);
+        self.peers().is_none_or(|peers| lock(&peers.beaten_at).is_some_and(|at| at.elapsed() < lease))
+    }
+
     /// Brings the list of nodes up to date, unless that was done a moment ago.
     pub(super) async fn beat_unless_fresh(&self) {
         const FRESH: Duration = Duration::from_millis(50);

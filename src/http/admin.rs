@@ -9,11 +9,13 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 use std::time::Duration;
 
-/// `/healthz`, `/readyz` and `/metrics`. `observe` sets the figures that are counted only when asked for.
+/// `/healthz`, `/readyz` and `/metrics`. `observe` sets the figures that are counted only when asked for;
+/// `in_touch` says whether the other nodes hear of this one.
 pub fn configure_admin(
     state: HttpState,
     metrics: Option<PrometheusHandle>,
     observe: impl Fn() + Clone + 'static,
+    in_touch: impl Fn() -> bool + Clone + 'static,
 ) -> impl FnOnce(&mut ServiceConfig) {
     move |app| {
         let metrics = move || {
@@ -22,7 +24,7 @@ pub fn configure_admin(
         };
         app.app_data(Data::new(state))
             .route("/healthz", web::get().to(health))
-            .route("/readyz", web::get().to(readiness))
+            .route("/readyz", web::get().to(move |state| readiness(state, in_touch())))
             .route("/metrics", web::get().to(metrics));
     }
 }
@@ -32,8 +34,8 @@ async fn health() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
-/// 200 while the node takes work, its database answers and their clocks agree, else 503.
-async fn readiness(state: Data<HttpState>) -> HttpResponse {
+/// 200 while the node takes work, its database answers, their clocks agree and the other nodes hear of it, else 503.
+async fn readiness(state: Data<HttpState>, in_touch: bool) -> HttpResponse {
     let longest = Duration::from_millis(state.config.database.timeout_ms);
     let database = match tokio::time::timeout(longest, state.store.ping()).await {
         Ok(Ok(())) => "ok",
@@ -46,9 +48,9 @@ async fn readiness(state: Data<HttpState>) -> HttpResponse {
     let skew = state.clock_skew_ms();
     let clock = skew.unsigned_abs() <= state.config.database.clock_fail_ms;
     let ready = state.is_ready();
-    let all_well = ready && clock && database == "ok";
+    let all_well = ready && clock && in_touch && database == "ok";
     let mut response = if all_well { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    response.json(json!({"ready": ready, "database": database, "clock_skew_ms": skew}))
+    response.json(json!({"ready": ready, "database": database, "clock_skew_ms": skew, "in_touch": in_touch}))
 }
 
 /// Prometheus's text format.

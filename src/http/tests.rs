@@ -52,7 +52,7 @@ impl Kit {
     async fn admin(
         &self,
     ) -> impl Service<actix_http::Request, Response = ServiceResponse<impl MessageBody>, Error = Error> {
-        init_service(App::new().configure(configure_admin(self.state.clone(), None, || ()))).await
+        init_service(App::new().configure(configure_admin(self.state.clone(), None, || (), || true))).await
     }
 
     /// Status and JSON of an answer.
@@ -382,7 +382,7 @@ async fn metrics_are_text_for_prometheus() {
     let (handle, seen) = (recorder.handle(), std::rc::Rc::new(std::cell::Cell::new(0)));
     let counter = seen.clone();
     let observe = move || counter.set(counter.get() + 1);
-    let admin = App::new().configure(configure_admin(kit.state.clone(), Some(handle), observe));
+    let admin = App::new().configure(configure_admin(kit.state.clone(), Some(handle), observe, || true));
     let app = init_service(admin).await;
     let response =
         call_service(&app, TestRequest::default().method(Method::GET).uri("/metrics").to_request()).await;

@@ -125,6 +125,9 @@ async fn a_rolling_restart_loses_nothing() {
                 faults.nodes[node].restart();
             })
             .await;
+        let told = |leader: &Leader| leader.me.transcript.iter().any(|f| f["type"] == "session.moving");
+        let there = cluster.leaders.iter().zip(&cluster.at).filter(|(_, at)| **at == node);
+        assert!(there.map(|(leader, _)| leader).all(told), "all were told to move");
         let back = cluster.all_is_well(&format!("the restart of node {node}")).await;
         println!("node {node}: all well after {back:?}");
     }
@@ -163,13 +166,16 @@ async fn redis_may_stop_and_forget_everything() {
         .await;
     cluster.all_is_well("Redis was wiped").await;
     cluster
-        .play(6_000, async |faults| {
+        .play(9_000, async |faults| {
             faults.redis.pause();
-            seconds(4.0).await;
+            seconds(6.5).await; // longer than a lease
+            assert_eq!(faults.nodes[0].probe("healthz").await, 200, "no reason to kill it");
+            assert_eq!(faults.nodes[0].probe("readyz").await, 503, "but to send nobody there");
             faults.redis.resume();
         })
         .await;
     cluster.all_is_well("Redis did not answer").await;
+    assert_eq!(cluster.nodes[0].probe("readyz").await, 200);
 }
 
 #[actix::test]

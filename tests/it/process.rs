@@ -51,6 +51,11 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// The status of one of the operators' addresses.
+    pub async fn probe(&self, path: &str) -> u16 {
+        reqwest::get(format!("{}/{path}", self.admin())).await.unwrap().status().as_u16()
+    }
+
     /// A signal by name.
     pub fn signal(&self, name: &str) {
         assert!(Command::new("kill").args([name, &self.pid().to_string()]).status().unwrap().success());

@@ -1,0 +1,70 @@
+//! What `deploy/` names exists: settings, metrics, and every file it points to.
+
+use playhouse::config::Config;
+use std::{collections::BTreeSet, fs, path::Path};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// Every word of these characters that begins so.
+fn words(text: &str, prefix: &str, part: impl Fn(char) -> bool) -> BTreeSet<String> {
+    let starts = text.match_indices(prefix).map(|(at, _)| at);
+    starts.map(|at| text[at..].chars().take_while(|c| part(*c)).collect()).collect()
+}
+
+fn sources(dir: &Path, out: &mut String) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, out);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            out.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn settings_in_the_deployment_are_settings_of_the_node() {
+    let known: BTreeSet<String> = Config::settings()
+        .iter()
+        .map(|setting| format!("PLAYHOUSE_{}", setting.name.to_uppercase().replace('.', "__")))
+        .collect();
+    for file in ["deploy/Dockerfile", "deploy/compose.yaml", "deploy/kubernetes/playhouse.yaml"] {
+        let named = words(&text(file), "PLAYHOUSE_", |c| c.is_ascii_uppercase() || c == '_');
+        assert!(!named.is_empty(), "{file} sets nothing");
+        for name in named {
+            assert!(known.contains(&name), "{file} sets {name}, which is no setting");
+        }
+    }
+}
+
+#[test]
+fn metrics_in_alerts_dashboard_and_autoscaling_are_recorded_by_the_node() {
+    let mut recorded = String::new();
+    sources(&root().join("src"), &mut recorded);
+    let documented = text("docs/operations.md");
+    for file in
+        ["deploy/alerts.yml", "deploy/grafana/dashboards/playhouse.json", "deploy/kubernetes/playhouse.yaml"]
+    {
+        let named = words(&text(file), "playhouse_", |c| c.is_ascii_lowercase() || c == '_');
+        assert!(!named.is_empty(), "{file} looks at nothing");
+        for name in named {
+            assert!(recorded.contains(&format!("\"{name}\"")), "{file}: nothing records {name}");
+            assert!(documented.contains(&name), "{name} is not in docs/operations.md");
+        }
+    }
+}
+
+#[test]
+fn the_dashboard_is_json_with_a_query_in_each_panel() {
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&text("deploy/grafana/dashboards/playhouse.json")).unwrap();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        assert!(panel["targets"][0]["expr"].is_string(), "{panel}");
+    }
+}
