@@ -108,7 +108,8 @@ impl Leader {
     /// A guest with a room; with `games`, of bots with whom he plays one game after another.
     pub async fn enter(base: &str, n: usize, games: bool) -> Result<Self, Failure> {
         let mut me = SocketPlayer::enter(base, &format!("Leader{n}")).await?;
-        let settings = json!({"day_ms": 1_000, "vote_ms": 4_000, "defence_ms": 1_000, "verdict_ms": 3_000,
+        // A vote closes when all have voted; one who is cut off must not miss two, or the bots expel him.
+        let settings = json!({"day_ms": 1_000, "vote_ms": 15_000, "defence_ms": 1_000, "verdict_ms": 3_000,
             "final_words_ms": 1_000, "night_ms": 2_000, "roles": {"police": 1}});
         me.ok("room.create", json!({"capacity": 12, "settings": settings})).await?;
         let mut leader = Self {
