@@ -5,7 +5,9 @@
 //! Its one lock is held for a look-up and a `try_send`, never across an await.
 
 use super::{
-    Activation, AskError, Cluster, Entity, Envelope, Factory, PeerNotice, bus::Body, peers::Kind as _,
+    Activation, AskError, Cluster, Entity, Envelope, Factory, PeerNotice,
+    bus::Body,
+    peers::{Kind as _, REMEMBERED},
 };
 use crate::{clock::UnixMs, ids::NodeId};
 use actix::{Addr, dev::ToEnvelope, prelude::SendError};
@@ -25,14 +27,14 @@ pub(super) struct Directory<E: Entity> {
 pub(super) enum Slot<E: Entity> {
     Active(Addr<E>),
     /// Being placed, put up or put away; these wait.
-    Held(Vec<(From, Envelope<E>)>),
+    Held(Vec<(Origin, Envelope<E>)>),
     /// On another node, as far as we know.
     Away(NodeId),
 }
 
 /// Where a command comes from that finds nobody.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum From {
+pub(super) enum Origin {
     /// This node: the owner is looked up, or there will be one.
     Here,
     /// Another node, which believes that this one is the owner.
@@ -66,11 +68,11 @@ where
     }
 
     pub(super) fn deliver(self: &Arc<Self>, key: Uuid, envelope: Envelope<E>) {
-        self.dispatch(key, envelope, From::Here, 0);
+        self.dispatch(key, envelope, Origin::Here, 0);
     }
 
     /// `moves`: how often it has been to a node that did not hold the entity.
-    pub(super) fn dispatch(self: &Arc<Self>, key: Uuid, envelope: Envelope<E>, from: From, moves: u32) {
+    pub(super) fn dispatch(self: &Arc<Self>, key: Uuid, envelope: Envelope<E>, from: Origin, moves: u32) {
         let mut slots = self.slots();
         let waiting = match slots.get_mut(&key) {
             Some(Slot::Active(addr)) => match addr.try_send(envelope) {
@@ -91,7 +93,7 @@ where
                 }
                 return;
             }
-            Some(Slot::Away(node)) if from == From::Here => {
+            Some(Slot::Away(node)) if from == Origin::Here => {
                 let node = *node;
                 return self.forward(node, key, envelope, moves); // under the lock: in order
             }
@@ -114,7 +116,7 @@ where
     }
 
     /// Asks the registry who owns the entity; what waits goes there.
-    async fn place(self: Arc<Self>, key: Uuid, create: bool, from: From) {
+    async fn place(self: Arc<Self>, key: Uuid, create: bool, from: Origin) {
         let Some(peers) = self.cluster.peers() else { return };
         let me = peers.me();
         if !create {
@@ -123,7 +125,7 @@ where
         }
         let mut dead = None;
         for _ in 0..DEAD_OWNERS {
-            let candidate = if from == From::There { me } else { peers.candidate() };
+            let candidate = if from == Origin::There { me } else { peers.candidate() };
             match peers.placement.claim(E::KIND, key, candidate, dead).await {
                 Ok(owner) if owner == me => {
                     let clock = self.cluster.clock();
@@ -152,12 +154,15 @@ where
     /// Another node owns it: what waits is sent there, and what comes. Who thought it was here is told.
     fn away(self: &Arc<Self>, key: Uuid, node: NodeId) {
         let mut slots = self.slots();
+        if slots.len() >= REMEMBERED {
+            slots.retain(|_, slot| !matches!(slot, Slot::Away(_)));
+        }
         let Some(Slot::Held(waiting)) = slots.insert(key, Slot::Away(node)) else { return };
         let mut moved = Vec::new();
         for (from, envelope) in waiting {
             match from {
-                From::Here => self.forward(node, key, envelope, 0),
-                From::There => moved.push(envelope),
+                Origin::Here => self.forward(node, key, envelope, 0),
+                Origin::There => moved.push(envelope),
             }
         }
         drop(slots);
@@ -279,6 +284,7 @@ where
     }
 
     /// Claims the entity again: what nobody renews is forgotten. If another has it, the one here stops.
+    /// A registry that is away is asked again at the next renewal.
     pub(super) fn renew(self: &Arc<Self>, key: Uuid) {
         let Some(peers) = self.cluster.peers() else { return };
         let (me, claimed) = (peers.me(), peers.placement.claim(E::KIND, key, peers.me(), None));

@@ -50,8 +50,8 @@ impl Cluster {
                 }
             }
             Body::Push { kind, room, epoch, n, to, push } => {
-                let Some(follows) = peers.follows(room, epoch, n) else { return };
                 let Some(kind) = self.kind(&kind) else { return };
+                let Some(follows) = peers.follows(kind.name(), room, epoch, n) else { return };
                 for id in to {
                     match self.hub().session(id) {
                         Some(session) => session.outbox.push(push.clone()),
@@ -106,10 +106,10 @@ impl Cluster {
     /// The bus was away: every room that pushes to this node is asked for snapshots.
     fn resync_all(&self) {
         let Some(peers) = self.peers() else { return };
-        let rooms: Vec<Uuid> = lock(&peers.streams).keys().copied().collect();
-        for kind in self.kinds() {
-            for room in &rooms {
-                kind.clone().notify(*room, PeerNotice::Resync(self.me()));
+        let streams: Vec<_> = lock(&peers.streams).keys().copied().collect();
+        for (name, key) in streams {
+            if let Some(kind) = self.kind(name) {
+                kind.notify(key, PeerNotice::Resync(self.me()));
             }
         }
     }

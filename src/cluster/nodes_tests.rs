@@ -93,7 +93,7 @@ async fn lost_pushes_are_noticed_and_healed_by_a_snapshot() {
 }
 
 #[actix::test]
-async fn a_lost_answer_is_given_again_and_the_command_done_once() {
+async fn a_lost_command_is_answered_with_try_again_and_done_when_sent_again() {
     let (_first, second, network, _ada, mut ben) = two().await;
     ben.read().await;
     let id = ben.next_id();

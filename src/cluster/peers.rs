@@ -49,6 +49,9 @@ pub enum PeerNotice {
     SessionGone(SessionRef),
 }
 
+/// By kind and key: epoch and number.
+type Streams = HashMap<(&'static str, Uuid), (i64, u64)>;
+
 /// See the module.
 pub(super) struct Peers {
     bus: Arc<dyn Bus>,
@@ -56,9 +59,10 @@ pub(super) struct Peers {
     pub me: Mutex<NodeInfo>,
     pub living: RwLock<BTreeMap<NodeId, NodeInfo>>,
     asks: Mutex<Asks>,
-    /// Of each room that pushes to this node: its epoch and its last number.
-    pub streams: Mutex<HashMap<Uuid, (i64, u64)>>,
-    /// Parcels sent to each node, and the last heard of each.
+    /// Of each entity that pushes to this node: its epoch and its last number.
+    pub streams: Mutex<Streams>,
+    /// Parcels sent to each node, and the last heard of each. One entry a run of a node: forgetting one that is only
+    /// cut off would begin its numbers anew.
     sent: Mutex<HashMap<NodeId, u64>>,
     heard: Mutex<HashMap<NodeId, u64>>,
     /// When the list of nodes was last brought.
@@ -112,6 +116,9 @@ pub(super) trait Kind: Send + Sync {
     /// Name of the kind.
     fn name(&self) -> &'static str;
 }
+
+/// So many entities on other nodes are remembered; then all are forgotten and looked up anew.
+pub(super) const REMEMBERED: usize = 65_536;
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -238,9 +245,12 @@ impl Peers {
 
     /// Whether this push follows on the one before; what does not means that some are missing. `None` if it is of
     /// an owner who owns no more.
-    pub(super) fn follows(&self, room: Uuid, epoch: i64, n: u64) -> Option<bool> {
+    pub(super) fn follows(&self, kind: &'static str, key: Uuid, epoch: i64, n: u64) -> Option<bool> {
         let mut streams = lock(&self.streams);
-        let last = streams.entry(room).or_insert((epoch, 0));
+        if streams.len() >= REMEMBERED {
+            streams.clear(); // a gap to each that goes on, healed by a snapshot
+        }
+        let last = streams.entry((kind, key)).or_insert((epoch, 0));
         if epoch < last.0 {
             return None;
         }

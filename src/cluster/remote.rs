@@ -3,7 +3,7 @@
 use super::{
     AskError, Entity, Envelope, PeerNotice,
     bus::{Body, pack, unpack},
-    directory::{Directory, From, Slot},
+    directory::{Directory, Origin, Slot},
     peers::{Asked, Kind},
 };
 use crate::ids::NodeId;
@@ -55,7 +55,7 @@ where
         let (key, moves) = (ask.key, ask.moves + 1);
         match unpack(&ask.command) {
             Ok(command) if moves <= MOVES => {
-                self.dispatch(key, Envelope { command, reply: ask.reply }, From::Here, moves);
+                self.dispatch(key, Envelope { command, reply: ask.reply }, Origin::Here, moves);
             }
             _ => ask.give(Err(AskError::Unavailable)),
         }
@@ -106,7 +106,7 @@ impl<E: Entity> Kind for Directory<E> {
             }
         };
         let (typed, answer) = oneshot::channel();
-        self.dispatch(key, Envelope { command, reply: Some(typed) }, From::There, 0);
+        self.dispatch(key, Envelope { command, reply: Some(typed) }, Origin::There, 0);
         actix::spawn(async move {
             let answer = answer.await.unwrap_or(Err(AskError::Unavailable));
             let _ = reply.send(packed::<E>(answer)); // he may have gone

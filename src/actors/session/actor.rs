@@ -96,6 +96,8 @@ pub struct PlayerSession {
     room: Option<RoomId>,
     /// His seat could not be looked up, or its room not be told: it is tried again.
     out_of_reach: bool,
+    /// When it is tried again.
+    seek_again: Option<SpawnHandle>,
     /// While his seat is being looked up or changed, what he sends waits here in order.
     waiting: Option<VecDeque<(Option<u32>, Request)>>,
     bucket: TokenBucket,
@@ -116,6 +118,7 @@ impl PlayerSession {
                 outbox,
                 room: None,
                 out_of_reach: false,
+                seek_again: None,
                 waiting: Some(VecDeque::new()),
                 bucket: TokenBucket::full(burst),
                 strikes: 0,
@@ -176,6 +179,9 @@ impl PlayerSession {
             return self.outbox.answer(Answer::named(re, "pong", &pong));
         }
         if let Some(waiting) = &mut self.waiting {
+            if let Request::FindSeat { snapshot } = request {
+                return seek_once(waiting, snapshot);
+            }
             if waiting.len() >= self.door.cluster.config().cluster.durable_queue {
                 return self.refuse(re, &Rejection::try_again(100, "earlier messages are still being done"));
             }
@@ -299,9 +305,7 @@ impl PlayerSession {
                 Seat::Found(room) => (session.room, session.out_of_reach) = (room, false),
                 Seat::OutOfReach(room) => {
                     (session.room, session.out_of_reach) = (room, true);
-                    ctx.run_later(SEEK_AGAIN, |session, ctx| {
-                        session.dispatch(None, Request::FindSeat { snapshot: true }, ctx);
-                    });
+                    session.seek_later(ctx);
                 }
             }
             if session.room.is_none() {
@@ -309,6 +313,17 @@ impl PlayerSession {
             }
             session.go_on(ctx);
         }));
+    }
+
+    /// One timer, however often the seat was out of reach.
+    fn seek_later(&mut self, ctx: &mut Context<Self>) {
+        let timer = ctx.run_later(SEEK_AGAIN, |session, ctx| {
+            session.seek_again = None;
+            session.dispatch(None, Request::FindSeat { snapshot: true }, ctx);
+        });
+        if let Some(earlier) = self.seek_again.replace(timer) {
+            ctx.cancel_future(earlier);
+        }
     }
 
     /// The node stops and others go on: the player is told, and goes at a moment of his own, so that not all
@@ -348,6 +363,17 @@ impl PlayerSession {
         self.door.cluster.depart(self.player.id, self.id);
         ctx.stop();
     }
+}
+
+/// Puts a look-up of the seat behind what waits, unless one is there: then that one will do.
+fn seek_once(waiting: &mut VecDeque<(Option<u32>, Request)>, snapshot: bool) {
+    for (_, request) in &mut *waiting {
+        if let Request::FindSeat { snapshot: wanted } = request {
+            *wanted |= snapshot;
+            return;
+        }
+    }
+    waiting.push_back((None, Request::FindSeat { snapshot }));
 }
 
 impl Actor for PlayerSession {

@@ -58,32 +58,25 @@ impl Bus for RedisBus {
     }
 }
 
-/// What Redis pushes, for the node. A full queue or a lost connection is a gap.
+/// What Redis pushes, for the node. A full queue or a lost connection is a gap, told as soon as there is room and
+/// the subscription is back: before that a resync would be lost too.
 fn sink(deliver: mpsc::Sender<Incoming>) -> Sink {
     let gap = AtomicBool::new(false);
     Arc::new(move |info: PushInfo| {
-        let parcel = match (info.kind, info.data.into_iter().nth(1)) {
-            (PushKind::Message, Some(Value::BulkString(bytes))) => Some(Bytes::from(bytes)),
-            (PushKind::Disconnection, _) => {
-                gap.store(true, Ordering::Relaxed);
-                None
-            }
-            (PushKind::Subscribe, _) => None,
-            _ => return,
-        };
-        if gap.load(Ordering::Relaxed) && parcel.is_none() {
-            // Told once the subscription is back, or as soon as there is room.
-            gap.store(deliver.try_send(Incoming::Gap).is_err(), Ordering::Relaxed);
+        if info.kind == PushKind::Disconnection {
+            return gap.store(true, Ordering::Relaxed);
+        }
+        if !matches!(info.kind, PushKind::Subscribe | PushKind::Message) {
             return;
         }
-        if let Some(parcel) = parcel {
-            if gap.load(Ordering::Relaxed) {
-                gap.store(deliver.try_send(Incoming::Gap).is_err(), Ordering::Relaxed);
-            }
-            if deliver.try_send(Incoming::Parcel(parcel)).is_err() {
-                metrics::counter!("playhouse_bus_parcels_total", "outcome" => "overflow").increment(1);
-                gap.store(true, Ordering::Relaxed);
-            }
+        if gap.load(Ordering::Relaxed) {
+            gap.store(deliver.try_send(Incoming::Gap).is_err(), Ordering::Relaxed);
+        }
+        if let (PushKind::Message, Some(Value::BulkString(bytes))) = (info.kind, info.data.into_iter().nth(1))
+            && deliver.try_send(Incoming::Parcel(bytes.into())).is_err()
+        {
+            metrics::counter!("playhouse_bus_parcels_total", "outcome" => "overflow").increment(1);
+            gap.store(true, Ordering::Relaxed);
         }
     })
 }
