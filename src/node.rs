@@ -230,13 +230,16 @@ fn observe(cluster: &Cluster) {
     metrics::gauge!("playhouse_sessions", "state" => "live").set(live as f64);
     metrics::gauge!("playhouse_sessions", "state" => "parked").set(parked as f64);
     metrics::gauge!("playhouse_entities", "kind" => "room").set(cluster.active::<RoomActor>() as f64);
+    metrics::gauge!("playhouse_in_touch").set(f64::from(u8::from(cluster.is_in_touch())));
 }
 
 /// Deadlines are times of day: nodes must agree with their database on it (spec 1.5).
 async fn compare_clocks(store: Store, state: HttpState, config: Arc<Config>) {
     let settings = &config.database;
     loop {
-        match store.clock_skew_ms().await {
+        let skew = store.clock_skew_ms().await;
+        metrics::gauge!("playhouse_database_up").set(f64::from(u8::from(skew.is_ok())));
+        match skew {
             Ok(skew_ms) => {
                 metrics::gauge!("playhouse_clock_skew_ms").set(skew_ms as f64);
                 if skew_ms.unsigned_abs() > settings.clock_warn_ms {

@@ -1,7 +1,8 @@
 //! What `deploy/` names exists: settings, metrics, and every file it points to.
 
+use crate::process::Process;
 use playhouse::config::Config;
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -48,9 +49,12 @@ fn metrics_in_alerts_dashboard_and_autoscaling_are_recorded_by_the_node() {
     let mut recorded = String::new();
     sources(&root().join("src"), &mut recorded);
     let documented = text("docs/operations.md");
-    for file in
-        ["deploy/alerts.yml", "deploy/grafana/dashboards/playhouse.json", "deploy/kubernetes/playhouse.yaml"]
-    {
+    for file in [
+        "deploy/alerts.yml",
+        "deploy/grafana/dashboards/playhouse.json",
+        "deploy/kubernetes/playhouse.yaml",
+        "deploy/kubernetes/prometheus-adapter.yaml",
+    ] {
         let named = words(&text(file), "playhouse_", |c| c.is_ascii_lowercase() || c == '_');
         assert!(!named.is_empty(), "{file} looks at nothing");
         for name in named {
@@ -67,4 +71,32 @@ fn the_dashboard_is_json_with_a_query_in_each_panel() {
     for panel in dashboard["panels"].as_array().unwrap() {
         assert!(panel["targets"][0]["expr"].is_string(), "{panel}");
     }
+}
+
+#[test]
+fn every_alert_is_in_the_runbook() {
+    let runbook = text("docs/operations.md");
+    let alerts = text("deploy/alerts.yml");
+    let names: Vec<_> = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        assert!(runbook.contains(&format!("`{name}`")), "docs/operations.md says nothing of {name}");
+    }
+}
+
+/// What the image's HEALTHCHECK runs.
+#[test]
+fn health_tells_a_living_node_from_a_dead_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = Process::start(dir.path());
+    let admin = node.admin().replace("http://127.0.0.1", "0.0.0.0"); // the node is asked on loopback all the same
+    let health = || {
+        let settings = ["--set".to_owned(), format!("admin.listen={admin}"), "health".to_owned()];
+        Command::new(env!("CARGO_BIN_EXE_playhouse")).args(settings).output().unwrap()
+    };
+    assert!(health().status.success());
+    node.kill();
+    let dead = health();
+    assert!(!dead.status.success());
+    assert!(String::from_utf8_lossy(&dead.stderr).contains("nobody listens"), "{dead:?}");
 }
