@@ -7,7 +7,7 @@ use crate::{
     },
     auth::Identity,
     clock::{SharedClock, SystemClock},
-    cluster::{Arbiters, Cluster, Incoming, NodeInfo, Peering, Watchdog, on_redis},
+    cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Watchdog, on_redis},
     config::Config,
     game::Registry,
     http::{self, HttpState},
@@ -204,6 +204,7 @@ fn serve_public(
 
 fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> anyhow::Result<ServerHandle> {
     let metrics = telemetry::metrics();
+    telemetry::begin_at_zero(&[RoomActor::KIND]);
     let server = HttpServer::new(move || {
         let cluster = cluster.clone();
         let seen = cluster.clone();

@@ -100,3 +100,18 @@ fn health_tells_a_living_node_from_a_dead_one() {
     assert!(!dead.status.success());
     assert!(String::from_utf8_lossy(&dead.stderr).contains("nobody listens"), "{dead:?}");
 }
+
+#[actix::test]
+async fn counters_of_alerts_and_the_autoscalers_gauge_are_there_before_anything_happens() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Process::start(dir.path());
+    let metrics = reqwest::get(format!("{}/metrics", node.admin())).await.unwrap().text().await.unwrap();
+    let mut named = words(&text("deploy/alerts.yml"), "playhouse_", |c| c.is_ascii_lowercase() || c == '_');
+    named.retain(|name| name.ends_with("_total"));
+    assert!(named.len() >= 4, "{named:?}");
+    named.insert("playhouse_sockets".to_owned());
+    for name in named {
+        let begins_at_zero = metrics.lines().any(|line| line.starts_with(&name) && line.ends_with(" 0"));
+        assert!(begins_at_zero, "{name} is not there:\n{metrics}");
+    }
+}
