@@ -290,6 +290,7 @@ impl Handler<Input> for PlayerSession {
         if !self.within_rate(re) {
             return;
         }
+        metrics::counter!("playhouse_commands_total").increment(1);
         match frame.map_err(|bad| bad.rejection).and_then(router::read) {
             Ok(request) => self.dispatch(re, request, ctx),
             Err(rejection) => self.refuse(re, &rejection),
