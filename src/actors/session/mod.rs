@@ -5,6 +5,7 @@
 //! message becomes. A session knows rooms by key alone, through the cluster.
 
 mod actor;
+mod asked;
 mod door;
 mod outbox;
 mod router;
