@@ -197,13 +197,7 @@ fn serve_public(
         .shutdown_timeout(config.server.drain_ms.div_ceil(1_000))
         .listen("public", listener, service)?
         .run();
-    let handle = server.handle();
-    actix::spawn(async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the public listener ended");
-        }
-    });
-    Ok(handle)
+    Ok(keep(server, "public"))
 }
 
 fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> anyhow::Result<ServerHandle> {
@@ -219,13 +213,18 @@ fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> any
     .disable_signals()
     .listen(listener)?
     .run();
+    Ok(keep(server, "admin"))
+}
+
+/// Runs a server until it is stopped by its handle.
+fn keep(server: Server, listener: &'static str) -> ServerHandle {
     let handle = server.handle();
     actix::spawn(async move {
         if let Err(error) = server.await {
-            tracing::error!(%error, "the admin listener ended");
+            tracing::error!(%error, listener, "a listener ended");
         }
     });
-    Ok(handle)
+    handle
 }
 
 /// Figures that are cheaper to count when asked than to keep.

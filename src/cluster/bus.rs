@@ -5,6 +5,7 @@
 
 use super::AskError;
 use crate::{
+    clock::UnixMs,
     ids::{NodeId, PlayerId, SessionId},
     protocol::{Answer, Push},
     trace::{self, TraceContext},
@@ -61,8 +62,15 @@ pub(super) struct Parcel {
 /// What nodes say to each other.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Body {
-    /// A command for an entity that the receiver should hold.
-    Command { kind: String, key: Uuid, command: Bytes },
+    /// A command for an entity that the receiver should hold. After `until` nobody waits for it: what was held up for
+    /// so long is not done, since he who sent it has gone on.
+    Command {
+        kind: String,
+        key: Uuid,
+        command: Bytes,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<UnixMs>,
+    },
     /// The reply to an ask.
     Reply(Result<Bytes, AskError>),
     /// A room's push for sessions of the receiver: the `n`th of this room's epoch to this node.

@@ -44,7 +44,10 @@ impl Cluster {
 
     fn take(&self, peers: &Peers, from: NodeId, ask: Option<u64>, body: Body) {
         match body {
-            Body::Command { kind, key, command } => self.command(from, ask, &kind, key, &command),
+            Body::Command { until: Some(until), .. } if until < self.clock().now() => {
+                metrics::counter!("playhouse_bus_parcels_total", "outcome" => "late").increment(1);
+            }
+            Body::Command { kind, key, command, .. } => self.command(from, ask, &kind, key, &command),
             Body::Reply(reply) => {
                 if let Some(ask) = ask {
                     peers.answered(ask, reply);

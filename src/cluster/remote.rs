@@ -45,9 +45,10 @@ where
             trace: envelope.trace,
             moves,
         };
-        let within = Duration::from_millis(self.cluster.config().cluster.ask_timeout_ms);
-        let body = Body::Command { kind: E::KIND.to_owned(), key, command };
-        peers.ask(node, &body, within, Box::new(asked));
+        let within_ms = self.cluster.config().cluster.ask_timeout_ms;
+        let until = Some(self.cluster.clock().now() + within_ms);
+        let body = Body::Command { kind: E::KIND.to_owned(), key, command, until };
+        peers.ask(node, &body, Duration::from_millis(within_ms), Box::new(asked));
     }
 
     /// The node did not hold it: the registry is asked again.

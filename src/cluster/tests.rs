@@ -46,6 +46,13 @@ impl Entity for Counter {
 }
 
 impl Counter {
+    fn factory() -> Factory<Self> {
+        Arc::new(|activation| {
+            let text = String::from_utf8(activation.state.clone()).map_err(|e| e.to_string())?;
+            Ok(Self { count: text.parse().unwrap_or_default(), activation })
+        })
+    }
+
     fn save(
         &mut self,
         next_wake_at: Option<UnixMs>,
@@ -107,10 +114,7 @@ fn cluster(store: &MemoryStore) -> Cluster {
     tokio::time::pause();
     let clock = Arc::new(TokioClock::starting_at(UnixMs(1_000)));
     let cluster = Cluster::new(Arc::default(), clock, Arc::new(store.clone()), Arbiters::current(), None);
-    cluster.register::<Counter>(Arc::new(|activation| {
-        let text = String::from_utf8(activation.state.clone()).map_err(|e| e.to_string())?;
-        Ok(Counter { count: text.parse().unwrap_or_default(), activation })
-    }));
+    cluster.register::<Counter>(Counter::factory());
     cluster
 }
 
@@ -173,10 +177,7 @@ async fn a_reminder_wakes_one_that_nobody_holds_and_no_other() {
 fn cluster_on_the_same_day(other: &Cluster) -> Cluster {
     let node =
         Cluster::new(Arc::default(), other.clock().clone(), other.store().clone(), Arbiters::current(), None);
-    node.register::<Counter>(Arc::new(|activation| {
-        let text = String::from_utf8(activation.state.clone()).map_err(|e| e.to_string())?;
-        Ok(Counter { count: text.parse().unwrap_or_default(), activation })
-    }));
+    node.register::<Counter>(Counter::factory());
     node
 }
 

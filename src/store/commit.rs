@@ -134,10 +134,14 @@ pub enum Row {
     },
 }
 
-impl Row {
-    /// Whether the database may refuse this row for reasons of its own.
+impl Commit {
+    /// Whether the database may refuse a row of it for reasons of its own. A room that exists has its code.
     pub(super) fn may_be_refused(&self) -> bool {
-        matches!(self, Self::TakeSeat { .. } | Self::Listing(_))
+        self.rows.iter().any(|row| match row {
+            Row::TakeSeat { .. } => true,
+            Row::Listing(_) => self.fence == Fence::Create,
+            _ => false,
+        })
     }
 }
 

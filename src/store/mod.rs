@@ -11,6 +11,7 @@ mod error;
 mod identity;
 mod matches;
 mod rooms;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod writer;

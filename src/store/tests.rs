@@ -80,3 +80,63 @@ async fn a_clock_that_is_off_is_seen() {
     let skew = store.clock_skew_ms().await.expect("answers");
     assert!((skew - 3_600_000).abs() < 2_000, "{skew} ms");
 }
+
+#[actix::test]
+async fn of_a_crowd_only_the_fenced_are_refused_and_write_nothing_at_all() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let store = open(&dir).await;
+    let keys: Vec<Uuid> = (0..150).map(|_| Uuid::now_v7()).collect();
+    let made = keys.iter().map(|key| store.commit(commit(*key, Fence::Create, "old", vec![])));
+    assert!(futures_util::future::join_all(made).await.iter().all(Result::is_ok));
+    let fenced = |n: usize| n % 7 == 3;
+    let changes = keys.iter().enumerate().map(|(n, key)| {
+        let at = UnixMs(5);
+        let (match_id, room, participants) = (MatchId(*key), RoomId(*key), vec![PlayerId(*key)]);
+        let started = Row::MatchStarted { match_id, room, header: json!({}), participants, at };
+        let entry = |n| Row::MatchEntry { match_id, n, at, body: json!({ "n": n }) };
+        let listing = Listing {
+            room_id: room,
+            code: format!("C{n}"),
+            name: "Room".to_owned(),
+            game: "mafia".to_owned(),
+            visibility: "public".to_owned(),
+            status: "waiting".to_owned(),
+            members: n as i64,
+            capacity: 200,
+            settings: json!({}),
+            created_at: at,
+        };
+        let epoch = if fenced(n) { 0 } else { 1 };
+        let rows = vec![started, entry(0), entry(1), Row::Listing(listing)];
+        store.commit(commit(*key, Fence::Epoch(epoch), "new", rows))
+    });
+    let changed = futures_util::future::join_all(changes.collect::<Vec<_>>()).await;
+    for (n, (key, result)) in keys.iter().zip(changed).enumerate() {
+        assert_eq!(result, if fenced(n) { Err(CommitError::Fenced) } else { Ok(()) });
+        let state = store.activate(KIND, *key).await.expect("reads").expect("exists").state;
+        assert_eq!(state, if fenced(n) { "old" } else { "new" }.as_bytes());
+        let record = store.match_record(MatchId(*key)).await.expect("reads");
+        assert_eq!(record.map(|record| record.entries.len()), (!fenced(n)).then_some(2));
+        let listed = store.room_by_code(&format!("C{n}")).await.expect("reads");
+        assert_eq!(listed.is_some(), !fenced(n));
+    }
+}
+
+#[actix::test]
+async fn a_database_that_does_not_answer_holds_up_nobody_for_long() {
+    let postgres = crate::testkit::PrivatePostgres::start().expect("PostgreSQL");
+    let mut config = Config::default();
+    config.database.url = Some(postgres.url());
+    config.database.timeout_ms = 300;
+    let store = Store::open(&config, Arc::new(SystemClock)).await.expect("opens");
+    let keys: Vec<Uuid> = (0..100).map(|_| Uuid::now_v7()).collect();
+    let create = |key: &Uuid| store.commit(commit(*key, Fence::Create, "s", vec![]));
+    create(&keys[0]).await.expect("created");
+    postgres.pause();
+    let began = std::time::Instant::now();
+    let results = futures_util::future::join_all(keys[1..].iter().map(create)).await;
+    assert!(results.iter().all(|result| matches!(result, Err(CommitError::Failed(_)))), "{results:?}");
+    assert!(began.elapsed().as_secs() < 5, "each is not waited for alone: {:?}", began.elapsed());
+    postgres.resume();
+    create(&keys[1]).await.expect("by another connection");
+}

@@ -1,14 +1,21 @@
 //! Group commit: the commits of many entities in one transaction, so that one sync to disk serves them all.
 //!
 //! One thread of its own takes what waits, up to a batch, as soon as the batch before is done: a lone commit
-//! never waits, a crowd shares. A refused entity never fails the batch: what the database may refuse runs
-//! under a savepoint. If a batch fails before its COMMIT nothing of it was written, and each is tried alone;
-//! if the COMMIT itself fails, all are in doubt.
+//! never waits, a crowd shares. A refused entity never fails the batch (`statements`). If a batch fails before its
+//! COMMIT nothing of it was written, and it is tried again in halves; if the COMMIT itself fails, all are in doubt.
+//! A database that does not answer is not waited for longer than `database.timeout_ms`: its connection is dropped.
 
-use super::{Commit, CommitError, Db, Fence, Listing, Row};
+use super::{
+    Commit, CommitError, Db,
+    statements::{self, BatchError},
+};
 use crate::config::Database;
-use sqlx::{Acquire, types::Json};
-use std::{future::Future, sync::Mutex, time::Instant};
+use std::{
+    cell::Cell,
+    future::Future,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 use tokio::sync::{mpsc, oneshot};
 
 type Done = oneshot::Sender<Result<(), CommitError>>;
@@ -24,11 +31,11 @@ impl Writer {
     pub(super) fn start(db: Db, settings: &Database) -> Self {
         let (jobs, queue) = mpsc::channel(settings.commit_queue);
         let (end, ended) = oneshot::channel();
-        let longest = settings.commit_batch;
+        let (batch, longest) = (settings.commit_batch, Duration::from_millis(settings.timeout_ms));
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
         let spawned = thread.spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(run(db, queue, longest)),
+                Ok(runtime) => runtime.block_on(run(db, queue, batch, longest)),
                 Err(error) => tracing::error!(%error, "the store's writer has no runtime"),
             }
             let _ = end.send(()); // nobody may wait for it
@@ -66,13 +73,15 @@ impl Writer {
     }
 }
 
-async fn run(db: Db, mut queue: mpsc::Receiver<Job>, longest: usize) {
-    let mut batch: Vec<Job> = Vec::new();
-    while queue.recv_many(&mut batch, longest).await > 0 {
+async fn run(db: Db, mut queue: mpsc::Receiver<Job>, batch: usize, longest: Duration) {
+    let mut jobs: Vec<Job> = Vec::new();
+    while queue.recv_many(&mut jobs, batch).await > 0 {
         let began = Instant::now();
-        metrics::histogram!("playhouse_commit_batch").record(batch.len() as f64);
-        let (commits, waiting): (Vec<Commit>, Vec<Done>) = batch.drain(..).unzip();
-        for (result, done) in write_all(&db, &commits).await.into_iter().zip(waiting) {
+        metrics::histogram!("playhouse_commit_batch").record(jobs.len() as f64);
+        // Nodes whose batches meet take their locks in one order.
+        jobs.sort_by_key(|(commit, _)| (commit.kind, commit.key));
+        let (commits, waiting): (Vec<Commit>, Vec<Done>) = jobs.drain(..).unzip();
+        for (result, done) in write_all(&db, &commits, longest).await.into_iter().zip(waiting) {
             let _ = done.send(result); // whoever asked may have given up
         }
         metrics::histogram!("playhouse_commit_seconds").record(began.elapsed().as_secs_f64());
@@ -80,190 +89,45 @@ async fn run(db: Db, mut queue: mpsc::Receiver<Job>, longest: usize) {
 }
 
 /// The result of each commit, in order.
-async fn write_all(db: &Db, commits: &[Commit]) -> Vec<Result<(), CommitError>> {
-    match write_batch(db, commits).await {
+async fn write_all(db: &Db, commits: &[Commit], longest: Duration) -> Vec<Result<(), CommitError>> {
+    let all = |error: CommitError| commits.iter().map(|_| Err(error.clone())).collect();
+    match write_batch(db, commits, longest).await {
         Ok(results) => results,
-        Err(BatchError::InDoubt(error)) => {
-            commits.iter().map(|_| Err(CommitError::Unknown(error.clone()))).collect()
-        }
-        Err(BatchError::Nothing(error)) if commits.len() == 1 => vec![Err(CommitError::Failed(error))],
+        Err(BatchError::InDoubt(error)) => all(CommitError::Unknown(error)),
+        Err(BatchError::Away(error)) => all(CommitError::Failed(error)),
+        Err(BatchError::Nothing(error)) if commits.len() == 1 => all(CommitError::Failed(error)),
         Err(BatchError::Nothing(error)) => {
-            tracing::warn!(error, commits = commits.len(), "a batch failed; each is tried alone");
-            let mut results = Vec::with_capacity(commits.len());
-            for commit in commits {
-                results.extend(Box::pin(write_all(db, std::slice::from_ref(commit))).await);
-            }
+            tracing::warn!(error, commits = commits.len(), "a batch failed; its halves are tried alone");
+            let (first, second) = commits.split_at(commits.len() / 2);
+            let mut results = Box::pin(write_all(db, first, longest)).await;
+            results.extend(Box::pin(write_all(db, second, longest)).await);
             results
         }
     }
 }
 
-enum BatchError {
-    /// Nothing was written.
-    Nothing(String),
-    /// The COMMIT itself failed.
-    InDoubt(String),
-}
-
-impl From<sqlx::Error> for BatchError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Nothing(error.to_string())
-    }
-}
-
-async fn write_batch(db: &Db, commits: &[Commit]) -> Result<Vec<Result<(), CommitError>>, BatchError> {
+async fn write_batch(
+    db: &Db,
+    commits: &[Commit],
+    longest: Duration,
+) -> Result<Vec<Result<(), CommitError>>, BatchError> {
+    let committing = Cell::new(false);
     match db {
-        Db::Sqlite { w, .. } => sqlite::write_batch(w, commits).await,
-        Db::Postgres(pool) => postgres::write_batch(pool, commits).await,
-    }
-}
-
-/// The same statements for both databases: sqlx types a query by its database.
-macro_rules! statements {
-    ($module:ident, $Pool:ty, $Connection:ty) => {
-        mod $module {
-            use super::*;
-
-            pub(super) async fn write_batch(
-                pool: &$Pool,
-                commits: &[Commit],
-            ) -> Result<Vec<Result<(), CommitError>>, BatchError> {
-                let mut tx = pool.begin().await?;
-                let mut results = Vec::with_capacity(commits.len());
-                for commit in commits {
-                    results.push(if commit.rows.iter().any(Row::may_be_refused) {
-                        let mut savepoint = tx.begin().await?;
-                        let result = write_one(&mut savepoint, commit).await?;
-                        match result {
-                            Ok(()) => savepoint.commit().await?,
-                            Err(_) => savepoint.rollback().await?,
-                        }
-                        result
-                    } else {
-                        write_one(&mut tx, commit).await?
-                    });
+        Db::Sqlite { w, .. } => {
+            let mut connection = w.acquire().await.map_err(BatchError::away)?;
+            statements::sqlite::write_batch(&mut connection, commits, &committing).await
+        }
+        Db::Postgres(pool) => {
+            let mut connection = pool.acquire().await.map_err(BatchError::away)?;
+            let writing = statements::postgres::write_batch(&mut connection, commits, &committing);
+            match tokio::time::timeout(longest, writing).await {
+                Ok(results) => results,
+                Err(_) => {
+                    drop(connection.detach()); // closed at once: in the pool it would be waited for
+                    let error = "the database does not answer".to_owned();
+                    Err(if committing.get() { BatchError::InDoubt(error) } else { BatchError::Away(error) })
                 }
-                tx.commit().await.map_err(|error| BatchError::InDoubt(error.to_string()))?;
-                Ok(results)
-            }
-
-            /// The entity's row first: a fenced owner writes nothing at all.
-            async fn write_one(db: &mut $Connection, commit: &Commit) -> sqlx::Result<Result<(), CommitError>> {
-                if !write_entity(&mut *db, commit).await? {
-                    return Ok(Err(CommitError::Fenced));
-                }
-                for row in &commit.rows {
-                    if let Err(refused) = write_row(&mut *db, row).await? {
-                        return Ok(Err(refused));
-                    }
-                }
-                Ok(Ok(()))
-            }
-
-            async fn write_entity(db: &mut $Connection, commit: &Commit) -> sqlx::Result<bool> {
-                let wake = commit.next_wake_at.map(|at| at.0);
-                let done = match (&commit.state, commit.fence) {
-                    (Some(state), Fence::Create) => {
-                        let sql = "INSERT INTO entities (kind, key, epoch, version, state, next_wake_at, wake_no)
-                                   VALUES ($1, $2, 1, 1, $3, $4, $5) ON CONFLICT (kind, key) DO NOTHING";
-                        let query = sqlx::query(sql).bind(commit.kind).bind(commit.key).bind(state);
-                        query.bind(wake).bind(commit.wake_no).execute(db).await?
-                    }
-                    (Some(state), Fence::Epoch(epoch)) => {
-                        let sql = "UPDATE entities SET version = version + 1, state = $1, next_wake_at = $2,
-                                   wake_no = $3 WHERE kind = $4 AND key = $5 AND epoch = $6";
-                        let query = sqlx::query(sql).bind(state).bind(wake).bind(commit.wake_no);
-                        query.bind(commit.kind).bind(commit.key).bind(epoch).execute(db).await?
-                    }
-                    (None, fence) => {
-                        let epoch = if let Fence::Epoch(epoch) = fence { epoch } else { 0 };
-                        let sql = "DELETE FROM entities WHERE kind = $1 AND key = $2 AND epoch = $3";
-                        sqlx::query(sql).bind(commit.kind).bind(commit.key).bind(epoch).execute(db).await?
-                    }
-                };
-                Ok(done.rows_affected() == 1)
-            }
-
-            async fn write_row(db: &mut $Connection, row: &Row) -> sqlx::Result<Result<(), CommitError>> {
-                match row {
-                    Row::TakeSeat { account, room } => {
-                        let sql = "INSERT INTO seats (account_id, room_id) VALUES ($1, $2)
-                                   ON CONFLICT (account_id) DO UPDATE SET room_id = excluded.room_id
-                                   WHERE seats.room_id = excluded.room_id";
-                        let done = sqlx::query(sql).bind(account.0).bind(room.0).execute(db).await?;
-                        if done.rows_affected() == 0 {
-                            return Ok(Err(CommitError::SeatTaken(*account)));
-                        }
-                    }
-                    Row::FreeSeat { account, room } => {
-                        let sql = "DELETE FROM seats WHERE account_id = $1 AND room_id = $2";
-                        sqlx::query(sql).bind(account.0).bind(room.0).execute(db).await?;
-                    }
-                    Row::Listing(listing) => return write_listing(db, listing).await,
-                    Row::Unlist { room } => {
-                        sqlx::query("DELETE FROM rooms WHERE room_id = $1").bind(room.0).execute(db).await?;
-                    }
-                    Row::Report { id, room, by, about, reason, log, at } => {
-                        let sql = "INSERT INTO reports (id, room_id, by_account, about, reason, log, at)
-                                   VALUES ($1, $2, $3, $4, $5, $6, $7)";
-                        let query = sqlx::query(sql).bind(id).bind(room.0).bind(by.0).bind(about.0);
-                        query.bind(reason).bind(Json(log)).bind(at.0).execute(db).await?;
-                    }
-                    Row::MatchStarted { .. } | Row::MatchEntry { .. } | Row::MatchEnded { .. } => {
-                        write_match(db, row).await?;
-                    }
-                }
-                Ok(Ok(()))
-            }
-
-            async fn write_listing(
-                db: &mut $Connection,
-                listing: &Listing,
-            ) -> sqlx::Result<Result<(), CommitError>> {
-                let sql = "INSERT INTO rooms (room_id, code, name, game, visibility, status, members, capacity,
-                           settings, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-                           ON CONFLICT (room_id) DO UPDATE SET name = excluded.name, status = excluded.status,
-                           members = excluded.members, settings = excluded.settings";
-                let query = sqlx::query(sql).bind(listing.room_id.0).bind(&listing.code).bind(&listing.name);
-                let query = query.bind(&listing.game).bind(&listing.visibility).bind(&listing.status);
-                let query = query.bind(listing.members).bind(listing.capacity).bind(Json(&listing.settings));
-                match query.bind(listing.created_at.0).execute(db).await {
-                    Ok(_) => Ok(Ok(())),
-                    Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                        Ok(Err(CommitError::CodeTaken))
-                    }
-                    Err(error) => Err(error),
-                }
-            }
-
-            async fn write_match(db: &mut $Connection, row: &Row) -> sqlx::Result<()> {
-                match row {
-                    Row::MatchStarted { match_id, room, header, participants, at } => {
-                        let sql = "INSERT INTO matches (match_id, room_id, header, started_at) VALUES ($1, $2, $3, $4)";
-                        let query = sqlx::query(sql).bind(match_id.0).bind(room.0);
-                        query.bind(Json(header)).bind(at.0).execute(&mut *db).await?;
-                        for account in participants {
-                            let sql = "INSERT INTO match_players (account_id, match_id) VALUES ($1, $2)";
-                            sqlx::query(sql).bind(account.0).bind(match_id.0).execute(&mut *db).await?;
-                        }
-                    }
-                    Row::MatchEntry { match_id, n, at, body } => {
-                        let sql = "INSERT INTO match_entries (match_id, n, at, body) VALUES ($1, $2, $3, $4)";
-                        let query = sqlx::query(sql).bind(match_id.0).bind(n).bind(at.0);
-                        query.bind(Json(body)).execute(db).await?;
-                    }
-                    Row::MatchEnded { match_id, winner, at, ended } => {
-                        let sql = "UPDATE matches SET winner = $1, ended_at = $2, ended = $3 WHERE match_id = $4";
-                        let query = sqlx::query(sql).bind(winner).bind(at.0).bind(Json(ended));
-                        query.bind(match_id.0).execute(db).await?;
-                    }
-                    _ => {}
-                }
-                Ok(())
             }
         }
-    };
+    }
 }
-
-statements!(sqlite, sqlx::SqlitePool, sqlx::SqliteConnection);
-statements!(postgres, sqlx::PgPool, sqlx::PgConnection);

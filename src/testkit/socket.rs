@@ -129,6 +129,22 @@ impl SocketPlayer {
         answer.map_err(|error| format!("{} was refused: {error}", name).into())
     }
 
+    /// Sends a request until it is granted: what is refused for the moment is sent again, under the same id.
+    pub async fn insist(&mut self, name: &str, payload: Value) -> Result<Value, Failure> {
+        let id = self.send(name, payload.clone()).await?;
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let error = match self.answer_to(id).await? {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let wait = error["retry_after_ms"].as_u64().filter(|_| tokio::time::Instant::now() < deadline);
+            let wait = wait.ok_or_else(|| format!("{name} was refused: {error}"))?;
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            self.send_with(id, name, payload.clone()).await?;
+        }
+    }
+
     /// The answer to a request.
     pub async fn answer_to(&mut self, id: u32) -> Result<Result<Value, Value>, Failure> {
         let frame = self.wait_for(&format!("the answer to {id}"), |frame| frame["re"] == json!(id)).await?;
@@ -203,6 +219,12 @@ impl SocketPlayer {
         self.transcript.push(frame.clone());
         self.unread.push_back(frame);
         Ok(())
+    }
+
+    /// Forgets what was read and not asked for.
+    pub fn forget(&mut self) {
+        self.transcript.clear();
+        self.unread.clear();
     }
 
     /// Opens a new socket to the node at `base` and resumes; the old socket is dropped without a word.

@@ -61,7 +61,7 @@ async fn fifty_kills_over_twenty_games_lose_and_double_nothing() {
         futures_util::future::try_join_all(checks).await.unwrap_or_else(|e| panic!("after kill {kill}: {e}"));
     }
     let acknowledged: usize = leaders.iter().map(|leader| leader.acknowledged).sum();
-    let over: usize = leaders.iter().map(|l| if let Knows::Playing(p) = &l.knows { p.over } else { 0 }).sum();
+    let over: usize = leaders.iter().map(Leader::games_over).sum();
     println!(
         "{acknowledged} commands acknowledged and {over} games ended over {KILLS} kills, in {killed_in:?}; \
          slowest return of all {}: {slowest:?}",

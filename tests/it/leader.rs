@@ -21,6 +21,10 @@ pub struct Leader {
     in_doubt: Option<(u32, &'static str, Value)>,
     pub acknowledged: usize,
     pub knows: Knows,
+    /// How long he thinks before each command.
+    pub pause: Duration,
+    /// The latest that a phase has begun after the end of the one before was due, ms.
+    pub latest_phase_ms: i64,
     /// Frames of the transcript that have been looked at.
     seen: usize,
 }
@@ -53,12 +57,18 @@ pub struct Match {
     /// When the phase began in which he sent what is in doubt.
     sent_in: Value,
     winner: Option<Value>,
+    /// The latest that a phase has begun after the end of the one before was due, ms.
+    latest_ms: i64,
 }
 
 impl Match {
     fn see(&mut self, name: &str, payload: &Value) {
         match name {
-            "game.phase" => self.phase = payload.clone(),
+            "game.phase" => self.enter(payload),
+            // He may have missed what lies between.
+            "room.state" if payload["game"]["winner"].is_null() && payload["game"]["phase"].is_string() => {
+                self.phase = payload["game"].clone();
+            }
             "game.role" => self.role = payload["role"].clone(),
             "game.over" => self.winner = Some(payload["winner"].clone()),
             "game.death" => {
@@ -68,6 +78,16 @@ impl Match {
             }
             _ => {}
         }
+    }
+
+    /// Each deadline fires once, and is no phase comes before its time is told.
+    fn enter(&mut self, phase: &Value) {
+        let (before, now) = (&self.phase, phase["started_at"].as_i64());
+        assert!(now > before["started_at"].as_i64(), "a phase again: {before} then {phase}");
+        if let (Some(due), Some(now)) = (before["ends_at"].as_i64(), now) {
+            self.latest_ms = self.latest_ms.max(now - due);
+        }
+        self.phase = phase.clone();
     }
 
     /// His ballot counted in this phase, if it is the one in which he sent it.
@@ -111,17 +131,19 @@ impl Leader {
         // A vote closes when all have voted; one who is cut off must not miss two, or the bots expel him.
         let settings = json!({"day_ms": 1_000, "vote_ms": 15_000, "defence_ms": 1_000, "verdict_ms": 3_000,
             "final_words_ms": 1_000, "night_ms": 2_000, "roles": {"police": 1}});
-        me.ok("room.create", json!({"capacity": 12, "settings": settings})).await?;
+        me.insist("room.create", json!({"capacity": 12, "settings": settings})).await?;
         let mut leader = Self {
             me,
             in_doubt: None,
             acknowledged: 1,
             knows: Knows::Waiting { bots: 0, day_ms: 1_000 },
+            pause: Duration::ZERO,
+            latest_phase_ms: 0,
             seen: 0,
         };
         if games {
             for _ in 0..BOTS {
-                leader.me.ok("room.add_bot", json!({})).await?;
+                leader.me.insist("room.add_bot", json!({})).await?;
             }
             leader.knows = Knows::Playing(Box::new(Playing { cleared: true, ..Playing::default() }));
         }
@@ -175,6 +197,7 @@ impl Leader {
 
     async fn one(&mut self, rng: &mut StdRng) -> Result<(), Failure> {
         if self.in_doubt.is_none() {
+            tokio::time::sleep(self.pause).await;
             let (name, payload) = self.choose(rng);
             if let Knows::Playing(playing) = &mut self.knows {
                 playing.game.sent_in = playing.game.phase["started_at"].clone();
@@ -221,6 +244,7 @@ impl Leader {
             }
             self.seen += 1;
             playing.game.see(frame["type"].as_str().unwrap_or_default(), &frame["payload"]);
+            self.latest_phase_ms = self.latest_phase_ms.max(playing.game.latest_ms);
         }
     }
 
@@ -256,6 +280,11 @@ impl Leader {
                 _ => {}
             },
         }
+    }
+
+    /// How many of his games have ended.
+    pub fn games_over(&self) -> usize {
+        if let Knows::Playing(playing) = &self.knows { playing.over } else { 0 }
     }
 
     /// On a node again, where his session goes on.

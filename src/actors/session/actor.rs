@@ -1,109 +1,47 @@
-//! The session actor: performs what the router read, and keeps the session's life.
+//! The session actor: performs what the router read.
 //!
-//! It is told of frames by its transport, of its end by the hub, and asks rooms through the cluster. Rooms
-//! answer their callers' outboxes themselves, so that an answer precedes the pushes it causes.
+//! It is told of frames by its transport and asks rooms through the cluster. Rooms answer their callers' outboxes
+//! themselves, so that an answer precedes the pushes it causes. How a session begins and ends is in `life`.
 
 use super::{
-    Attachment, Door, Outbox, Player,
+    Door, Outbox, Player,
     asked::Asked,
+    messages::Input,
     router::{self, Request},
     seat::{Seat, SeatChange, attach_to_seat, unavailable},
 };
 use crate::{
     actors::room::{Caller, RoomActor, RoomCommand, RoomMessage, RoomReply},
     cluster::AskError,
-    ids::{PlayerId, RoomId, SessionId, SessionRef},
+    ids::{RoomId, SessionId},
     limits::TokenBucket,
-    protocol::{
-        Answer, ClientFrame, CloseCode, Encoding, ErrorCode, Push, Rejection, frame::BadFrame,
-        messages::ListRooms,
-    },
+    protocol::{Answer, CloseCode, ErrorCode, Rejection, messages::ListRooms},
 };
-use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle,
-    WrapFuture,
-};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
 use futures_util::future::LocalBoxFuture;
 use serde_json::json;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
-
-/// One frame from the client.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Input(pub Result<ClientFrame, BadFrame>);
-
-/// The socket of this attachment is gone.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Detached {
-    /// Which socket.
-    pub attachment: Attachment,
-    /// The client said goodbye (close 1000): the session ends at once.
-    pub clean: bool,
-}
-
-/// A new socket wants to go on with this session; `None` if it is ending.
-#[derive(Debug, Message)]
-#[rtype(result = "Option<Attachment>")]
-pub struct ResumeSession {
-    /// Of the new socket.
-    pub encoding: Encoding,
-    /// `id` of the request.
-    pub re: Option<u32>,
-    /// The last push the client has processed.
-    pub last_seq: u64,
-}
-
-/// What the hub tells a session.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub enum SessionNotice {
-    /// A newer session of the account is there.
-    Replaced,
-    /// The session goes on on another node.
-    HandedOver,
-    /// The room may have taken the session for gone: tell it again.
-    SeekSeat,
-    /// Too many sessions wait without a socket.
-    EndIfParked,
-    /// The node stops: reconnect and resume.
-    NodeStops,
-}
-
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(super) struct SessionStart;
-
-/// Why a session ends; for the log.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    Clean,
-    Replaced,
-    HandedOver,
-    Expired,
-    Crowded,
-}
 
 /// After so long a room that was out of reach is sought again.
 const SEEK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Who a player is while he plays, whichever socket he is on.
 pub struct PlayerSession {
-    door: Arc<Door>,
-    id: SessionId,
-    player: Player,
-    outbox: Arc<Outbox>,
+    pub(super) door: Arc<Door>,
+    pub(super) id: SessionId,
+    pub(super) player: Player,
+    pub(super) outbox: Arc<Outbox>,
     /// The room he is believed to be in; the room itself knows.
-    room: Option<RoomId>,
+    pub(super) room: Option<RoomId>,
     /// His seat could not be looked up, or its room not be told: it is tried again.
     out_of_reach: bool,
     /// When it is tried again.
     seek_again: Option<SpawnHandle>,
     /// While his seat is being looked up or changed, what he sends waits here in order.
-    waiting: Option<VecDeque<(Asked, Request)>>,
+    pub(super) waiting: Option<VecDeque<(Asked, Request)>>,
     bucket: TokenBucket,
     strikes: u32,
-    parked: Option<SpawnHandle>,
+    pub(super) parked: Option<SpawnHandle>,
 }
 
 impl PlayerSession {
@@ -179,7 +117,7 @@ impl PlayerSession {
         }
     }
 
-    fn dispatch(&mut self, asked: Asked, request: Request, ctx: &mut Context<Self>) {
+    pub(super) fn dispatch(&mut self, asked: Asked, request: Request, ctx: &mut Context<Self>) {
         let _work = asked.enter();
         if let Request::Ping(ping) = request {
             let now = self.door.cluster.clock().now();
@@ -312,7 +250,7 @@ impl PlayerSession {
     }
 
     /// Looks his seat up and goes to it, so that the room knows this session.
-    fn find_seat(&mut self, snapshot: bool, ctx: &mut Context<Self>) {
+    pub(super) fn find_seat(&mut self, snapshot: bool, ctx: &mut Context<Self>) {
         self.waiting.get_or_insert_default();
         let (door, player, id, known) = (self.door.clone(), self.player.id, self.id, self.room);
         let found = async move { attach_to_seat(&door, player, id, known, snapshot).await };
@@ -341,44 +279,6 @@ impl PlayerSession {
             ctx.cancel_future(earlier);
         }
     }
-
-    /// The node stops and others go on: the player is told, and goes at a moment of his own, so that not all
-    /// come to them at once.
-    fn move_on(&mut self, ctx: &mut Context<Self>) {
-        let in_ms = rand::random_range(0..=self.door.cluster.config().cluster.moving_ms);
-        self.outbox.push(Push::new("session.moving", &json!({"in_ms": in_ms})));
-        ctx.run_later(Duration::from_millis(in_ms), |session, _| session.close_for_restart());
-    }
-
-    fn close_for_restart(&self) {
-        self.outbox.close(CloseCode::Restart, "the node restarts: reconnect and resume");
-    }
-
-    fn park(&mut self, ctx: &mut Context<Self>) {
-        let config = self.door.cluster.config();
-        let window = Duration::from_millis(config.session.resume_window_ms);
-        self.tell_room(|player_id, session| RoomCommand::Detach { player_id, session });
-        self.door.cluster.hub().parked(self.id);
-        self.parked = Some(ctx.run_later(window, |session, ctx| session.end(End::Expired, ctx)));
-    }
-
-    fn tell_room(&self, command: impl FnOnce(PlayerId, SessionRef) -> RoomCommand) {
-        if let Some(room) = self.room {
-            self.door
-                .cluster
-                .tell::<RoomActor>(room.0, command(self.player.id, self.door.cluster.here(self.id)));
-        }
-    }
-
-    fn end(&mut self, why: End, ctx: &mut Context<Self>) {
-        tracing::debug!(session_id = %self.id, player_id = %self.player.id, ?why, "session ends");
-        if !matches!(why, End::Replaced | End::HandedOver) {
-            self.tell_room(|player_id, session| RoomCommand::Detach { player_id, session });
-        }
-        self.door.cluster.hub().unregister(self.id);
-        self.door.cluster.depart(self.player.id, self.id);
-        ctx.stop();
-    }
 }
 
 /// Puts a look-up of the seat behind what waits, unless one is there: then that one will do.
@@ -400,13 +300,6 @@ impl Actor for PlayerSession {
     type Context = Context<Self>;
 }
 
-impl Handler<SessionStart> for PlayerSession {
-    type Result = ();
-    fn handle(&mut self, _: SessionStart, ctx: &mut Self::Context) {
-        self.find_seat(true, ctx);
-    }
-}
-
 impl Handler<Input> for PlayerSession {
     type Result = ();
     fn handle(&mut self, Input(frame): Input, ctx: &mut Self::Context) {
@@ -423,62 +316,6 @@ impl Handler<Input> for PlayerSession {
         match frame.map_err(|bad| bad.rejection).and_then(router::read) {
             Ok(request) => self.dispatch(asked, request, ctx),
             Err(rejection) => self.turn_away(asked, &rejection),
-        }
-    }
-}
-
-impl Handler<Detached> for PlayerSession {
-    type Result = ();
-    fn handle(&mut self, message: Detached, ctx: &mut Self::Context) {
-        if !self.outbox.detach(message.attachment) {
-            return; // a newer socket has the session
-        }
-        if message.clean {
-            self.end(End::Clean, ctx);
-        } else {
-            self.park(ctx);
-        }
-    }
-}
-
-impl Handler<ResumeSession> for PlayerSession {
-    type Result = Option<Attachment>;
-    fn handle(&mut self, message: ResumeSession, ctx: &mut Self::Context) -> Self::Result {
-        let ResumeSession { encoding, re, last_seq } = message;
-        if let Some(expiry) = self.parked.take() {
-            ctx.cancel_future(expiry);
-        }
-        self.door.cluster.hub().unparked(self.id);
-        let (attachment, mode) = self.outbox.resume(encoding, last_seq, |mode, last| {
-            self.door.resumed_answer(re, self.id, self.player.id, mode, last)
-        });
-        let snapshot = mode == super::ResumeMode::Snapshot;
-        if snapshot && (self.room.is_some() || self.waiting.is_some()) {
-            self.outbox.await_snapshot();
-        }
-        self.dispatch(Asked::default(), Request::FindSeat { snapshot }, ctx);
-        Some(attachment)
-    }
-}
-
-impl Handler<SessionNotice> for PlayerSession {
-    type Result = ();
-    fn handle(&mut self, message: SessionNotice, ctx: &mut Self::Context) {
-        match message {
-            SessionNotice::Replaced => {
-                self.outbox.push(Push::new("session.replaced", &json!({})));
-                self.outbox.close(CloseCode::Replaced, "a newer session of the account is there");
-                self.end(End::Replaced, ctx);
-            }
-            SessionNotice::SeekSeat if self.parked.is_some() => {}
-            SessionNotice::SeekSeat => {
-                self.dispatch(Asked::default(), Request::FindSeat { snapshot: true }, ctx)
-            }
-            SessionNotice::HandedOver => self.end(End::HandedOver, ctx),
-            SessionNotice::EndIfParked if self.parked.is_some() => self.end(End::Crowded, ctx),
-            SessionNotice::EndIfParked => {}
-            SessionNotice::NodeStops if self.door.cluster.has_others() => self.move_on(ctx),
-            SessionNotice::NodeStops => self.close_for_restart(),
         }
     }
 }

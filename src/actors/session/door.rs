@@ -1,7 +1,8 @@
 //! Where transports come in: a new session, or an old one that goes on on this socket (spec 1.1).
 
 use super::{
-    Attachment, Bounds, Outbox, PlayerSession, ResumeMode, ResumeSession, ResumeTokens, actor::SessionStart,
+    Attachment, Bounds, Outbox, PlayerSession, ResumeMode, ResumeSession, ResumeTokens,
+    messages::SessionStart,
 };
 use crate::{
     cluster::{Cluster, HandOver, RoomIndex, SessionHandle},

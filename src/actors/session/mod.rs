@@ -1,19 +1,25 @@
 //! A player's session: who he is, his rate limit, his `seq` and resume ring, the room he is in.
 //!
 //! It outlives its socket for the resume window, and any transport can attach to it. [`Door`] is where
-//! transports come in; [`PlayerSession`] is the actor; [`Outbox`] its send side; `router` says what a client
-//! message becomes. A session knows rooms by key alone, through the cluster.
+//! transports come in; [`PlayerSession`] is the actor (`life`: how it begins and ends); [`Outbox`] its send side
+//! (`outgoing`: what goes in and comes out); `router` says what a client message becomes. A session knows rooms by
+//! key alone, through the cluster.
 
 mod actor;
 mod asked;
 mod door;
+mod life;
+mod messages;
 mod outbox;
+mod outgoing;
 mod router;
 mod seat;
 mod token;
 
-pub use actor::{Detached, Input, PlayerSession, ResumeSession, SessionNotice};
+pub use actor::PlayerSession;
 pub use door::{Attached, Door, Player};
-pub use outbox::{Attachment, Bounds, Drained, HandedOver, Outbox, Outgoing, ResumeMode};
+pub use messages::{Detached, Input, ResumeSession, SessionNotice};
+pub use outbox::Outbox;
+pub use outgoing::{Attachment, Bounds, Drained, HandedOver, Outgoing, ResumeMode};
 pub use router::CLIENT_TYPES;
 pub use token::ResumeTokens;

@@ -1,0 +1,299 @@
+//! The statements of a batch of commits, in one transaction.
+//!
+//! Called by the writer alone. What the database may refuse for reasons of its own (a seat, a room's code) runs
+//! under a savepoint, one commit after another; all the rest is conditional on nothing but its epoch, and is
+//! written in statements of many rows: a round trip serves dozens of entities.
+
+use super::{Commit, CommitError, Fence, Listing, Row};
+use sqlx::{Acquire, QueryBuilder, Row as _, types::Json};
+use std::{cell::Cell, collections::HashSet};
+use uuid::Uuid;
+
+/// Rows of one statement. A few lengths alone, so that a connection keeps each statement prepared.
+const LENGTHS: [usize; 4] = [64, 16, 4, 1];
+
+/// Why a batch was not acknowledged.
+pub(super) enum BatchError {
+    /// Nothing was written; perhaps because of one of the commits.
+    Nothing(String),
+    /// Nothing was written: there is no database.
+    Away(String),
+    /// The COMMIT itself failed.
+    InDoubt(String),
+}
+
+impl BatchError {
+    pub(super) fn away(error: sqlx::Error) -> Self {
+        Self::Away(error.to_string())
+    }
+}
+
+impl From<sqlx::Error> for BatchError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolClosed => Self::away(error),
+            _ => Self::Nothing(error.to_string()),
+        }
+    }
+}
+
+/// Cuts into the lengths above.
+fn cut<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let length = LENGTHS.into_iter().find(|length| *length <= rows.len())?;
+        let (first, rest) = rows.split_at(length);
+        rows = rest;
+        Some(first)
+    })
+}
+
+/// What a commit of an existing entity changes, if nothing but its epoch decides.
+struct Change<'a> {
+    commit: &'a Commit,
+    state: &'a [u8],
+    epoch: i64,
+}
+
+fn change(commit: &Commit) -> Option<Change<'_>> {
+    match (&commit.state, commit.fence) {
+        (Some(state), Fence::Epoch(epoch)) if !commit.may_be_refused() => {
+            Some(Change { commit, state, epoch })
+        }
+        _ => None,
+    }
+}
+
+/// A row of a match's log: match, number, time, entry.
+type Entry<'a> = (Uuid, i64, i64, &'a serde_json::Value);
+
+/// The same statements for both databases: sqlx types a query by its database.
+macro_rules! statements {
+    ($module:ident, $Connection:ty) => {
+        pub(super) mod $module {
+            use super::*;
+
+            type Database = <$Connection as sqlx::Connection>::Database;
+
+            /// The result of each commit, in order. `committing` is set once nobody can say whether it was written.
+            pub(in crate::store) async fn write_batch(
+                connection: &mut $Connection,
+                commits: &[Commit],
+                committing: &Cell<bool>,
+            ) -> Result<Vec<Result<(), CommitError>>, BatchError> {
+                let mut tx = connection.begin().await.map_err(BatchError::away)?;
+                let changes: Vec<Change<'_>> = commits.iter().filter_map(change).collect();
+                let changed = write_changes(&mut tx, &changes).await?;
+                let mut results = Vec::with_capacity(commits.len());
+                for commit in commits {
+                    results.push(match change(commit) {
+                        Some(_) if changed.contains(&(commit.kind, commit.key)) => Ok(()),
+                        Some(_) => Err(CommitError::Fenced),
+                        None => {
+                            let mut savepoint = tx.begin().await?;
+                            let result = write_one(&mut savepoint, commit).await?;
+                            match result {
+                                Ok(()) => savepoint.commit().await?,
+                                Err(_) => savepoint.rollback().await?,
+                            }
+                            result
+                        }
+                    });
+                }
+                committing.set(true);
+                tx.commit().await.map_err(|error| BatchError::InDoubt(error.to_string()))?;
+                Ok(results)
+            }
+
+            /// Many entities, and then what goes with those that were not fenced. Which were written.
+            async fn write_changes<'a>(
+                db: &mut $Connection,
+                changes: &[Change<'a>],
+            ) -> Result<HashSet<(&'static str, Uuid)>, BatchError> {
+                let mut changed = HashSet::with_capacity(changes.len());
+                for some in cut(changes) {
+                    let mut sql = QueryBuilder::<Database>::new(
+                        "UPDATE entities SET version = version + 1, state = change.column4,
+                         next_wake_at = change.column5, wake_no = change.column6 FROM (",
+                    );
+                    sql.push_values(some, |mut row, change| {
+                        let wake = change.commit.next_wake_at.map(|at| at.0);
+                        row.push_bind(change.commit.kind).push_bind(change.commit.key).push_bind(change.epoch);
+                        row.push_bind(change.state).push_bind(wake).push_bind(change.commit.wake_no);
+                    });
+                    sql.push(
+                        ") AS change WHERE entities.kind = change.column1 AND entities.key = change.column2
+                         AND entities.epoch = change.column3 RETURNING entities.key",
+                    );
+                    let keys = sql.build().fetch_all(&mut *db).await?;
+                    let keys = keys.iter().map(|row| row.try_get::<Uuid, _>(0));
+                    let keys: HashSet<Uuid> = keys.collect::<Result<_, _>>()?;
+                    let written = some.iter().map(|change| (change.commit.kind, change.commit.key));
+                    changed.extend(written.filter(|(_, key)| keys.contains(key)));
+                }
+                let (mut listings, mut entries) = (Vec::new(), Vec::new());
+                for Change { commit, .. } in changes {
+                    if !changed.contains(&(commit.kind, commit.key)) {
+                        continue;
+                    }
+                    for row in &commit.rows {
+                        match row {
+                            Row::Listing(listing) => listings.push(listing),
+                            Row::MatchEntry { match_id, n, at, body } => entries.push((match_id.0, *n, at.0, body)),
+                            row => {
+                                if let Err(refused) = write_row(&mut *db, row).await? {
+                                    return Err(BatchError::Nothing(refused.to_string()));
+                                }
+                            }
+                        }
+                    }
+                }
+                write_entries(&mut *db, &entries).await?;
+                write_listings(db, &listings).await?;
+                Ok(changed)
+            }
+
+            async fn write_entries(db: &mut $Connection, entries: &[Entry<'_>]) -> sqlx::Result<()> {
+                for some in cut(entries) {
+                    let mut sql =
+                        QueryBuilder::<Database>::new("INSERT INTO match_entries (match_id, n, at, body) ");
+                    sql.push_values(some, |mut row, (match_id, n, at, body)| {
+                        row.push_bind(match_id).push_bind(n).push_bind(at).push_bind(Json(body));
+                    });
+                    sql.build().execute(&mut *db).await?;
+                }
+                Ok(())
+            }
+
+            /// What the index shows of rooms. Only a new room can meet another's code.
+            async fn write_listings(db: &mut $Connection, listings: &[&Listing]) -> sqlx::Result<()> {
+                for some in cut(listings) {
+                    let mut sql = QueryBuilder::<Database>::new(
+                        "INSERT INTO rooms (room_id, code, name, game, visibility, status, members, capacity,
+                         settings, created_at) ",
+                    );
+                    sql.push_values(some, |mut row, listing| {
+                        row.push_bind(listing.room_id.0).push_bind(&listing.code).push_bind(&listing.name);
+                        row.push_bind(&listing.game).push_bind(&listing.visibility).push_bind(&listing.status);
+                        row.push_bind(listing.members).push_bind(listing.capacity);
+                        row.push_bind(Json(&listing.settings)).push_bind(listing.created_at.0);
+                    });
+                    sql.push(
+                        " ON CONFLICT (room_id) DO UPDATE SET name = excluded.name, status = excluded.status,
+                         members = excluded.members, settings = excluded.settings",
+                    );
+                    sql.build().execute(&mut *db).await?;
+                }
+                Ok(())
+            }
+
+            /// The entity's row first: a fenced owner writes nothing at all.
+            async fn write_one(db: &mut $Connection, commit: &Commit) -> sqlx::Result<Result<(), CommitError>> {
+                if !write_entity(&mut *db, commit).await? {
+                    return Ok(Err(CommitError::Fenced));
+                }
+                for row in &commit.rows {
+                    if let Err(refused) = write_row(&mut *db, row).await? {
+                        return Ok(Err(refused));
+                    }
+                }
+                Ok(Ok(()))
+            }
+
+            async fn write_entity(db: &mut $Connection, commit: &Commit) -> sqlx::Result<bool> {
+                let wake = commit.next_wake_at.map(|at| at.0);
+                let done = match (&commit.state, commit.fence) {
+                    (Some(state), Fence::Create) => {
+                        let sql = "INSERT INTO entities (kind, key, epoch, version, state, next_wake_at, wake_no)
+                                   VALUES ($1, $2, 1, 1, $3, $4, $5) ON CONFLICT (kind, key) DO NOTHING";
+                        let query = sqlx::query(sql).bind(commit.kind).bind(commit.key).bind(state);
+                        query.bind(wake).bind(commit.wake_no).execute(db).await?
+                    }
+                    (Some(state), Fence::Epoch(epoch)) => {
+                        let sql = "UPDATE entities SET version = version + 1, state = $1, next_wake_at = $2,
+                                   wake_no = $3 WHERE kind = $4 AND key = $5 AND epoch = $6";
+                        let query = sqlx::query(sql).bind(state).bind(wake).bind(commit.wake_no);
+                        query.bind(commit.kind).bind(commit.key).bind(epoch).execute(db).await?
+                    }
+                    (None, fence) => {
+                        let epoch = if let Fence::Epoch(epoch) = fence { epoch } else { 0 };
+                        let sql = "DELETE FROM entities WHERE kind = $1 AND key = $2 AND epoch = $3";
+                        sqlx::query(sql).bind(commit.kind).bind(commit.key).bind(epoch).execute(db).await?
+                    }
+                };
+                Ok(done.rows_affected() == 1)
+            }
+
+            async fn write_row(db: &mut $Connection, row: &Row) -> sqlx::Result<Result<(), CommitError>> {
+                match row {
+                    Row::TakeSeat { account, room } => {
+                        let sql = "INSERT INTO seats (account_id, room_id) VALUES ($1, $2)
+                                   ON CONFLICT (account_id) DO UPDATE SET room_id = excluded.room_id
+                                   WHERE seats.room_id = excluded.room_id";
+                        let done = sqlx::query(sql).bind(account.0).bind(room.0).execute(db).await?;
+                        if done.rows_affected() == 0 {
+                            return Ok(Err(CommitError::SeatTaken(*account)));
+                        }
+                    }
+                    Row::FreeSeat { account, room } => {
+                        let sql = "DELETE FROM seats WHERE account_id = $1 AND room_id = $2";
+                        sqlx::query(sql).bind(account.0).bind(room.0).execute(db).await?;
+                    }
+                    Row::Listing(listing) => return write_listing(db, listing).await,
+                    Row::Unlist { room } => {
+                        sqlx::query("DELETE FROM rooms WHERE room_id = $1").bind(room.0).execute(db).await?;
+                    }
+                    Row::Report { id, room, by, about, reason, log, at } => {
+                        let sql = "INSERT INTO reports (id, room_id, by_account, about, reason, log, at)
+                                   VALUES ($1, $2, $3, $4, $5, $6, $7)";
+                        let query = sqlx::query(sql).bind(id).bind(room.0).bind(by.0).bind(about.0);
+                        query.bind(reason).bind(Json(log)).bind(at.0).execute(db).await?;
+                    }
+                    Row::MatchStarted { .. } | Row::MatchEntry { .. } | Row::MatchEnded { .. } => {
+                        write_match(db, row).await?;
+                    }
+                }
+                Ok(Ok(()))
+            }
+
+            async fn write_listing(
+                db: &mut $Connection,
+                listing: &Listing,
+            ) -> sqlx::Result<Result<(), CommitError>> {
+                match write_listings(db, &[listing]).await {
+                    Ok(()) => Ok(Ok(())),
+                    Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                        Ok(Err(CommitError::CodeTaken))
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+
+            async fn write_match(db: &mut $Connection, row: &Row) -> sqlx::Result<()> {
+                match row {
+                    Row::MatchStarted { match_id, room, header, participants, at } => {
+                        let sql = "INSERT INTO matches (match_id, room_id, header, started_at) VALUES ($1, $2, $3, $4)";
+                        let query = sqlx::query(sql).bind(match_id.0).bind(room.0);
+                        query.bind(Json(header)).bind(at.0).execute(&mut *db).await?;
+                        for account in participants {
+                            let sql = "INSERT INTO match_players (account_id, match_id) VALUES ($1, $2)";
+                            sqlx::query(sql).bind(account.0).bind(match_id.0).execute(&mut *db).await?;
+                        }
+                    }
+                    Row::MatchEntry { match_id, n, at, body } => {
+                        write_entries(db, &[(match_id.0, *n, at.0, body)]).await?;
+                    }
+                    Row::MatchEnded { match_id, winner, at, ended } => {
+                        let sql = "UPDATE matches SET winner = $1, ended_at = $2, ended = $3 WHERE match_id = $4";
+                        let query = sqlx::query(sql).bind(winner).bind(at.0).bind(Json(ended));
+                        query.bind(match_id.0).execute(db).await?;
+                    }
+                    _ => {}
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+statements!(sqlite, sqlx::SqliteConnection);
+statements!(postgres, sqlx::PgConnection);

@@ -1,0 +1,35 @@
+//! Three nodes as processes on a Redis and a PostgreSQL of the test's own, and what may happen to them (spec 6.3).
+
+mod faults;
+mod history;
+mod judge;
+
+use crate::process::Process;
+use playhouse::testkit::{PrivatePostgres, PrivateRedis};
+
+const NODES: usize = 3;
+
+/// Everything that can fail.
+struct Servers {
+    redis: PrivateRedis,
+    postgres: PrivatePostgres,
+    nodes: Vec<Process>,
+    _dir: tempfile::TempDir,
+}
+
+impl Servers {
+    /// All of them, with these settings on each node.
+    fn start(settings: &[&str]) -> Self {
+        let (redis, postgres) = (PrivateRedis::start().unwrap(), PrivatePostgres::start().unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        let shared = [format!("redis.url={}", redis.url()), format!("database.url={}", postgres.url())];
+        let settings: Vec<&str> = shared.iter().map(String::as_str).chain(settings.iter().copied()).collect();
+        let nodes = (0..NODES).map(|_| Process::with(dir.path(), &settings)).collect();
+        Self { redis, postgres, nodes, _dir: dir }
+    }
+
+    /// Where players connect; the same over restarts.
+    fn bases(&self) -> Vec<String> {
+        self.nodes.iter().map(Process::base).collect()
+    }
+}
