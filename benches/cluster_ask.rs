@@ -45,7 +45,7 @@ impl Actor for Echo {
 
 impl Handler<Envelope<Self>> for Echo {
     type Result = ();
-    fn handle(&mut self, Envelope { command, reply }: Envelope<Self>, _: &mut Self::Context) {
+    fn handle(&mut self, Envelope { command, reply, .. }: Envelope<Self>, _: &mut Self::Context) {
         let n = if let Command::Echo(n) = command { n } else { 0 };
         if let Some(reply) = reply {
             let _ = reply.send(Ok(n));

@@ -175,6 +175,17 @@ sections! {
         format: LogFormat = LogFormat::Auto, "auto|pretty|json", "auto is pretty on a terminal, else json";
         filter: String = "info".into(), "filter", "tracing filter; RUST_LOG wins";
     }
+    /// Export of traces to OpenTelemetry.
+    telemetry: Telemetry {
+        otlp_endpoint: Option<String> = None, "URL", "http://host:port of a collector that takes OTLP over HTTP; none exports nothing";
+        sample_ratio: f64 = 1.0, "0 to 1", "how many of the traces are exported; all of a trace or nothing";
+        service_name: String = "playhouse".into(), "text", "service.name of what is exported; service.instance.id is node.id";
+        queue_spans: usize = 8_192, "spans", "spans that wait for the collector at most; more are dropped";
+        batch_spans: usize = 512, "spans", "spans in one request to the collector at most";
+        batch_ms: u64 = 5_000, "ms", "how often spans are sent that do not fill a batch";
+        timeout_ms: u64 = 3_000, "ms", "longest wait for the collector, at the stop too";
+        warn_ms: u64 = 60_000, "ms", "a collector that is away is warned of once in so long";
+    }
 }
 
 /// How log lines look.

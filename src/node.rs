@@ -13,7 +13,7 @@ use crate::{
     http::{self, HttpState},
     ids::NodeId,
     store::Store,
-    telemetry, ws,
+    telemetry, trace, ws,
 };
 use actix_http::HttpService;
 use actix_server::Server;
@@ -21,6 +21,7 @@ use actix_service::{fn_service, map_config};
 use actix_web::{
     App, HttpServer,
     dev::{AppConfig, ServerHandle},
+    middleware::from_fn,
 };
 use anyhow::Context as _;
 use std::{net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
@@ -57,6 +58,7 @@ impl Node {
         let (peering, incoming) = join_others(&config, listener.local_addr()?).await?.unzip();
         let entities = Arc::new(store.clone());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters.clone(), peering);
+        trace::start(&config, cluster.me())?;
         cluster.register(RoomActor::factory(games));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state = HttpState::new(identity.clone(), store.clone(), config.clone(), clock);
@@ -112,6 +114,7 @@ impl Node {
         self.cluster.leave().await;
         self.store.close().await;
         admin.stop(false).await;
+        trace::flush().await;
         drop(self.watchdog);
     }
 }
@@ -171,7 +174,8 @@ fn serve_public(
         let app = App::new()
             .configure(http::configure(state.clone()))
             .wrap(http::security_headers())
-            .wrap(http::errors());
+            .wrap(http::errors())
+            .wrap(from_fn(http::traced));
         let (upgrades, stopping) = (upgrades.clone(), stopping.clone());
         HttpService::build()
             .local_addr(address)

@@ -1,12 +1,18 @@
-//! Logs and metrics of the process.
+//! Logs and metrics of the process. Traces are [`crate::trace`]'s; a JSON line names the one it belongs to.
 
 use crate::{
     config::{Config, LogFormat},
     protocol::ErrorCode,
+    trace,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use std::{io::IsTerminal, sync::OnceLock};
-use tracing_subscriber::EnvFilter;
+use std::{fmt, io::IsTerminal, sync::OnceLock};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    registry::LookupSpan,
+};
 
 /// Sends logs to standard error: pretty on a terminal, JSON elsewhere. The first call of a process counts.
 pub fn init_logs(config: &Config) {
@@ -17,9 +23,29 @@ pub fn init_logs(config: &Config) {
         LogFormat::Pretty => true,
         LogFormat::Json => false,
     };
-    let installed = if pretty { lines.try_init() } else { lines.json().try_init() };
+    let installed = if pretty { lines.try_init() } else { lines.json().map_event_format(Traced).try_init() };
     if let Err(error) = installed {
         tracing::debug!(%error, "logs were set up before");
+    }
+}
+
+/// JSON lines, each with the `trace_id` and `span_id` of the request it was written for, if it was for one. Not by
+/// spans of `tracing`: those cost at each request, and are not there at all under a filter that lets warnings alone by.
+pub(crate) struct Traced<F>(pub(crate) F);
+
+impl<S, N, F> FormatEvent<S, N> for Traced<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let Some(trace) = trace::current() else { return self.0.format_event(ctx, to, event) };
+        let mut line = String::new();
+        self.0.format_event(ctx, Writer::new(&mut line), event)?;
+        let fields = line.strip_prefix('{').ok_or(fmt::Error)?;
+        let (trace_id, span_id) = (trace.trace_id(), trace.span_id());
+        write!(to, r#"{{"trace_id":"{trace_id:032x}","span_id":"{span_id:016x}",{fields}"#)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     clock::UnixMs,
     ids::{NodeId, PlayerId, SessionId},
     protocol::{Answer, Push},
+    trace::{self, TraceContext},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -52,6 +53,9 @@ pub(super) struct Parcel {
     pub n: u64,
     /// The number under which the sender waits for a reply, or of the ask that this replies to.
     pub ask: Option<u64>,
+    /// Of an ask: whose request it is for. Older builds write none and read none.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "trace::lenient")]
+    pub trace: Option<TraceContext>,
     body: Bytes,
 }
 
@@ -84,8 +88,14 @@ pub(super) enum Body {
 }
 
 impl Parcel {
-    pub(super) fn seal(from: NodeId, n: u64, ask: Option<u64>, body: &Body) -> Result<Bytes, String> {
-        let parcel = Self { v: VERSION, from, n, ask, body: pack(body)?.into() };
+    pub(super) fn seal(
+        from: NodeId,
+        n: u64,
+        ask: Option<u64>,
+        trace: Option<TraceContext>,
+        body: &Body,
+    ) -> Result<Bytes, String> {
+        let parcel = Self { v: VERSION, from, n, ask, trace, body: pack(body)?.into() };
         pack(&parcel).map(Bytes::from)
     }
 
@@ -104,4 +114,60 @@ pub(super) fn pack(value: &impl Serialize) -> Result<Vec<u8>, String> {
 
 pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As builds before traces write and read it.
+    #[derive(Serialize, Deserialize)]
+    struct Older {
+        v: u16,
+        from: NodeId,
+        n: u64,
+        ask: Option<u64>,
+        body: Bytes,
+    }
+
+    /// As a newer build may write it.
+    #[derive(Serialize)]
+    struct Newer {
+        v: u16,
+        from: NodeId,
+        n: u64,
+        ask: Option<u64>,
+        trace: &'static str,
+        body: Bytes,
+    }
+
+    fn body() -> Bytes {
+        pack(&Body::Seek { session: SessionId::new() }).expect("packed").into()
+    }
+
+    #[test]
+    fn a_parcel_of_a_build_without_traces_is_read() {
+        let older = Older { v: 1, from: NodeId::new(), n: 7, ask: Some(3), body: body() };
+        let parcel = Parcel::read(&pack(&older).expect("packed")).expect("read");
+        assert_eq!((parcel.n, parcel.ask, parcel.trace), (7, Some(3), None));
+        assert!(matches!(parcel.body(), Ok(Body::Seek { .. })));
+    }
+
+    #[test]
+    fn a_build_without_traces_reads_a_parcel_of_ours() {
+        let (from, trace) = (NodeId::new(), TraceContext::fresh(true));
+        let body = Body::Seek { session: SessionId::new() };
+        let ours = Parcel::seal(from, 7, Some(3), Some(trace), &body).expect("sealed");
+        assert_eq!(Parcel::read(&ours).expect("read").trace, Some(trace));
+        let older: Older = unpack(&ours).expect("read by the older");
+        assert_eq!((older.n, older.from), (7, from));
+    }
+
+    #[test]
+    fn a_trace_that_cannot_be_read_does_not_lose_the_parcel() {
+        let newer =
+            Newer { v: 2, from: NodeId::new(), n: 7, ask: None, trace: "what is to come", body: body() };
+        let parcel = Parcel::read(&pack(&newer).expect("packed")).expect("read");
+        assert_eq!((parcel.n, parcel.trace), (7, None));
+    }
 }

@@ -9,7 +9,7 @@ use super::{
     bus::Body,
     peers::{Kind as _, REMEMBERED},
 };
-use crate::{clock::UnixMs, ids::NodeId};
+use crate::{clock::UnixMs, ids::NodeId, trace};
 use actix::{Addr, dev::ToEnvelope, prelude::SendError};
 use std::{
     collections::BTreeMap,
@@ -105,11 +105,10 @@ where
         if self.cluster.peers().is_none() {
             return self.activate(key, create, Duration::ZERO);
         }
-        let directory = self.clone();
-        let placed = self
-            .cluster
-            .arbiters()
-            .spawn_for(key, move || async move { directory.place(key, create, from).await });
+        let (directory, work) = (self.clone(), trace::current());
+        let placed = self.cluster.arbiters().spawn_for(key, move || {
+            trace::within(work, async move { directory.place(key, create, from).await })
+        });
         if !placed {
             self.refuse_all(key, AskError::Unavailable);
         }
@@ -182,14 +181,15 @@ where
 
     /// Puts the entity up on its arbiter; what waits is delivered or refused.
     fn activate(self: &Arc<Self>, key: Uuid, create: bool, pause: Duration) {
-        let directory = self.clone();
-        let spawned = self.cluster.arbiters().spawn_for(key, move || async move {
+        let (directory, work) = (self.clone(), trace::current());
+        let put_up = move || async move {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
             let began = directory.cluster.started_at();
             directory.put_up(key, create, began).await;
-        });
+        };
+        let spawned = self.cluster.arbiters().spawn_for(key, move || trace::within(work, put_up()));
         if !spawned {
             self.refuse_all(key, AskError::Unavailable);
         }

@@ -1,6 +1,7 @@
 //! What an entity is: its key, its one command type and its one reply type.
 
 use super::{Activation, PeerNotice};
+use crate::trace::{self, TraceContext};
 use actix::{Actor, Context, Handler, Message};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{fmt::Debug, sync::Arc};
@@ -33,6 +34,8 @@ pub struct Envelope<E: Entity> {
     pub command: E::Command,
     /// Where the reply goes, if anybody waits.
     pub reply: Option<oneshot::Sender<Result<E::Reply, AskError>>>,
+    /// The request it is for, if it is for one.
+    pub trace: Option<TraceContext>,
 }
 
 impl<E: Entity> Message for Envelope<E> {
@@ -40,6 +43,11 @@ impl<E: Entity> Message for Envelope<E> {
 }
 
 impl<E: Entity> Envelope<E> {
+    /// For what the thread works for now.
+    pub fn new(command: E::Command, reply: Option<oneshot::Sender<Result<E::Reply, AskError>>>) -> Self {
+        Self { command, reply, trace: trace::current() }
+    }
+
     /// Tells whoever waits that this will not be done.
     pub fn refuse(self, error: AskError) {
         if let Some(reply) = self.reply {

@@ -5,7 +5,7 @@ use super::{
     bus::{Body, Incoming, Parcel, pack},
     peers::{Peers, lock},
 };
-use crate::ids::NodeId;
+use crate::{ids::NodeId, trace};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -30,6 +30,7 @@ impl Cluster {
         if !peers.is_next(parcel.from, parcel.n) {
             return metrics::counter!("playhouse_bus_repeated_total").increment(1);
         }
+        let _work = trace::enter(parcel.trace);
         match parcel.body() {
             Ok(body) => self.take(peers, parcel.from, parcel.ask, body),
             Err(error) => {

@@ -28,6 +28,8 @@ mod remote;
 mod simulation;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trace_tests;
 mod watchdog;
 
 pub use activation::Activation;
@@ -143,7 +145,7 @@ impl Cluster {
         command: E::Command,
     ) -> impl Future<Output = Result<E::Reply, AskError>> + use<E> {
         let (reply, answer) = oneshot::channel();
-        self.deliver::<E>(key, Envelope { command, reply: Some(reply) });
+        self.deliver::<E>(key, Envelope::new(command, Some(reply)));
         let deadline = Duration::from_millis(self.0.config.cluster.ask_timeout_ms);
         async move {
             match tokio::time::timeout(deadline, answer).await {
@@ -156,7 +158,7 @@ impl Cluster {
 
     /// Sends a command whose reply nobody waits for.
     pub fn tell<E: Entity>(&self, key: Uuid, command: E::Command) {
-        self.deliver::<E>(key, Envelope { command, reply: None });
+        self.deliver::<E>(key, Envelope::new(command, None));
     }
 
     fn deliver<E: Entity>(&self, key: Uuid, envelope: Envelope<E>) {

@@ -95,19 +95,23 @@ async fn lost_pushes_are_noticed_and_healed_by_a_snapshot() {
 #[actix::test]
 async fn a_node_that_still_holds_an_old_copy_of_a_session_does_not_go_on_with_it() {
     let (first, second, network, mut ada, mut ben) = two().await;
-    say(&mut ada, &mut ben, "one").await;
-    network.cut_off(second.cluster.me()); // it cannot be asked for Ben's session
+    ben.drop_connection().await;
+    for text in ["one", "two", "three", "four"] {
+        ada.ok("chat.send", json!({"text": text})).await;
+    }
+    first.run_ms(10).await; // his session keeps them for him
+    network.cut_off(second.cluster.me()); // it cannot be asked for it
     first.run_ms(6_000).await;
     assert_eq!(ben.resume(&first).await.expect("resumed")["mode"], "snapshot");
     ben.expect("room.state").await;
-    say(&mut ada, &mut ben, "two").await;
+    say(&mut ada, &mut ben, "five").await;
     network.reconnect(second.cluster.me());
     second.run_ms(6_000).await;
     ben.resume(&second).await.expect("resumed where the old copy was");
     second.run_ms(100).await;
     let again = ben.read().await.into_iter().filter(|name| name == "chat.message").count();
     assert_eq!(again, 0, "nothing is heard twice");
-    say(&mut ada, &mut ben, "three").await;
+    say(&mut ada, &mut ben, "six").await;
 }
 
 #[actix::test]

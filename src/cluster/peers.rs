@@ -10,6 +10,7 @@ use super::{
 use crate::{
     clock::UnixMs,
     ids::{NodeId, SessionRef},
+    trace::{self, TraceContext},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -181,7 +182,7 @@ impl Peers {
         chosen.id
     }
 
-    /// Sends a command to a node; `asked` gets the reply, or why there is none.
+    /// Sends a command to a node, for what the thread works for; `asked` gets the reply, or why there is none.
     pub(super) fn ask(&self, node: NodeId, body: &Body, within: Duration, asked: Box<dyn Asked>) {
         let ask = {
             let mut asks = lock(&self.asks);
@@ -190,16 +191,20 @@ impl Peers {
             asks.waiting.insert(ask, Waiting { node, until: Instant::now() + within, asked });
             ask
         };
-        if !self.send(node, Some(ask), body) {
+        if !self.post(node, Some(ask), trace::current(), body) {
             self.answered(ask, Err(AskError::Unavailable));
         }
     }
 
-    /// False if it certainly was not sent.
+    /// False if it certainly was not sent. In no trace: pushes and replies are many, and who gets them has his own.
     pub(super) fn send(&self, node: NodeId, ask: Option<u64>, body: &Body) -> bool {
+        self.post(node, ask, None, body)
+    }
+
+    fn post(&self, node: NodeId, ask: Option<u64>, trace: Option<TraceContext>, body: &Body) -> bool {
         let mut sent = lock(&self.sent); // held for the bus too: numbers leave in order
         let n = sent.entry(node).or_default();
-        match Parcel::seal(self.me(), *n + 1, ask, body) {
+        match Parcel::seal(self.me(), *n + 1, ask, trace, body) {
             Ok(parcel) => {
                 *n += 1;
                 let sent = self.bus.send(node, parcel);

@@ -6,7 +6,10 @@ use super::{
     directory::{Directory, Origin, Slot},
     peers::{Asked, Kind},
 };
-use crate::ids::NodeId;
+use crate::{
+    ids::NodeId,
+    trace::{self, TraceContext},
+};
 use actix::{Addr, dev::ToEnvelope};
 use bytes::Bytes;
 use std::{
@@ -25,6 +28,7 @@ where
 {
     pub(super) fn forward(self: &Arc<Self>, node: NodeId, key: Uuid, envelope: Envelope<E>, moves: u32) {
         let Some(peers) = self.cluster.peers() else { return envelope.refuse(AskError::Unavailable) };
+        let _work = trace::enter(envelope.trace); // it may have waited; the ask takes it along
         let command = match pack(&envelope.command) {
             Ok(command) => Bytes::from(command),
             Err(error) => {
@@ -38,6 +42,7 @@ where
             key,
             command: command.clone(),
             reply: envelope.reply,
+            trace: envelope.trace,
             moves,
         };
         let within_ms = self.cluster.config().cluster.ask_timeout_ms;
@@ -56,7 +61,12 @@ where
         let (key, moves) = (ask.key, ask.moves + 1);
         match unpack(&ask.command) {
             Ok(command) if moves <= MOVES => {
-                self.dispatch(key, Envelope { command, reply: ask.reply }, Origin::Here, moves);
+                self.dispatch(
+                    key,
+                    Envelope { command, reply: ask.reply, trace: ask.trace },
+                    Origin::Here,
+                    moves,
+                );
             }
             _ => ask.give(Err(AskError::Unavailable)),
         }
@@ -70,6 +80,7 @@ struct RemoteAsk<E: Entity> {
     key: Uuid,
     command: Bytes,
     reply: Option<oneshot::Sender<Result<E::Reply, AskError>>>,
+    trace: Option<TraceContext>,
     moves: u32,
 }
 
@@ -107,7 +118,7 @@ impl<E: Entity> Kind for Directory<E> {
             }
         };
         let (typed, answer) = oneshot::channel();
-        self.dispatch(key, Envelope { command, reply: Some(typed) }, Origin::There, 0);
+        self.dispatch(key, Envelope::new(command, Some(typed)), Origin::There, 0);
         actix::spawn(async move {
             let answer = answer.await.unwrap_or(Err(AskError::Unavailable));
             let _ = reply.send(packed::<E>(answer)); // he may have gone
@@ -127,7 +138,7 @@ impl<E: Entity> Kind for Directory<E> {
             self.clone().notify(key, PeerNotice::NodeLost(node)); // puts it up: somebody here is in it
         }
         for addr in active {
-            let lost = Envelope { command: E::peer(PeerNotice::NodeLost(node)), reply: None };
+            let lost = Envelope::new(E::peer(PeerNotice::NodeLost(node)), None);
             if addr.try_send(lost).is_err() {
                 tracing::warn!(kind = E::KIND, "an entity could not be told that a node is gone");
             }
@@ -135,7 +146,7 @@ impl<E: Entity> Kind for Directory<E> {
     }
 
     fn notify(self: Arc<Self>, key: Uuid, notice: PeerNotice) {
-        self.deliver(key, Envelope { command: E::peer(notice), reply: None });
+        self.deliver(key, Envelope::new(E::peer(notice), None));
     }
 
     fn drain(&self) {
@@ -145,7 +156,7 @@ impl<E: Entity> Kind for Directory<E> {
             Slot::Held(_) | Slot::Away(_) => None,
         });
         for addr in active {
-            let drain = Envelope { command: E::peer(PeerNotice::Drain), reply: None };
+            let drain = Envelope::new(E::peer(PeerNotice::Drain), None);
             if addr.try_send(drain).is_err() {
                 tracing::warn!(kind = E::KIND, "an entity could not be told to move");
             }
@@ -154,7 +165,7 @@ impl<E: Entity> Kind for Directory<E> {
 
     fn tell_here(&self, key: Uuid, notice: PeerNotice) {
         if let Some(Slot::Active(addr)) = self.slots().get(&key)
-            && addr.try_send(Envelope { command: E::peer(notice), reply: None }).is_err()
+            && addr.try_send(Envelope::new(E::peer(notice), None)).is_err()
         {
             tracing::warn!(kind = E::KIND, %key, ?notice, "an entity could not be told");
         }

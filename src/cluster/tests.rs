@@ -86,7 +86,7 @@ impl Handler<Stop> for Counter {
 
 impl Handler<Envelope<Self>> for Counter {
     type Result = ();
-    fn handle(&mut self, Envelope { command, reply }: Envelope<Self>, ctx: &mut Self::Context) {
+    fn handle(&mut self, Envelope { command, reply, .. }: Envelope<Self>, ctx: &mut Self::Context) {
         let mut next_wake_at = None;
         match command {
             Command::Create => {}

@@ -15,6 +15,7 @@ mod routes;
 mod state;
 #[cfg(test)]
 mod tests;
+mod traced;
 
 pub use admin::configure_admin;
 pub use guard::bearer;
@@ -22,3 +23,4 @@ pub use headers::{client_address, errors, secure, security_headers};
 pub use problem::Problem;
 pub use routes::configure;
 pub use state::HttpState;
+pub use traced::{begin, finish, traced};

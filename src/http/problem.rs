@@ -1,6 +1,6 @@
 //! Refusals as RFC 9457 problem documents with a stable `code`: the one table from errors to HTTP (rule 7).
 
-use crate::{auth::AuthError, store::StoreError};
+use crate::{auth::AuthError, store::StoreError, trace};
 use actix_web::{HttpResponse, ResponseError, http::StatusCode, http::header};
 use serde::Serialize;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::fmt;
 /// Milliseconds after which a client may try again when there is no room or the database is away.
 const RETRY_UNAVAILABLE_MS: u64 = 1_000;
 
-/// A refusal. The document: `{type, title, status, code, detail, reason?, retry_after_ms?}`.
+/// A refusal. The document: `{type, title, status, code, detail, reason?, retry_after_ms?, trace_id?}`.
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
@@ -30,6 +30,9 @@ struct Document<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+    /// For whoever looks into the logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
 }
 
 impl Problem {
@@ -110,6 +113,7 @@ impl Problem {
             detail: &self.detail,
             reason: self.reason,
             retry_after_ms: self.retry_after_ms,
+            trace_id: trace::current().map(|trace| format!("{:032x}", trace.trace_id())),
         };
         serde_json::to_vec(&document).unwrap_or_default()
     }

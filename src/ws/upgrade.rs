@@ -8,8 +8,9 @@ use crate::{
     actors::session::{Door, Player},
     auth::{Identity, Principal},
     config::Config,
-    http::{Problem, bearer, client_address, secure},
+    http::{self, Problem, bearer, client_address, secure},
     protocol::Encoding,
+    trace,
 };
 use actix_codec::Framed;
 use actix_http::{
@@ -58,13 +59,18 @@ pub async fn upgrade(
     framed: Framed<TcpStream, h1::Codec>,
     state: Arc<WsState>,
 ) -> Result<(), Error> {
-    let (visitor, held) = match admit(&req, &state).await {
+    let mut span = http::begin("GET", req.headers());
+    let admitted = async { admit(&req, &state).await.map_err(|problem| refusal(&problem)) };
+    let (visitor, held) = match trace::within(span.context(), admitted).await {
         Ok(admitted) => admitted,
-        Err(problem) => {
-            h1::SendResponse::new(framed, refusal(&problem)).await?;
+        Err(refused) => {
+            http::finish(&mut span, refused.status());
+            h1::SendResponse::new(framed, refused).await?;
             return Ok(());
         }
     };
+    http::finish(&mut span, StatusCode::SWITCHING_PROTOCOLS);
+    drop(span);
     let accepted = accept(req.head(), visitor.encoding);
     let parts = h1::SendResponse::new(framed, accepted).await?.into_parts();
     if let Err(error) = parts.io.set_nodelay(true) {

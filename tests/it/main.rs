@@ -12,3 +12,4 @@ mod node;
 mod process;
 mod slow;
 mod sockets;
+mod traces;

@@ -2,8 +2,9 @@
 
 use playhouse::testkit::free_port;
 use std::{
+    fs::File,
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -14,6 +15,8 @@ pub struct Process {
     ports: (u16, u16),
     /// `section.field=value`, over those that all have.
     settings: Vec<String>,
+    /// Where its log goes, if not to the test's own.
+    log: Option<PathBuf>,
 }
 
 impl Process {
@@ -22,9 +25,19 @@ impl Process {
     }
 
     pub fn with(dir: &Path, settings: &[&str]) -> Self {
+        Self::start_as(dir, settings, None)
+    }
+
+    /// With its log in a file of its own, as the settings say and not as the test's environment does.
+    pub fn logging(dir: &Path, settings: &[&str], log: &Path) -> Self {
+        Self::start_as(dir, settings, Some(log))
+    }
+
+    fn start_as(dir: &Path, settings: &[&str], log: Option<&Path>) -> Self {
         let ports = (free_port(), free_port());
         let settings: Vec<_> = settings.iter().map(|set| (*set).to_owned()).collect();
-        Self { child: spawn(dir, ports, &settings), dir: dir.to_owned(), ports, settings }
+        let child = spawn(dir, ports, &settings, log);
+        Self { child, dir: dir.to_owned(), ports, settings, log: log.map(Path::to_owned) }
     }
 
     pub fn pid(&self) -> u32 {
@@ -42,7 +55,7 @@ impl Process {
     /// No goodbye, no flush: SIGKILL, then the same binary on the same data.
     pub fn kill_and_restart(&mut self) {
         self.kill();
-        self.child = spawn(&self.dir, self.ports, &self.settings);
+        self.child = spawn(&self.dir, self.ports, &self.settings, self.log.as_deref());
     }
 
     /// SIGKILL.
@@ -79,7 +92,7 @@ impl Process {
     }
 
     pub fn restart(&mut self) {
-        self.child = spawn(&self.dir, self.ports, &self.settings);
+        self.child = spawn(&self.dir, self.ports, &self.settings, self.log.as_deref());
     }
 }
 
@@ -91,8 +104,13 @@ impl Drop for Process {
 }
 
 /// Returns once the node says that it is up.
-fn spawn(dir: &Path, ports: (u16, u16), settings: &[String]) -> Child {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_playhouse"))
+fn spawn(dir: &Path, ports: (u16, u16), settings: &[String], log: Option<&Path>) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_playhouse"));
+    if let Some(log) = log {
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        command.stderr(log).env_remove("RUST_LOG");
+    }
+    let mut child = command
         .arg("--set")
         .arg(format!("server.listen=127.0.0.1:{}", ports.0))
         .arg("--set")

@@ -9,6 +9,7 @@ use super::{
     committing::{Committing, Work},
     decide::{Chance, Cx, Decision, RoomEffect, To},
     messages::{Caller, RoomCommand, RoomMessage, RoomReply},
+    reply::Reply,
     sinks::Sinks,
     state::{OkKind, RoomState},
 };
@@ -255,7 +256,7 @@ impl Actor for RoomActor {
         ctx.run_interval(rest, |room, ctx| room.rest(ctx));
         if self.state.is_some() {
             self.bind_all(); // what is volatile does not wait for the first commit
-            self.submit(Work::Activated, None, ctx);
+            self.submit(Work::Activated, Reply::default(), ctx);
         }
     }
 }
@@ -263,19 +264,18 @@ impl Actor for RoomActor {
 impl Handler<Envelope<Self>> for RoomActor {
     type Result = ();
 
-    fn handle(&mut self, Envelope { command, reply }: Envelope<Self>, ctx: &mut Self::Context) {
+    fn handle(&mut self, Envelope { command, reply, trace }: Envelope<Self>, ctx: &mut Self::Context) {
         self.used_at = Instant::now();
+        let reply = Reply::of(reply, trace, self.room_id(), &command);
+        let _work = reply.enter();
+        tracing::debug!(room_id = %self.room_id(), command = command.label(), "a command");
         match command {
             RoomCommand::Peer(PeerNotice::Drain) => return self.drain(ctx),
             RoomCommand::Peer(PeerNotice::Evicted(_)) => return self.evicted(ctx),
             _ => {}
         }
         match self.volatile(&command) {
-            Some(done) => {
-                if let Some(reply) = reply {
-                    let _ = reply.send(Ok(done)); // he may have gone
-                }
-            }
+            Some(done) => reply.give(done),
             None => self.submit(Work::Command(command), reply, ctx),
         }
     }

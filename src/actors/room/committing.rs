@@ -7,16 +7,16 @@ use super::{
     actor::RoomActor,
     decide::Decision,
     messages::{RoomCommand, RoomReply},
+    reply::Reply,
     state::RoomState,
 };
 use crate::{
-    cluster::AskError,
     protocol::{ErrorCode, Rejection},
     store::{Commit, CommitError, Fence},
+    trace,
 };
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::{collections::VecDeque, time::Duration};
-use tokio::sync::oneshot;
 
 /// Something durable to do.
 pub(super) enum Work {
@@ -25,8 +25,6 @@ pub(super) enum Work {
     /// The first thing an activated room does.
     Activated,
 }
-
-type Reply = Option<oneshot::Sender<Result<RoomReply, AskError>>>;
 
 /// The queue before the store.
 #[derive(Default)]
@@ -79,6 +77,7 @@ impl RoomActor {
 
     /// Refuses, in words to the client and to whoever asked.
     fn turn_away(&self, work: &Work, reply: Reply, rejection: Rejection) {
+        let _work = reply.enter(); // it may have waited behind another's
         let refused = match work {
             Work::Command(RoomCommand::Client { by, message }) => match message {
                 super::RoomMessage::Join { quick: true, .. } => RoomReply::Refused(rejection),
@@ -87,12 +86,11 @@ impl RoomActor {
             Work::Command(RoomCommand::Create { by, .. }) => self.refuse(by, rejection),
             _ => RoomReply::Refused(rejection),
         };
-        if let Some(reply) = reply {
-            let _ = reply.send(Ok(refused)); // he may have gone
-        }
+        reply.give(refused);
     }
 
     fn begin(&mut self, work: Work, reply: Reply, ctx: &mut Context<Self>) {
+        let _work = reply.enter();
         match self.decide(&work) {
             Err(rejection) => {
                 self.turn_away(&work, reply, rejection);
@@ -107,9 +105,7 @@ impl RoomActor {
 
     fn performed(&mut self, decision: Decision, reply: Reply, ctx: &mut Context<Self>) {
         self.perform(decision.effects);
-        if let Some(reply) = reply {
-            let _ = reply.send(Ok(decision.reply)); // he may have gone
-        }
+        reply.give(decision.reply);
         self.set_timer(ctx);
     }
 
@@ -146,7 +142,9 @@ impl RoomActor {
         self.committing.busy = true;
         let longest = Duration::from_millis(cluster.config().database.timeout_ms);
         let written = tokio::time::timeout(longest, cluster.store().commit(commit));
+        let written = trace::within(trace::current(), written);
         ctx.spawn(written.into_actor(self).map(move |result, room, ctx| {
+            let _work = reply.enter();
             let result = result.unwrap_or_else(|_| Err(CommitError::Unknown("no answer in time".to_owned())));
             room.committing.busy = false;
             match result {
@@ -229,7 +227,7 @@ impl RoomActor {
     fn try_later(&mut self, work: Work, reply: Reply, ctx: &mut Context<Self>) {
         let from_client =
             matches!(work, Work::Command(RoomCommand::Client { .. } | RoomCommand::Create { .. }));
-        if from_client || reply.is_some() {
+        if from_client || reply.is_wanted() {
             let failed = Rejection::try_again(RETRY_AFTER_MS, "the store is away; nothing has changed");
             return self.turn_away(&work, reply, failed);
         }
@@ -301,7 +299,7 @@ impl RoomActor {
         let timer = ctx.run_later(wait, |room, ctx| {
             room.timer = None;
             let wake_no = room.state.as_ref().map_or(0, |state| state.wake_no);
-            room.submit(Work::Command(RoomCommand::Wake { wake_no }), None, ctx);
+            room.submit(Work::Command(RoomCommand::Wake { wake_no }), Reply::default(), ctx);
         });
         self.timer = Some((at, timer));
     }

@@ -71,6 +71,21 @@ pub enum RoomCommand {
     },
 }
 
+impl RoomCommand {
+    /// For logs and traces: the wire type of a player's message.
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Create { .. } => "room.create",
+            Self::Client { message, .. } => message.label(),
+            Self::Attach { .. } => "attach",
+            Self::Detach { .. } => "detach",
+            Self::Peer(_) => "peer",
+            Self::View { .. } => "view",
+            Self::Wake { .. } => "wake",
+        }
+    }
+}
+
 /// A message of a player to his room (spec 1.2–1.4, 1.7).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum RoomMessage {
@@ -120,6 +135,30 @@ pub enum RoomMessage {
         /// Untrusted.
         payload: Value,
     },
+}
+
+impl RoomMessage {
+    fn label(&self) -> &str {
+        match self {
+            Self::Join { .. } => "room.join",
+            Self::Repeat => "repeat",
+            Self::Return => "return",
+            Self::Leave => "room.leave",
+            Self::Ready(_) => "room.ready",
+            Self::Settings(_) => "room.settings",
+            Self::Kick(_) => "room.kick",
+            Self::Transfer(_) => "room.transfer",
+            Self::AddBot => "room.add_bot",
+            Self::RemoveBot(_) => "room.remove_bot",
+            Self::Start => "room.start",
+            Self::Rematch => "room.rematch",
+            Self::Chat(_) => "chat.send",
+            Self::Mute(_) => "player.mute",
+            Self::Report(_) => "player.report",
+            Self::State => "room.state",
+            Self::Game { name, .. } => name,
+        }
+    }
 }
 
 /// What a room answers to whoever asked; the client has had its answer from the room itself by then.

@@ -12,6 +12,7 @@ mod lead;
 mod members;
 mod messages;
 mod play;
+mod reply;
 mod sinks;
 mod state;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use super::{
     Door, Outbox, Player,
+    asked::Asked,
     messages::Input,
     router::{self, Request},
     seat::{Seat, SeatChange, attach_to_seat, unavailable},
@@ -37,7 +38,7 @@ pub struct PlayerSession {
     /// When it is tried again.
     seek_again: Option<SpawnHandle>,
     /// While his seat is being looked up or changed, what he sends waits here in order.
-    pub(super) waiting: Option<VecDeque<(Option<u32>, Request)>>,
+    pub(super) waiting: Option<VecDeque<(Asked, Request)>>,
     bucket: TokenBucket,
     strikes: u32,
     pub(super) parked: Option<SpawnHandle>,
@@ -79,6 +80,12 @@ impl PlayerSession {
         self.outbox.answer(Answer::error(re, rejection));
     }
 
+    /// As [`refuse`](Self::refuse), and the request ends with it.
+    fn turn_away(&self, mut asked: Asked, rejection: &Rejection) {
+        asked.refused(rejection.code.wire());
+        self.refuse(asked.id, rejection);
+    }
+
     fn caller(&self, request: Option<u32>) -> Caller {
         Caller {
             player_id: self.player.id,
@@ -110,45 +117,48 @@ impl PlayerSession {
         }
     }
 
-    pub(super) fn dispatch(&mut self, re: Option<u32>, request: Request, ctx: &mut Context<Self>) {
+    pub(super) fn dispatch(&mut self, asked: Asked, request: Request, ctx: &mut Context<Self>) {
+        let _work = asked.enter();
         if let Request::Ping(ping) = request {
             let now = self.door.cluster.clock().now();
             let pong = json!({"client_time": ping.client_time, "server_time": now});
-            return self.outbox.answer(Answer::named(re, "pong", &pong));
+            return self.outbox.answer(Answer::named(asked.id, "pong", &pong));
         }
         if let Some(waiting) = &mut self.waiting {
             if let Request::FindSeat { snapshot } = request {
                 return seek_once(waiting, snapshot);
             }
             if waiting.len() >= self.door.cluster.config().cluster.durable_queue {
-                return self.refuse(re, &Rejection::try_again(100, "earlier messages are still being done"));
+                let busy = Rejection::try_again(100, "earlier messages are still being done");
+                return self.turn_away(asked, &busy);
             }
-            return waiting.push_back((re, request));
+            return waiting.push_back((asked, request));
         }
         match request {
             Request::Ping(_) => {}
-            Request::List(list) => self.list(re, list, ctx),
-            Request::Create(room) => self.change_seat(re, ctx, move |seat| Box::pin(seat.create(room))),
-            Request::Join(join) => self.change_seat(re, ctx, move |seat| Box::pin(seat.join(join))),
-            Request::QuickJoin => self.change_seat(re, ctx, |seat| Box::pin(seat.quick_join())),
+            Request::List(list) => self.list(asked, list, ctx),
+            Request::Create(room) => self.change_seat(asked, ctx, move |seat| Box::pin(seat.create(room))),
+            Request::Join(join) => self.change_seat(asked, ctx, move |seat| Box::pin(seat.join(join))),
+            Request::QuickJoin => self.change_seat(asked, ctx, |seat| Box::pin(seat.quick_join())),
             Request::Room(message) => match self.may_send(&message) {
-                Ok(()) => self.forward(re, message, ctx),
-                Err(rejection) => self.refuse(re, &rejection),
+                Ok(()) => self.forward(asked, message, ctx),
+                Err(rejection) => self.turn_away(asked, &rejection),
             },
             Request::FindSeat { snapshot } => self.find_seat(snapshot, ctx),
         }
     }
 
-    fn list(&self, re: Option<u32>, list: ListRooms, ctx: &mut Context<Self>) {
+    fn list(&self, asked: Asked, list: ListRooms, ctx: &mut Context<Self>) {
         let limit = list.limit.unwrap_or(20).clamp(1, 100);
         let status = list.status.map(|status| status.wire());
-        let rooms = self.door.rooms.list_rooms(status, list.cursor, limit);
+        let rooms = asked.run(self.door.rooms.list_rooms(status, list.cursor, limit));
         ctx.spawn(rooms.into_actor(self).map(move |result, session, _| {
+            let _work = asked.enter();
             let answer = match result {
                 Ok((rooms, next_cursor)) => Ok(json!({"rooms": rooms, "next_cursor": next_cursor})),
                 Err(error) => Err(unavailable(&error)),
             };
-            session.answer(re, answer);
+            session.answer(asked.id, answer);
         }));
     }
 
@@ -164,33 +174,38 @@ impl PlayerSession {
         })
     }
 
-    fn forward(&mut self, re: Option<u32>, message: RoomMessage, ctx: &mut Context<Self>) {
+    fn forward(&mut self, asked: Asked, message: RoomMessage, ctx: &mut Context<Self>) {
         let Some(room) = self.room else {
             if self.out_of_reach {
-                return self.refuse(re, &Rejection::try_again(500, "your seat cannot be looked up now"));
+                let unknown = Rejection::try_again(500, "your seat cannot be looked up now");
+                return self.turn_away(asked, &unknown);
             }
-            return self.refuse(re, &Rejection::new(ErrorCode::NotInRoom, "you have no seat in a room"));
+            return self.turn_away(asked, &not_in_room());
         };
-        let command = RoomCommand::Client { by: self.caller(re), message };
-        let asked = self.door.cluster.ask::<RoomActor>(room.0, command);
-        ctx.spawn(asked.into_actor(self).map(move |reply, session, _| session.room_replied(re, room, reply)));
+        let command = RoomCommand::Client { by: self.caller(asked.id), message };
+        let reply = asked.run(self.door.cluster.ask::<RoomActor>(room.0, command));
+        ctx.spawn(
+            reply.into_actor(self).map(move |reply, session, _| session.room_replied(asked, room, reply)),
+        );
     }
 
-    fn room_replied(&mut self, re: Option<u32>, room: RoomId, reply: Result<RoomReply, AskError>) {
+    fn room_replied(&mut self, mut asked: Asked, room: RoomId, reply: Result<RoomReply, AskError>) {
+        let _work = asked.enter();
         match reply {
             Ok(RoomReply::Left) => self.left(room),
             Ok(RoomReply::NotMember) => {
                 self.left(room);
-                self.refuse(re, &Rejection::new(ErrorCode::NotInRoom, "you have no seat in a room"));
+                self.turn_away(asked, &not_in_room());
             }
+            Ok(RoomReply::Refused(rejection)) => asked.refused(rejection.code.wire()), // the room has said so
             Ok(_) => {}
             Err(AskError::NotFound) => {
                 self.left(room);
-                self.refuse(re, &Rejection::new(ErrorCode::RoomClosed, "the room has closed"));
+                self.turn_away(asked, &Rejection::new(ErrorCode::RoomClosed, "the room has closed"));
             }
             Err(error) => {
                 tracing::warn!(session_id = %self.id, room_id = %room, %error, "a room did not answer");
-                self.refuse(re, &Rejection::try_again(500, "the room does not answer"));
+                self.turn_away(asked, &Rejection::try_again(500, "the room does not answer"));
             }
         }
     }
@@ -202,21 +217,22 @@ impl PlayerSession {
     }
 
     /// Runs what changes or looks up his seat; what he sends meanwhile waits in order.
-    fn change_seat<F>(&mut self, re: Option<u32>, ctx: &mut Context<Self>, act: F)
+    fn change_seat<F>(&mut self, asked: Asked, ctx: &mut Context<Self>, act: F)
     where
         F: FnOnce(SeatChange) -> LocalBoxFuture<'static, Result<Option<RoomId>, Rejection>>,
     {
         self.waiting.get_or_insert_default();
         let seat = SeatChange {
             door: self.door.clone(),
-            caller: self.caller(re),
+            caller: self.caller(asked.id),
             address: self.player.address,
             room: self.room,
         };
-        ctx.spawn(act(seat).into_actor(self).map(move |result, session, ctx| {
+        ctx.spawn(asked.run(act(seat)).into_actor(self).map(move |result, session, ctx| {
+            let _work = asked.enter();
             match result {
                 Ok(room) => session.room = room,
-                Err(rejection) => session.refuse(re, &rejection),
+                Err(rejection) => session.turn_away(asked, &rejection),
             }
             session.go_on(ctx);
         }));
@@ -225,8 +241,8 @@ impl PlayerSession {
     /// Does what has waited, until something makes the rest wait again.
     fn go_on(&mut self, ctx: &mut Context<Self>) {
         let mut waiting = self.waiting.take().unwrap_or_default();
-        while let Some((re, request)) = waiting.pop_front() {
-            self.dispatch(re, request, ctx);
+        while let Some((asked, request)) = waiting.pop_front() {
+            self.dispatch(asked, request, ctx);
             if let Some(again) = &mut self.waiting {
                 again.append(&mut waiting);
             }
@@ -257,7 +273,7 @@ impl PlayerSession {
     fn seek_later(&mut self, ctx: &mut Context<Self>) {
         let timer = ctx.run_later(SEEK_AGAIN, |session, ctx| {
             session.seek_again = None;
-            session.dispatch(None, Request::FindSeat { snapshot: true }, ctx);
+            session.dispatch(Asked::default(), Request::FindSeat { snapshot: true }, ctx);
         });
         if let Some(earlier) = self.seek_again.replace(timer) {
             ctx.cancel_future(earlier);
@@ -266,14 +282,18 @@ impl PlayerSession {
 }
 
 /// Puts a look-up of the seat behind what waits, unless one is there: then that one will do.
-fn seek_once(waiting: &mut VecDeque<(Option<u32>, Request)>, snapshot: bool) {
+fn seek_once(waiting: &mut VecDeque<(Asked, Request)>, snapshot: bool) {
     for (_, request) in &mut *waiting {
         if let Request::FindSeat { snapshot: wanted } = request {
             *wanted |= snapshot;
             return;
         }
     }
-    waiting.push_back((None, Request::FindSeat { snapshot }));
+    waiting.push_back((Asked::default(), Request::FindSeat { snapshot }));
+}
+
+fn not_in_room() -> Rejection {
+    Rejection::new(ErrorCode::NotInRoom, "you have no seat in a room")
 }
 
 impl Actor for PlayerSession {
@@ -283,17 +303,20 @@ impl Actor for PlayerSession {
 impl Handler<Input> for PlayerSession {
     type Result = ();
     fn handle(&mut self, Input(frame): Input, ctx: &mut Self::Context) {
-        let re = match &frame {
-            Ok(frame) => frame.id,
-            Err(bad) => bad.id,
+        let (re, message) = match &frame {
+            Ok(frame) => (frame.id, Some(frame.name.as_str())),
+            Err(bad) => (bad.id, None),
         };
+        let mut asked = Asked::by_client(self.id, re, message);
+        let _work = asked.enter();
+        tracing::debug!(session_id = %self.id, name = message, "a request");
         if !self.within_rate(re) {
-            return;
+            return asked.refused(ErrorCode::RateLimited.wire());
         }
         metrics::counter!("playhouse_commands_total").increment(1);
         match frame.map_err(|bad| bad.rejection).and_then(router::read) {
-            Ok(request) => self.dispatch(re, request, ctx),
-            Err(rejection) => self.refuse(re, &rejection),
+            Ok(request) => self.dispatch(asked, request, ctx),
+            Err(rejection) => self.turn_away(asked, &rejection),
         }
     }
 }

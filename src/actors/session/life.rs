@@ -4,6 +4,7 @@
 
 use super::{
     Attachment, PlayerSession, ResumeMode,
+    asked::Asked,
     messages::{Detached, ResumeSession, SessionNotice, SessionStart},
     router::Request,
 };
@@ -103,7 +104,7 @@ impl Handler<ResumeSession> for PlayerSession {
         if snapshot && (self.room.is_some() || self.waiting.is_some()) {
             self.outbox.await_snapshot();
         }
-        self.dispatch(None, Request::FindSeat { snapshot }, ctx);
+        self.dispatch(Asked::default(), Request::FindSeat { snapshot }, ctx);
         Some(attachment)
     }
 }
@@ -118,7 +119,9 @@ impl Handler<SessionNotice> for PlayerSession {
                 self.end(End::Replaced, ctx);
             }
             SessionNotice::SeekSeat if self.parked.is_some() => {}
-            SessionNotice::SeekSeat => self.dispatch(None, Request::FindSeat { snapshot: true }, ctx),
+            SessionNotice::SeekSeat => {
+                self.dispatch(Asked::default(), Request::FindSeat { snapshot: true }, ctx)
+            }
             SessionNotice::HandedOver => self.end(End::HandedOver, ctx),
             SessionNotice::EndIfParked if self.parked.is_some() => self.end(End::Crowded, ctx),
             SessionNotice::EndIfParked => {}

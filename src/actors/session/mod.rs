@@ -6,6 +6,7 @@
 //! key alone, through the cluster.
 
 mod actor;
+mod asked;
 mod door;
 mod life;
 mod messages;
