@@ -86,7 +86,7 @@ sections! {
     }
     /// Redis or Valkey: with it the node is one of many.
     redis: Redis {
-        url: Option<String> = None, "URL", "redis://host:port of the cluster's Redis; none is a node alone";
+        url: Option<String> = None, "URL", "redis://host:port of the cluster's Redis, redis+sentinel://host:port,…/master or redis+cluster://host:port,…; none is a node alone";
         prefix: String = "playhouse".to_owned(), "text", "before every key and channel: clusters may share a Redis";
         timeout_ms: u64 = 1_000, "ms", "longest wait for an answer of Redis";
         bus_queue: usize = 65_536, "messages", "messages to and from other nodes that may wait; more are lost and healed";

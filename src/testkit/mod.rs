@@ -11,6 +11,8 @@ mod memory_store;
 mod network;
 mod player;
 #[cfg(feature = "testkit")]
+mod redis_groups;
+#[cfg(feature = "testkit")]
 mod services;
 #[cfg(feature = "testkit")]
 mod socket;
@@ -21,6 +23,8 @@ pub(crate) use database::test_config;
 pub use memory_store::{Fault, MemoryStore};
 pub use network::{Chaos, Network, NetworkNode};
 pub use player::{ScriptedPlayer, Transcript};
+#[cfg(feature = "testkit")]
+pub use redis_groups::{PrivateCluster, PrivateSentinel};
 #[cfg(feature = "testkit")]
 pub use services::{PrivatePostgres, PrivateRedis, free_port};
 #[cfg(feature = "testkit")]

@@ -19,7 +19,7 @@ pub fn free_port() -> u16 {
         .map_or(0, |address| address.port())
 }
 
-fn wait_for(port: u16, what: &str) -> Result<(), Failure> {
+pub(super) fn wait_for(port: u16, what: &str) -> Result<(), Failure> {
     let began = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         if began.elapsed() > PATIENCE {
@@ -30,8 +30,9 @@ fn wait_for(port: u16, what: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn signal(child: &Child, name: &str) {
-    let _ = Command::new("kill").args([name, &child.id().to_string()]).status(); // gone already is as good
+pub(super) fn signal(child: &Child, name: &str) {
+    let mut kill = Command::new("kill");
+    let _ = kill.args([name, &child.id().to_string()]).stderr(Stdio::null()).status(); // gone already is as good
 }
 
 /// Keeps nothing on disk: a restart is a wipe.

@@ -1,14 +1,24 @@
 //! The bus: each node has a channel, and publishes to the others' in the order of its calls.
+//!
+//! In a Redis Cluster the channels are sharded (Redis 7, Valkey): publisher and subscriber meet at the node that has the
+//! channel's slot, as they meet at a single Redis. So the order of the calls is the order of arrival, a shard
+//! without a master refuses instead of losing in silence, and a parcel is not copied to every node of the Redis Cluster.
 
-use super::{Names, Sink, manager};
+use super::{
+    Names,
+    line::Line,
+    servers::{Push, Servers},
+};
 use crate::{
     cluster::{Bus, BusError, Incoming},
     config::Redis,
     ids::NodeId,
 };
 use bytes::Bytes;
-use redis::{PushInfo, PushKind, RedisError, Value, aio::ConnectionManager};
+use futures_util::future::join_all;
+use redis::{PushInfo, PushKind, RedisError, Value};
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -27,21 +37,20 @@ pub(super) struct RedisBus {
     outgoing: mpsc::Sender<(String, Bytes)>,
     away: Arc<AtomicBool>,
     /// Keeps the subscription.
-    _subscriber: ConnectionManager,
+    _subscriber: Line,
 }
 
 impl RedisBus {
     pub(super) async fn open(
-        url: &str,
+        servers: Arc<Servers>,
         settings: &Redis,
         names: &Names,
         me: NodeId,
-        publisher: ConnectionManager,
+        publisher: Line,
     ) -> Result<(Self, mpsc::Receiver<Incoming>), RedisError> {
         let longest = Duration::from_millis(settings.timeout_ms);
         let (deliver, incoming) = mpsc::channel(settings.bus_queue);
-        let mut subscriber = manager(url, longest, Some(sink(deliver))).await?;
-        subscriber.subscribe(names.inbox(me)).await?;
+        let subscriber = Line::subscribe(servers, names.inbox(me), sink(deliver)).await?;
         let (outgoing, queue) = mpsc::channel(settings.bus_queue);
         let away = Arc::new(AtomicBool::new(false));
         tokio::spawn(publish(publisher, queue, longest, away.clone()));
@@ -60,19 +69,19 @@ impl Bus for RedisBus {
 
 /// What Redis pushes, for the node. A full queue or a lost connection is a gap, told as soon as there is room and
 /// the subscription is back: before that a resync would be lost too.
-fn sink(deliver: mpsc::Sender<Incoming>) -> Sink {
+fn sink(deliver: mpsc::Sender<Incoming>) -> Push {
     let gap = AtomicBool::new(false);
     Arc::new(move |info: PushInfo| {
-        if info.kind == PushKind::Disconnection {
-            return gap.store(true, Ordering::Relaxed);
-        }
-        if !matches!(info.kind, PushKind::Subscribe | PushKind::Message) {
-            return;
-        }
+        let message = match info.kind {
+            PushKind::Disconnection => return gap.store(true, Ordering::Relaxed),
+            PushKind::Subscribe | PushKind::SSubscribe => false,
+            PushKind::Message | PushKind::SMessage => true,
+            _ => return,
+        };
         if gap.load(Ordering::Relaxed) {
             gap.store(deliver.try_send(Incoming::Gap).is_err(), Ordering::Relaxed);
         }
-        if let (PushKind::Message, Some(Value::BulkString(bytes))) = (info.kind, info.data.into_iter().nth(1))
+        if let (true, Some(Value::BulkString(bytes))) = (message, info.data.into_iter().nth(1))
             && deliver.try_send(Incoming::Parcel(bytes.into())).is_err()
         {
             metrics::counter!("playhouse_bus_parcels_total", "outcome" => "overflow").increment(1);
@@ -82,39 +91,73 @@ fn sink(deliver: mpsc::Sender<Incoming>) -> Sink {
 }
 
 async fn publish(
-    redis: ConnectionManager,
+    redis: Line,
     mut queue: mpsc::Receiver<(String, Bytes)>,
     longest: Duration,
     away: Arc<AtomicBool>,
 ) {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, BATCH).await > 0 {
-        let mut pipe = redis::pipe();
-        let count = batch.len() as u64;
-        for (channel, parcel) in batch.drain(..) {
-            pipe.publish(channel, &parcel[..]).ignore();
+        let sent =
+            round_trips(redis.sharded(), batch.drain(..)).into_iter().map(|trip| trip.go(&redis, longest));
+        let failed: Vec<Trip> = join_all(sent).await.into_iter().flatten().collect();
+        if let Some(first) = failed.first() {
+            let count = failed.iter().map(|trip| trip.parcels).sum();
+            tracing::warn!(parcels = count, "the bus is away; what was on its way is lost");
+            metrics::counter!("playhouse_bus_parcels_total", "outcome" => "lost").increment(count);
+            away.store(true, Ordering::Relaxed);
+            until_back(&redis, longest, &first.channel).await;
+            away.store(false, Ordering::Relaxed);
+            tracing::info!("the bus is back");
         }
-        let mut connection = redis.clone();
-        match timeout(longest, pipe.query_async::<()>(&mut connection)).await {
-            Ok(Ok(())) => {}
+    }
+}
+
+/// Parcels of one pipeline.
+struct Trip {
+    pipe: redis::Pipeline,
+    parcels: u64,
+    /// One that it goes to.
+    channel: String,
+}
+
+/// All in one pipeline; in a Redis Cluster one for each channel, because each channel has a node of its own. No channel is
+/// in two pipelines, so they may run at once.
+fn round_trips(sharded: bool, batch: impl Iterator<Item = (String, Bytes)>) -> Vec<Trip> {
+    let mut trips = BTreeMap::new();
+    for (channel, parcel) in batch {
+        let key = if sharded { channel.clone() } else { String::new() };
+        let trip = trips.entry(key).or_insert_with(|| Trip {
+            pipe: redis::pipe(),
+            parcels: 0,
+            channel: channel.clone(),
+        });
+        let verb = if sharded { "SPUBLISH" } else { "PUBLISH" };
+        trip.pipe.cmd(verb).arg(channel).arg(&parcel[..]).ignore();
+        trip.parcels += 1;
+    }
+    trips.into_values().collect()
+}
+
+impl Trip {
+    /// Comes back if it has failed.
+    async fn go(self, redis: &Line, longest: Duration) -> Option<Self> {
+        match timeout(longest, self.pipe.query_async::<()>(&mut redis.clone())).await {
+            Ok(Ok(())) => None,
             failed => {
-                tracing::warn!(?failed, parcels = count, "the bus is away; what was on its way is lost");
-                metrics::counter!("playhouse_bus_parcels_total", "outcome" => "lost").increment(count);
-                away.store(true, Ordering::Relaxed);
-                until_back(&redis, longest).await;
-                away.store(false, Ordering::Relaxed);
-                tracing::info!("the bus is back");
+                tracing::debug!(?failed, channel = self.channel, "parcels could not be published");
+                Some(self)
             }
         }
     }
 }
 
-async fn until_back(redis: &ConnectionManager, longest: Duration) {
+/// Asks for a key of the channel's name: whoever answers that takes its parcels too.
+async fn until_back(redis: &Line, longest: Duration, channel: &str) {
     loop {
         tokio::time::sleep(PROBE).await;
-        let mut connection = redis.clone();
-        let ping = redis::cmd("PING");
-        if let Ok(Ok(_)) = timeout(longest, ping.query_async::<String>(&mut connection)).await {
+        let asked = redis::cmd("EXISTS").arg(channel).to_owned();
+        if let Ok(Ok(_)) = timeout(longest, asked.query_async::<u8>(&mut redis.clone())).await {
             return;
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{
     Names,
+    line::Line,
     scripts::{BEAT, CLAIM, FORGET},
 };
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     ids::{NodeId, PlayerId, SessionId, SessionRef},
 };
 use futures_util::future::{BoxFuture, FutureExt};
-use redis::{AsyncCommands as _, FromRedisValue, RedisError, RedisResult, Script, aio::ConnectionManager};
+use redis::{AsyncCommands as _, FromRedisValue, RedisError, RedisResult, Script};
 use std::{future::Future, time::Duration};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -18,14 +19,14 @@ use uuid::Uuid;
 const FORGOTTEN_AFTER_S: u64 = 24 * 3_600;
 
 pub(super) struct RedisPlacement {
-    redis: ConnectionManager,
+    redis: Line,
     names: Names,
     lease: Duration,
     longest: Duration,
 }
 
 impl RedisPlacement {
-    pub(super) fn new(redis: ConnectionManager, names: Names, lease: Duration, longest: Duration) -> Self {
+    pub(super) fn new(redis: Line, names: Names, lease: Duration, longest: Duration) -> Self {
         Self { redis, names, lease, longest }
     }
 

@@ -4,7 +4,7 @@ use super::super::{Bus, Incoming, NodeInfo, Placement, placement::Beat};
 use crate::{
     config::Redis,
     ids::{NodeId, PlayerId, SessionId, SessionRef},
-    testkit::{Network, PrivateRedis},
+    testkit::{Network, PrivateCluster, PrivateRedis, PrivateSentinel},
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
@@ -14,19 +14,19 @@ use uuid::Uuid;
 const LEASE: Duration = Duration::from_secs(1);
 
 /// One node's ports.
-struct Member {
-    me: NodeInfo,
-    bus: Arc<dyn Bus>,
-    placement: Arc<dyn Placement>,
-    incoming: mpsc::Receiver<Incoming>,
+pub(super) struct Member {
+    pub(super) me: NodeInfo,
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) placement: Arc<dyn Placement>,
+    pub(super) incoming: mpsc::Receiver<Incoming>,
 }
 
 impl Member {
-    async fn beat(&self) -> Beat {
+    pub(super) async fn beat(&self) -> Beat {
         self.placement.beat(self.me.clone()).await.expect("the registry is there")
     }
 
-    async fn parcel(&mut self) -> Bytes {
+    pub(super) async fn parcel(&mut self) -> Bytes {
         match tokio::time::timeout(Duration::from_secs(5), self.incoming.recv()).await {
             Ok(Some(Incoming::Parcel(bytes))) => bytes,
             other => panic!("no parcel but {other:?}"),
@@ -91,7 +91,7 @@ async fn a_player_has_one_session(a: Member, b: Member) {
     );
 }
 
-async fn parcels_arrive_in_order(a: Member, mut b: Member) {
+pub(super) async fn parcels_arrive_in_order(a: Member, mut b: Member) {
     for n in 0..1_000_u32 {
         a.bus.send(b.me.id, Bytes::copy_from_slice(&n.to_be_bytes())).expect("queued");
     }
@@ -120,8 +120,15 @@ macro_rules! conformance {
             $(#[actix::test]
             async fn $test() {
                 let redis = PrivateRedis::start().expect("redis-server");
-                super::$test(member(&redis).await, member(&redis).await).await;
+                super::$test(member(&redis.url()).await, member(&redis.url()).await).await;
             })*
+        }
+        /// All on one group, each with keys of its own: a group takes seconds to start.
+        async fn the_whole_suite(url: &str) {
+            $(
+                let prefix = || Redis { prefix: stringify!($test).into(), ..Redis::default() };
+                $test(member_as(url, prefix()).await, member_as(url, prefix()).await).await;
+            )*
         }
     };
 }
@@ -133,17 +140,38 @@ conformance!(
     parcels_arrive_in_order,
 );
 
-async fn member(redis: &PrivateRedis) -> Member {
+#[actix::test]
+async fn a_master_that_sentinels_name_passes_the_suite() {
+    let group = PrivateSentinel::start().expect("sentinels");
+    the_whole_suite(&group.url()).await;
+    for (right, wrong) in [("mymaster", "another"), ("playhouse:", "playhouse:x"), ("sesame", "x")] {
+        let url = group.url().replace(right, wrong);
+        assert!(super::join(&url, &Redis::default(), LEASE, node(0)).await.is_err(), "{url}");
+    }
+}
+
+#[actix::test]
+async fn a_redis_cluster_passes_the_suite() {
+    let group = PrivateCluster::start(0).expect("a Redis Cluster");
+    the_whole_suite(&group.url()).await;
+    let url = group.url().replace("playhouse:", "playhouse:x");
+    assert!(super::join(&url, &Redis::default(), LEASE, node(0)).await.is_err(), "a wrong password");
+}
+
+pub(super) async fn member(url: &str) -> Member {
+    member_as(url, Redis::default()).await
+}
+
+async fn member_as(url: &str, settings: Redis) -> Member {
     let me = node(0);
-    let (peering, incoming) =
-        super::join(&redis.url(), &Redis::default(), LEASE, me.clone()).await.expect("joined");
+    let (peering, incoming) = super::join(url, &settings, LEASE, me.clone()).await.expect("joined");
     Member { me, bus: peering.bus, placement: peering.placement, incoming }
 }
 
 #[actix::test]
 async fn after_a_restart_of_redis_the_bus_is_back_by_itself_and_says_that_there_was_a_gap() {
     let mut redis = PrivateRedis::start().expect("redis-server");
-    let (a, mut b) = (member(&redis).await, member(&redis).await);
+    let (a, mut b) = (member(&redis.url()).await, member(&redis.url()).await);
     a.bus.send(b.me.id, Bytes::from_static(b"before")).expect("queued");
     assert_eq!(b.parcel().await, "before");
     redis.kill();
