@@ -9,27 +9,76 @@
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 
-nodes=${1:-3}
+case ${1:-3} in
+  -h | --help) sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+  [1-9]) nodes=${1:-3} ;;
+  *) echo "how many nodes, 1 to 9? (try --help)" >&2; exit 2 ;;
+esac
 shift || true
+longest_stop=30 # seconds; a node takes twice server.drain_ms at worst
 dir=$(mktemp -d)
-pids=()
+services=() # Redis and PostgreSQL
+servers=()  # the nodes
+
+# ---------------------------------------------------------------- the end
+
+end() { # end SIGNAL PROCESS: waits for it, and kills it if it takes too long
+  kill "-$1" "$2" 2>/dev/null || return 0
+  local tenths
+  for ((tenths = longest_stop * 10; tenths > 0; tenths--)); do
+    kill -0 "$2" 2>/dev/null || break
+    sleep 0.1
+  done
+  if ((tenths == 0)); then
+    echo "process $2 did not end in $longest_stop s: killed" >&2
+    kill -KILL "$2" 2>/dev/null || true
+  fi
+  wait "$2" 2>/dev/null || true
+}
 
 stop() {
-  trap - EXIT INT TERM
-  echo "stopping"
-  for ((n = ${#pids[@]} - 1; n >= 0; n--)); do # nodes first, so that they drain
-    kill -TERM "${pids[n]}" 2>/dev/null || true
-    wait "${pids[n]}" 2>/dev/null || true
-  done
+  local status=$? process
+  trap - EXIT
+  trap '' INT TERM HUP # once is enough
+  [ ${#servers[@]} -eq 0 ] || echo "stopping"
+  # Nodes first, each while the others and the services are there, so that they drain.
+  for process in "${servers[@]}"; do end TERM "$process"; done
+  for process in "${services[@]}"; do end INT "$process"; done # PostgreSQL: at once, whoever is connected
   rm -rf "$dir"
+  exit "$status"
 }
 trap stop EXIT
 trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'exit 143' TERM HUP
 
-need() {
-  command -v "$1" >/dev/null || { echo "$1 is not installed (scripts/test.sh installs it)" >&2; exit 1; }
+fail() { # fail MESSAGE [LOG]
+  echo "$1" >&2
+  [ -z "${2:-}" ] || tail -n 30 "$2" >&2
+  exit 1
 }
+
+# ---------------------------------------------------------------- what it needs
+
+need() { # need PROGRAM PACKAGE
+  command -v "$1" >/dev/null || fail "$1 is missing: apt-get install --no-install-recommends $2 (Debian starts a service of its own of it; scripts/test.sh installs it without)"
+}
+
+need redis-server redis-server
+need curl curl
+need setsid util-linux
+# Debian has PostgreSQL's programs outside the PATH.
+bin=$({ find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null || true; } | sort -V | tail -n 1)
+PATH=${bin:+$bin:}$PATH
+for program in initdb postgres pg_isready; do need "$program" postgresql; done
+[ "$(id -u)" -ne 0 ] || id postgres >/dev/null 2>&1 || fail "PostgreSQL refuses to run as root, and there is no user postgres: run this as another user"
+playhouse=${PLAYHOUSE:-}
+if [ -z "$playhouse" ]; then
+  cargo build --release --locked --bin playhouse
+  playhouse=${CARGO_TARGET_DIR:-target}/release/playhouse
+fi
+[ -x "$playhouse" ] || fail "$playhouse (PLAYHOUSE) is no program"
+
+# ---------------------------------------------------------------- the services
 
 as_postgres() { # PostgreSQL refuses to run as root
   if [ "$(id -u)" -eq 0 ]; then
@@ -38,47 +87,53 @@ as_postgres() { # PostgreSQL refuses to run as root
   exec "$@"
 }
 
+listens() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
 free_port() {
   local port
-  while port=$((20000 + RANDOM % 20000)); (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  while port=$((20000 + RANDOM % 10000)); listens "$port"; do :; done
   echo "$port"
 }
 
-need redis-server
-bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
-[ -n "$bin" ] || { echo "PostgreSQL is not installed (scripts/test.sh installs it)" >&2; exit 1; }
-playhouse=${PLAYHOUSE:-}
-if [ -z "$playhouse" ]; then
-  cargo build --release --locked
-  playhouse=${CARGO_TARGET_DIR:-target}/release/playhouse
-fi
+until_up() { # until_up NAME PROCESS LOG COMMAND…
+  local name=$1 process=$2 log=$3 tenths
+  shift 3
+  for ((tenths = 300; tenths > 0; tenths--)); do
+    ! "$@" >/dev/null 2>&1 || return 0
+    kill -0 "$process" 2>/dev/null || break
+    sleep 0.1
+  done
+  fail "$name did not come up:" "$log"
+}
 
+# Each in a session of its own: Ctrl-C is for this script, which stops them in order.
 redis=$(free_port)
-redis-server --port "$redis" --bind 127.0.0.1 --save '' --appendonly no --dir "$dir" >"$dir/redis.log" &
-pids+=($!)
+setsid redis-server --port "$redis" --bind 127.0.0.1 --save '' --appendonly no --dir "$dir" >"$dir/redis.log" 2>&1 &
+services+=($!)
+until_up Redis "${services[-1]}" "$dir/redis.log" listens "$redis"
 
 postgres=$(free_port)
 [ "$(id -u)" -ne 0 ] || chown postgres "$dir"
-(as_postgres "$bin/initdb" -A trust -U postgres -E UTF8 --locale=C -D "$dir/postgres" >"$dir/initdb.log")
-(as_postgres "$bin/postgres" -D "$dir/postgres" -p "$postgres" -h 127.0.0.1 -k "$dir" >"$dir/postgres.log" 2>&1) &
-pids+=($!)
-until "$bin/pg_isready" -q -h 127.0.0.1 -p "$postgres"; do sleep 0.1; done
+(as_postgres initdb -A trust -U postgres -E UTF8 --locale=C -D "$dir/postgres" >"$dir/initdb.log" 2>&1) \
+  || fail "initdb:" "$dir/initdb.log"
+(as_postgres setsid postgres -D "$dir/postgres" -p "$postgres" -h 127.0.0.1 -k "$dir" >"$dir/postgres.log" 2>&1) &
+services+=($!)
+until_up PostgreSQL "${services[-1]}" "$dir/postgres.log" pg_isready -q -h 127.0.0.1 -p "$postgres"
+
+# ---------------------------------------------------------------- the nodes
 
 for ((n = 1; n <= nodes; n++)); do
-  "$playhouse" --set "server.listen=127.0.0.1:$((8080 + n))" --set "admin.listen=127.0.0.1:$((9080 + n))" \
+  for port in $((8080 + n)) $((9080 + n)); do
+    ! listens "$port" || fail "something listens on port $port already"
+  done
+  setsid env -u PLAYHOUSE_CONFIG "$playhouse" --set "server.listen=127.0.0.1:$((8080 + n))" --set "admin.listen=127.0.0.1:$((9080 + n))" \
     --set "node.id=node$n" --set "redis.url=redis://127.0.0.1:$redis" \
     --set "database.url=postgres://postgres@127.0.0.1:$postgres/postgres" "$@" >"$dir/node$n.log" 2>&1 &
-  pids+=($!)
-  for ((tries = 0; ; tries++)); do
-    curl -fsS "http://127.0.0.1:$((9080 + n))/readyz" >/dev/null 2>&1 && break
-    if ((tries > 200)) || ! kill -0 "${pids[-1]}" 2>/dev/null; then
-      echo "node $n did not come up:" >&2
-      tail -n 30 "$dir/node$n.log" >&2
-      exit 1
-    fi
-    sleep 0.1
-  done
-  echo "node$n  http://127.0.0.1:$((8080 + n))  process ${pids[-1]}"
+  servers+=($!)
+  until_up "node $n" "${servers[-1]}" "$dir/node$n.log" curl -fsS "http://127.0.0.1:$((9080 + n))/readyz"
+  echo "node$n  http://127.0.0.1:$((8080 + n))  process ${servers[-1]}  log $dir/node$n.log"
 done
-echo "All nodes are one cluster: a room made on one is joined on any. Try kill -9 on a process above. Ctrl-C stops all."
-wait -n "${pids[@]:0:2}" # Redis and PostgreSQL must live; nodes may die
+echo "Redis on $redis, process ${services[0]}; PostgreSQL on $postgres, process ${services[1]}"
+echo "All nodes are one cluster: a room made on one is joined on any. Try kill -9 on a node above. Ctrl-C stops all."
+wait -n "${services[@]}" || true # nodes may die, these may not
+fail "Redis or PostgreSQL has ended" "$dir/postgres.log"

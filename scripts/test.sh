@@ -131,6 +131,10 @@ need_node() {
   [ "$(node_major)" -ge "$oldest" ]
 }
 
+need_python() {
+  python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
+}
+
 need_npm() {
   command -v npm >/dev/null || apt_install npm
 }
@@ -156,6 +160,13 @@ check_dependencies() {
   else
     note "no copy of the advisory database is here ('cargo deny fetch' gets one): advisories were not checked"
   fi
+}
+
+check_deploy() {
+  need_python || note "no python3 with venv: most of deploy/ was not checked"
+  scripts/check-deploy.sh | tee "$scratch/deploy.out"
+  local line
+  while read -r line; do notes+=("${line#NOTE: }"); done < <(grep '^NOTE: ' "$scratch/deploy.out" || true)
 }
 
 build() {
@@ -254,6 +265,7 @@ need_compiler
 need_rust_tools
 section "format" cargo fmt --check
 section "dependencies" check_dependencies
+section "deployment" check_deploy
 section "clippy" cargo clippy --locked --all-targets --all-features -- -D warnings
 section "rustdoc" docs
 section "build" build

@@ -16,7 +16,7 @@ macro_rules! id {
             /// A fresh, time-ordered id (UUID v7).
             #[allow(clippy::new_without_default)]
             pub fn new() -> Self {
-                Self(Uuid::now_v7())
+                Self(crate::chance::uuid())
             }
         }
         impl fmt::Display for $name {

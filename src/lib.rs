@@ -13,6 +13,7 @@
 
 pub mod actors;
 pub mod auth;
+pub mod chance;
 pub mod clock;
 pub mod cluster;
 pub mod config;

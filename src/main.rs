@@ -3,7 +3,13 @@
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use playhouse::{clock::SystemClock, config::Config, game::Registry, node::Node, store::Store, telemetry};
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 /// A game backend whose rooms survive their server.
 #[derive(Parser)]
@@ -27,6 +33,8 @@ enum Command {
     Config,
     /// Brings the database up to date and exits.
     Migrate,
+    /// Asks the node of these settings on this machine whether it is alive: for images that hold nothing else.
+    Health,
     /// Plays the stored log of a match again and checks that every effect is the same.
     Replay {
         /// What `GET /api/v1/matches/{id}` answered.
@@ -47,6 +55,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Migrate => actix::System::new().block_on(migrate(config)),
+        Command::Health => health(config.admin.listen),
         Command::Replay { file } => replay(&file),
     }
 }
@@ -77,6 +86,24 @@ async fn migrate(config: Config) -> anyhow::Result<()> {
     let store = Store::open(&config, Arc::new(SystemClock)).await?;
     store.close().await;
     println!("The database is up to date.");
+    Ok(())
+}
+
+/// `GET /healthz`: an error, and so a non-zero exit, unless the answer is 200.
+fn health(mut admin: SocketAddr) -> anyhow::Result<()> {
+    const LONGEST: Duration = Duration::from_secs(2);
+    if admin.ip().is_unspecified() {
+        admin.set_ip(if admin.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    let mut socket =
+        TcpStream::connect_timeout(&admin, LONGEST).with_context(|| format!("nobody listens on {admin}"))?;
+    socket.set_read_timeout(Some(LONGEST))?;
+    socket.write_all(
+        format!("GET /healthz HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n\r\n").as_bytes(),
+    )?;
+    let mut status = [0; 12];
+    socket.read_exact(&mut status).with_context(|| format!("{admin} does not answer"))?;
+    anyhow::ensure!(status.ends_with(b" 200"), "{admin} answers {}", String::from_utf8_lossy(&status));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::{
     },
     auth::Identity,
     clock::{SharedClock, SystemClock},
-    cluster::{Arbiters, Cluster, Incoming, NodeInfo, Peering, Watchdog, on_redis},
+    cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Watchdog, on_redis},
     config::Config,
     game::Registry,
     http::{self, HttpState},
@@ -202,6 +202,7 @@ fn serve_public(
 
 fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> anyhow::Result<ServerHandle> {
     let metrics = telemetry::metrics();
+    telemetry::begin_at_zero(&[RoomActor::KIND]);
     let server = HttpServer::new(move || {
         let cluster = cluster.clone();
         let seen = cluster.clone();
@@ -233,13 +234,16 @@ fn observe(cluster: &Cluster) {
     metrics::gauge!("playhouse_sessions", "state" => "live").set(live as f64);
     metrics::gauge!("playhouse_sessions", "state" => "parked").set(parked as f64);
     metrics::gauge!("playhouse_entities", "kind" => "room").set(cluster.active::<RoomActor>() as f64);
+    metrics::gauge!("playhouse_in_touch").set(f64::from(u8::from(cluster.is_in_touch())));
 }
 
 /// Deadlines are times of day: nodes must agree with their database on it (spec 1.5).
 async fn compare_clocks(store: Store, state: HttpState, config: Arc<Config>) {
     let settings = &config.database;
     loop {
-        match store.clock_skew_ms().await {
+        let skew = store.clock_skew_ms().await;
+        metrics::gauge!("playhouse_database_up").set(f64::from(u8::from(skew.is_ok())));
+        match skew {
             Ok(skew_ms) => {
                 metrics::gauge!("playhouse_clock_skew_ms").set(skew_ms as f64);
                 if skew_ms.unsigned_abs() > settings.clock_warn_ms {

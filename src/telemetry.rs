@@ -2,6 +2,7 @@
 
 use crate::{
     config::{Config, LogFormat},
+    protocol::ErrorCode,
     trace,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -52,4 +53,21 @@ where
 pub fn metrics() -> Option<PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     HANDLE.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).clone()
+}
+
+/// Figures that alerts and the autoscaler go by are there from the start, for entities of these kinds: to Prometheus, a
+/// counter that first shows up as 1 has not risen, and a pod without a gauge cannot be scaled by it.
+pub fn begin_at_zero(kinds: &[&'static str]) {
+    for kind in kinds {
+        metrics::counter!("playhouse_entity_crashes_total", "kind" => *kind).increment(0);
+        metrics::counter!("playhouse_entity_fenced_total", "kind" => *kind).increment(0);
+    }
+    for code in [ErrorCode::TryAgain, ErrorCode::Internal] {
+        metrics::counter!("playhouse_refusals_total", "code" => code.wire()).increment(0);
+    }
+    for outcome in ["sent", "refused", "lost", "overflow"] {
+        metrics::counter!("playhouse_bus_parcels_total", "outcome" => outcome).increment(0);
+    }
+    metrics::counter!("playhouse_commands_total").increment(0);
+    metrics::gauge!("playhouse_sockets").increment(0.0);
 }

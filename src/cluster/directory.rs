@@ -12,7 +12,7 @@ use super::{
 use crate::{clock::UnixMs, ids::NodeId, trace};
 use actix::{Addr, dev::ToEnvelope, prelude::SendError};
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub(super) struct Directory<E: Entity> {
     pub(super) cluster: Cluster,
     factory: Factory<E>,
-    slots: Mutex<HashMap<Uuid, Slot<E>>>,
+    slots: Mutex<BTreeMap<Uuid, Slot<E>>>,
 }
 
 pub(super) enum Slot<E: Entity> {
@@ -55,7 +55,7 @@ where
         Self { cluster, factory, slots: Mutex::default() }
     }
 
-    pub(super) fn slots(&self) -> MutexGuard<'_, HashMap<Uuid, Slot<E>>> {
+    pub(super) fn slots(&self) -> MutexGuard<'_, BTreeMap<Uuid, Slot<E>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

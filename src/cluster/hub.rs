@@ -30,7 +30,7 @@ pub struct SessionHandle {
 pub struct Hub(Mutex<Sessions>);
 
 struct Sessions {
-    by_id: HashMap<SessionId, SessionHandle>,
+    by_id: BTreeMap<SessionId, SessionHandle>,
     by_player: HashMap<PlayerId, SessionId>,
     /// Sessions without a socket, in the order in which they lost it.
     parked: BTreeMap<u64, SessionId>,
@@ -42,7 +42,7 @@ struct Sessions {
 impl Hub {
     pub(super) fn new(parked_cap: usize) -> Self {
         Self(Mutex::new(Sessions {
-            by_id: HashMap::new(),
+            by_id: BTreeMap::new(),
             by_player: HashMap::new(),
             parked: BTreeMap::new(),
             parked_as: HashMap::new(),

@@ -93,6 +93,24 @@ async fn lost_pushes_are_noticed_and_healed_by_a_snapshot() {
 }
 
 #[actix::test]
+async fn a_node_that_still_holds_an_old_copy_of_a_session_does_not_go_on_with_it() {
+    let (first, second, network, mut ada, mut ben) = two().await;
+    say(&mut ada, &mut ben, "one").await;
+    network.cut_off(second.cluster.me()); // it cannot be asked for Ben's session
+    first.run_ms(6_000).await;
+    assert_eq!(ben.resume(&first).await.expect("resumed")["mode"], "snapshot");
+    ben.expect("room.state").await;
+    say(&mut ada, &mut ben, "two").await;
+    network.reconnect(second.cluster.me());
+    second.run_ms(6_000).await;
+    ben.resume(&second).await.expect("resumed where the old copy was");
+    second.run_ms(100).await;
+    let again = ben.read().await.into_iter().filter(|name| name == "chat.message").count();
+    assert_eq!(again, 0, "nothing is heard twice");
+    say(&mut ada, &mut ben, "three").await;
+}
+
+#[actix::test]
 async fn a_lost_command_is_answered_with_try_again_and_done_when_sent_again() {
     let (_first, second, network, _ada, mut ben) = two().await;
     ben.read().await;

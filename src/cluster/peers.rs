@@ -51,7 +51,7 @@ pub enum PeerNotice {
 }
 
 /// By kind and key: epoch and number.
-type Streams = HashMap<(&'static str, Uuid), (i64, u64)>;
+type Streams = BTreeMap<(&'static str, Uuid), (i64, u64)>;
 
 /// See the module.
 pub(super) struct Peers {
@@ -77,7 +77,7 @@ pub(super) struct Peers {
 #[derive(Default)]
 struct Asks {
     last: u64,
-    waiting: HashMap<u64, Waiting>,
+    waiting: BTreeMap<u64, Waiting>,
 }
 
 pub(super) struct Waiting {

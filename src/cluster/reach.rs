@@ -106,15 +106,23 @@ impl Cluster {
         }
     }
 
-    /// A session of this node is the account's now; the one before it ends, wherever it is.
+    /// A session of this node is the account's now; the one before it ends, wherever it is. While the registry is
+    /// away it is tried again, as long as the session has a socket: one without may have gone on elsewhere.
     pub async fn arrive(&self, player: PlayerId, session: SessionId) {
         let Some(peers) = self.peers() else { return };
-        match peers.placement.arrive(player, self.here(session)).await {
-            Ok(Some(before)) if before.node != self.me() => {
-                peers.send(before.node, None, &Body::Replaced { session: before.id });
+        let pause = Duration::from_millis(self.config().cluster.beat_ms);
+        while self.is_attached(self.here(session)) == Some(true) {
+            match peers.placement.arrive(player, self.here(session)).await {
+                Ok(Some(before)) if before.node != self.me() => {
+                    peers.send(before.node, None, &Body::Replaced { session: before.id });
+                    return;
+                }
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::debug!(%error, session_id = %session, "a session could not be announced")
+                }
             }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, session_id = %session, "a session could not be announced"),
+            tokio::time::sleep(pause).await;
         }
     }
 

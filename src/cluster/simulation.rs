@@ -9,6 +9,7 @@
 
 use crate::{
     actors::room::RoomActor,
+    chance,
     testkit::{Chaos, Fault, Network, ScriptedPlayer, Stage},
 };
 use rand::{RngExt as _, SeedableRng as _, seq::IndexedRandom as _};
@@ -237,7 +238,9 @@ impl World {
     }
 }
 
-fn run(seed: u64) {
+/// Everything that nodes have said to each other, as one number.
+fn run(seed: u64) -> u64 {
+    chance::repeat(seed);
     actix::System::new().block_on(async move {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut world = World::new().await;
@@ -246,7 +249,8 @@ fn run(seed: u64) {
         }
         world.rest().await;
         world.check().await;
-    });
+        world.network.digest()
+    })
 }
 
 fn setting(name: &str) -> Option<u64> {
@@ -267,6 +271,14 @@ fn part(n: u64) {
     for seed in (0..seeds).filter(|seed| seed % PARTS == n) {
         let outcome = std::panic::catch_unwind(|| run(seed));
         assert!(outcome.is_ok(), "seed {seed}: run it alone with PLAYHOUSE_SEED={seed}");
+    }
+}
+
+#[test]
+fn a_seed_happens_again_exactly_as_before() {
+    for seed in 0..20 {
+        let again = |seed| std::thread::spawn(move || run(seed)).join().expect("as in the parts");
+        assert_eq!(again(seed), again(seed), "seed {seed}");
     }
 }
 

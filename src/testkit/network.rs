@@ -10,6 +10,7 @@ use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 use std::{
     collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -65,6 +66,8 @@ struct State {
     began: Instant,
     owners: HashMap<(&'static str, Uuid), NodeId>,
     players: HashMap<PlayerId, SessionRef>,
+    /// Of all parcels so far.
+    digest: DefaultHasher,
 }
 
 impl Network {
@@ -80,6 +83,7 @@ impl Network {
             began: Instant::now(),
             owners: HashMap::new(),
             players: HashMap::new(),
+            digest: DefaultHasher::new(),
         })))
     }
 
@@ -130,6 +134,11 @@ impl Network {
         self.lock().chaos = chaos;
     }
 
+    /// All that was sent so far, as one number: equal runs have equal ones.
+    pub fn digest(&self) -> u64 {
+        self.lock().digest.finish()
+    }
+
     /// Forgets nodes, owners and players.
     pub fn wipe(&self) {
         let mut state = self.lock();
@@ -166,6 +175,7 @@ impl NetworkNode {
 impl Bus for NetworkNode {
     fn send(&self, to: NodeId, parcel: Bytes) -> Result<(), BusError> {
         let deliver = |state: &mut State| {
+            (self.node, to, &parcel).hash(&mut state.digest);
             if state.lose > 0 {
                 state.lose -= 1;
             } else if !state.cut_off.contains(&to)

@@ -59,6 +59,11 @@ impl PrivateRedis {
         child.map_err(|error| format!("redis-server: {error}").into())
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// For `redis.url`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
@@ -104,14 +109,27 @@ pub struct PrivatePostgres {
     bin: PathBuf,
     dir: TempDir,
     child: Child,
+    options: &'static [&'static str],
 }
 
 impl PrivatePostgres {
-    /// Makes and starts one.
+    /// Makes and starts one that does not wait for its disk, as tests may.
     ///
     /// # Errors
     /// There is no PostgreSQL, or it does not come up.
     pub fn start() -> Result<Self, Failure> {
+        Self::with(&["-c", "fsync=off"])
+    }
+
+    /// One that syncs every commit to its disk, to be measured.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn durable() -> Result<Self, Failure> {
+        Self::with(&[])
+    }
+
+    fn with(options: &'static [&'static str]) -> Result<Self, Failure> {
         let bin = Self::find().ok_or("PostgreSQL is not installed")?;
         let dir = tempfile::tempdir()?;
         if is_root() {
@@ -128,8 +146,8 @@ impl PrivatePostgres {
             return Err(format!("initdb: {}", String::from_utf8_lossy(&made.stderr)).into());
         }
         let port = free_port();
-        let child = Self::spawn(&bin, &dir, port)?;
-        let postgres = Self { port, bin, dir, child };
+        let child = Self::spawn(&bin, &dir, port, options)?;
+        let postgres = Self { port, bin, dir, child, options };
         postgres.wait()?;
         Ok(postgres)
     }
@@ -145,10 +163,10 @@ impl PrivatePostgres {
         found.pop()
     }
 
-    fn spawn(bin: &Path, dir: &TempDir, port: u16) -> Result<Child, Failure> {
+    fn spawn(bin: &Path, dir: &TempDir, port: u16, options: &[&str]) -> Result<Child, Failure> {
         let mut postgres = as_postgres(&bin.join("postgres"));
         postgres.arg("-D").arg(dir.path().join("data")).args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
-        postgres.arg("-k").arg(dir.path()).args(["-c", "fsync=off", "-c", "max_connections=200"]);
+        postgres.arg("-k").arg(dir.path()).args(["-c", "max_connections=200"]).args(options);
         let child = postgres.current_dir(dir.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         child.map_err(|error| format!("postgres: {error}").into())
     }
@@ -169,6 +187,11 @@ impl PrivatePostgres {
         }
     }
 
+    /// Its process, the parent of those that serve connections.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// For `database.url`.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
@@ -180,7 +203,7 @@ impl PrivatePostgres {
     /// It does not come up again.
     pub fn restart(&mut self) -> Result<(), Failure> {
         self.stop();
-        self.child = Self::spawn(&self.bin, &self.dir, self.port)?;
+        self.child = Self::spawn(&self.bin, &self.dir, self.port, self.options)?;
         self.wait()
     }
 

@@ -1,7 +1,8 @@
 //! What `deploy/` names exists: settings, metrics, and every file it points to.
 
+use crate::process::Process;
 use playhouse::config::Config;
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -48,9 +49,12 @@ fn metrics_in_alerts_dashboard_and_autoscaling_are_recorded_by_the_node() {
     let mut recorded = String::new();
     sources(&root().join("src"), &mut recorded);
     let documented = text("docs/operations.md");
-    for file in
-        ["deploy/alerts.yml", "deploy/grafana/dashboards/playhouse.json", "deploy/kubernetes/playhouse.yaml"]
-    {
+    for file in [
+        "deploy/alerts.yml",
+        "deploy/grafana/dashboards/playhouse.json",
+        "deploy/kubernetes/playhouse.yaml",
+        "deploy/kubernetes/prometheus-adapter.yaml",
+    ] {
         let named = words(&text(file), "playhouse_", |c| c.is_ascii_lowercase() || c == '_');
         assert!(!named.is_empty(), "{file} looks at nothing");
         for name in named {
@@ -66,5 +70,48 @@ fn the_dashboard_is_json_with_a_query_in_each_panel() {
         serde_json::from_str(&text("deploy/grafana/dashboards/playhouse.json")).unwrap();
     for panel in dashboard["panels"].as_array().unwrap() {
         assert!(panel["targets"][0]["expr"].is_string(), "{panel}");
+    }
+}
+
+#[test]
+fn every_alert_is_in_the_runbook() {
+    let runbook = text("docs/operations.md");
+    let alerts = text("deploy/alerts.yml");
+    let names: Vec<_> = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        assert!(runbook.contains(&format!("`{name}`")), "docs/operations.md says nothing of {name}");
+    }
+}
+
+/// What the image's HEALTHCHECK runs.
+#[test]
+fn health_tells_a_living_node_from_a_dead_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = Process::start(dir.path());
+    let admin = node.admin().replace("http://127.0.0.1", "0.0.0.0"); // the node is asked on loopback all the same
+    let health = || {
+        let settings = ["--set".to_owned(), format!("admin.listen={admin}"), "health".to_owned()];
+        Command::new(env!("CARGO_BIN_EXE_playhouse")).args(settings).output().unwrap()
+    };
+    assert!(health().status.success());
+    node.kill();
+    let dead = health();
+    assert!(!dead.status.success());
+    assert!(String::from_utf8_lossy(&dead.stderr).contains("nobody listens"), "{dead:?}");
+}
+
+#[actix::test]
+async fn counters_of_alerts_and_the_autoscalers_gauge_are_there_before_anything_happens() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = Process::start(dir.path());
+    let metrics = reqwest::get(format!("{}/metrics", node.admin())).await.unwrap().text().await.unwrap();
+    let mut named = words(&text("deploy/alerts.yml"), "playhouse_", |c| c.is_ascii_lowercase() || c == '_');
+    named.retain(|name| name.ends_with("_total"));
+    assert!(named.len() >= 4, "{named:?}");
+    named.insert("playhouse_sockets".to_owned());
+    for name in named {
+        let begins_at_zero = metrics.lines().any(|line| line.starts_with(&name) && line.ends_with(" 0"));
+        assert!(begins_at_zero, "{name} is not there:\n{metrics}");
     }
 }

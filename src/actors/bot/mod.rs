@@ -46,7 +46,7 @@ impl BotActor {
         kind: Arc<dyn GameKind>,
     ) -> Self {
         let me = Caller { player_id, nickname, session: None, request: None };
-        Self { cluster, room, me, kind, rng: ChaCha8Rng::from_rng(&mut rand::rng()) }
+        Self { cluster, room, me, kind, rng: ChaCha8Rng::from_rng(&mut crate::chance::rng()) }
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {

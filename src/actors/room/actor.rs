@@ -22,11 +22,10 @@ use crate::{
     store::Row,
 };
 use actix::{Actor, AsyncContext, Context, Handler, SpawnHandle};
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use serde_json::json;
 use std::sync::Arc;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 /// A room of the cluster.
 pub struct RoomActor {
@@ -239,12 +238,12 @@ fn draw() -> Chance {
     /// No I, L, O, 0, 1: codes are read aloud and typed.
     const LETTERS: &[u8] = b"ABCDEFGHJKMNPQRSTUVWXYZ";
     const CODE: usize = 6;
-    let mut rng = rand::rngs::StdRng::from_rng(&mut rand::rng());
+    let mut rng = crate::chance::rng();
     let seed: [u8; 32] = rng.random();
     Chance {
         seed: seed.iter().map(|byte| format!("{byte:02x}")).collect(),
         code: (0..CODE).map(|_| char::from(LETTERS[rng.random_range(0..LETTERS.len())])).collect(),
-        id: Uuid::now_v7(),
+        id: crate::chance::uuid(),
     }
 }
 

@@ -313,6 +313,7 @@ impl Handler<Input> for PlayerSession {
         if !self.within_rate(re) {
             return asked.refused(ErrorCode::RateLimited.wire());
         }
+        metrics::counter!("playhouse_commands_total").increment(1);
         match frame.map_err(|bad| bad.rejection).and_then(router::read) {
             Ok(request) => self.dispatch(asked, request, ctx),
             Err(rejection) => self.turn_away(asked, &rejection),

@@ -107,7 +107,7 @@ impl Door {
                 session_id: session,
                 player_id: handle.player,
                 nickname: &handle.nickname,
-                resume_token: &self.tokens.issue(session, handle.player),
+                resume_token: &self.tokens.issue(session, handle.player, handle.outbox.moves()),
                 server_time: self.cluster.clock().now(),
                 heartbeat_ms: config.session.heartbeat_ms,
                 resume_window_ms: config.session.resume_window_ms,
@@ -147,7 +147,10 @@ impl Door {
             return None;
         }
         let session = claims.session;
-        if let Some(handle) = self.cluster.hub().session(session) {
+        let here = self.cluster.hub().session(session);
+        let is_latest =
+            |handle: &SessionHandle| claims.node == self.cluster.me() || handle.outbox.moves() > claims.moves;
+        if let Some(handle) = here.filter(is_latest) {
             let message = ResumeSession { encoding, re, last_seq: resume.last_seq };
             let attachment = handle.addr.send(message).await.ok()??;
             return Some(Attached { session, handle, attachment });
@@ -155,6 +158,8 @@ impl Door {
         if claims.node == self.cluster.me() {
             return None; // it has ended
         }
+        // What it was here before it went there: the other node could not ask for it then.
+        drop(self.cluster.hub().hand_over(session, player.id));
         let there = SessionRef { id: session, node: claims.node };
         let outbox = match self.cluster.hand_over(there, player.id).await {
             HandOver::Done(handed) => Outbox::restored(self.bounds(), handed),
@@ -169,6 +174,7 @@ impl Door {
             }
             HandOver::Ended => return None,
         };
+        outbox.has_moved(outbox.moves().max(claims.moves) + 1);
         self.revive(session, player.clone(), encoding, re, resume.last_seq, outbox)
     }
 
@@ -182,8 +188,9 @@ impl Door {
         last_seq: u64,
         outbox: Arc<Outbox>,
     ) -> Option<Attached> {
-        let (attachment, mode) = outbox
-            .resume(encoding, last_seq, |mode, last| self.resumed_answer(re, session, player.id, mode, last));
+        let (id, moves) = (player.id, outbox.moves());
+        let answer = |mode, last| self.resumed_answer(re, (session, id, moves), mode, last);
+        let (attachment, mode) = outbox.resume(encoding, last_seq, answer);
         if mode == ResumeMode::Snapshot {
             outbox.await_snapshot();
         }
@@ -205,8 +212,7 @@ impl Door {
     pub(super) fn resumed_answer(
         &self,
         re: Option<u32>,
-        session_id: SessionId,
-        player: PlayerId,
+        (session_id, player, moves): (SessionId, PlayerId, u32),
         mode: ResumeMode,
         last_seq: u64,
     ) -> Answer {
@@ -214,7 +220,7 @@ impl Door {
             ResumeMode::Replay => "replay",
             ResumeMode::Snapshot => "snapshot",
         };
-        let resume_token = &self.tokens.issue(session_id, player);
+        let resume_token = &self.tokens.issue(session_id, player, moves);
         let server_time = self.cluster.clock().now();
         Answer::ok(re, &Resumed { session_id, resume_token, mode, last_seq, server_time })
     }

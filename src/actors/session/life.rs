@@ -14,6 +14,7 @@ use crate::{
     protocol::{CloseCode, Push},
 };
 use actix::{ActorContext, AsyncContext, Context, Handler};
+use rand::RngExt as _;
 use serde_json::json;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ impl PlayerSession {
     /// The node stops and others go on: the player is told, and goes at a moment of his own, so that not all
     /// come to them at once.
     fn move_on(&mut self, ctx: &mut Context<Self>) {
-        let in_ms = rand::random_range(0..=self.door.cluster.config().cluster.moving_ms);
+        let in_ms = crate::chance::rng().random_range(0..=self.door.cluster.config().cluster.moving_ms);
         self.outbox.push(Push::new("session.moving", &json!({"in_ms": in_ms})));
         ctx.run_later(Duration::from_millis(in_ms), |session, _| session.close_for_restart());
     }
@@ -96,9 +97,9 @@ impl Handler<ResumeSession> for PlayerSession {
             ctx.cancel_future(expiry);
         }
         self.door.cluster.hub().unparked(self.id);
-        let (attachment, mode) = self.outbox.resume(encoding, last_seq, |mode, last| {
-            self.door.resumed_answer(re, self.id, self.player.id, mode, last)
-        });
+        let who = (self.id, self.player.id, self.outbox.moves());
+        let answer = |mode, last| self.door.resumed_answer(re, who, mode, last);
+        let (attachment, mode) = self.outbox.resume(encoding, last_seq, answer);
         let snapshot = mode == ResumeMode::Snapshot;
         if snapshot && (self.room.is_some() || self.waiting.is_some()) {
             self.outbox.await_snapshot();

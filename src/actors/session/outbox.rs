@@ -22,6 +22,8 @@ const BURST_BYTES: usize = 32 << 10;
 pub struct Outbox(Mutex<Out>);
 
 struct Out {
+    /// See [`Outbox::moves`].
+    moves: u32,
     bounds: Bounds,
     encoding: Encoding,
     /// Of the last numbered push.
@@ -43,6 +45,7 @@ impl Outbox {
     /// An outbox without a socket. `seq` is that of the last push the client has: 0 for a new session.
     pub fn new(bounds: Bounds, seq: u64) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Out {
+            moves: 0,
             bounds,
             encoding: Encoding::Json,
             seq,
@@ -61,6 +64,7 @@ impl Outbox {
     /// An outbox that another node has handed over.
     pub fn restored(bounds: Bounds, handed: HandedOver) -> Arc<Self> {
         let outbox = Self::new(bounds, handed.seq - (handed.ring.len() as u64).min(handed.seq));
+        outbox.has_moved(handed.moves);
         for push in handed.ring {
             outbox.lock().number(push);
         }
@@ -72,7 +76,18 @@ impl Outbox {
         self.close(CloseCode::Replaced, "the session goes on on another node");
         let mut out = self.lock();
         out.park();
-        HandedOver { seq: out.seq, ring: out.ring.iter().cloned().collect() }
+        HandedOver { seq: out.seq, ring: out.ring.iter().cloned().collect(), moves: out.moves }
+    }
+
+    /// How often its session has gone to another node. Its resume token says so too: a node that was out of reach
+    /// when the session left may still hold what it was then.
+    pub fn moves(&self) -> u32 {
+        self.lock().moves
+    }
+
+    /// So often it has gone to another node.
+    pub fn has_moved(&self, moves: u32) {
+        self.lock().moves = moves;
     }
 
     fn lock(&self) -> MutexGuard<'_, Out> {

@@ -100,4 +100,7 @@ pub struct HandedOver {
     pub seq: u64,
     /// The last pushes, the one of `seq` last.
     pub ring: Vec<Arc<Push>>,
+    /// How often the session has gone to another node before.
+    #[serde(default)]
+    pub moves: u32,
 }

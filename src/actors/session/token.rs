@@ -17,6 +17,9 @@ pub struct ResumeClaims {
     pub player: PlayerId,
     /// The run of the node that held it then.
     pub node: NodeId,
+    /// How often the session had gone to another node by then.
+    #[serde(default)]
+    pub moves: u32,
 }
 
 /// Makes and reads resume tokens.
@@ -43,8 +46,8 @@ impl ResumeTokens {
     }
 
     /// A token for this session.
-    pub fn issue(&self, session: SessionId, player: PlayerId) -> String {
-        let claims = ResumeClaims { session, player, node: self.node };
+    pub fn issue(&self, session: SessionId, player: PlayerId, moves: u32) -> String {
+        let claims = ResumeClaims { session, player, node: self.node, moves };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).unwrap_or_else(
             |error| {
                 tracing::error!(%error, "a resume token could not be signed");
@@ -69,14 +72,14 @@ mod tests {
         let (session, player) = (SessionId::new(), PlayerId::new());
         let (one, other) = (NodeId::new(), NodeId::new());
         let (before, after) = (ResumeTokens::new(b"secret", one), ResumeTokens::new(b"secret", other));
-        let token = before.issue(session, player);
-        assert_eq!(after.read(&token), Some(ResumeClaims { session, player, node: one }));
+        let token = before.issue(session, player, 3);
+        assert_eq!(after.read(&token), Some(ResumeClaims { session, player, node: one, moves: 3 }));
     }
 
     #[test]
     fn a_forged_or_foreign_token_is_none() {
         let tokens = ResumeTokens::new(b"secret", NodeId::new());
-        let foreign = ResumeTokens::new(b"other", NodeId::new()).issue(SessionId::new(), PlayerId::new());
+        let foreign = ResumeTokens::new(b"other", NodeId::new()).issue(SessionId::new(), PlayerId::new(), 0);
         assert_eq!(tokens.read(&foreign), None);
         assert_eq!(tokens.read("a.b.c"), None);
         assert_eq!(tokens.read(""), None);
