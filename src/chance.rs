@@ -1,7 +1,9 @@
 //! Where ids and seeds come from: the system's generator, and in a simulation one that can be repeated.
 //!
-//! Used by ids, rooms, bots and sessions. Secrets (tokens, tickets, keys) never come from here.
+//! Used by ids, rooms, bots, sessions and traces. Secrets (tokens, tickets, keys) never come from here.
 
+#[cfg(any(test, feature = "testkit"))]
+use rand::RngExt as _;
 use rand::{SeedableRng as _, rngs::StdRng};
 use uuid::Uuid;
 
@@ -21,6 +23,15 @@ pub fn rng() -> StdRng {
         return rng;
     }
     StdRng::from_rng(&mut rand::rng())
+}
+
+/// Bits for the ids of traces: a few at each request, so without a generator of one's own.
+pub fn bits() -> u64 {
+    #[cfg(any(test, feature = "testkit"))]
+    if let Some(mut rng) = repeated::rng() {
+        return rng.random();
+    }
+    rand::random()
 }
 
 #[cfg(any(test, feature = "testkit"))]

@@ -1,5 +1,6 @@
 //! The W3C trace context: read from clients and other nodes, written for other nodes and logs.
 
+use crate::chance;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{borrow::Cow, fmt, num::NonZeroU64, num::NonZeroU128};
 
@@ -17,7 +18,7 @@ pub struct TraceContext {
 impl TraceContext {
     /// The first of a trace.
     pub fn fresh(sampled: bool) -> Self {
-        Self { trace: rand::random(), span: new_span(), sampled }
+        Self { trace: (chance::bits(), chance::bits()), span: new_span(), sampled }
     }
 
     /// The next span of the same trace.
@@ -62,7 +63,7 @@ impl TraceContext {
 }
 
 fn new_span() -> NonZeroU64 {
-    NonZeroU64::new(rand::random()).unwrap_or(NonZeroU64::MIN)
+    NonZeroU64::new(chance::bits()).unwrap_or(NonZeroU64::MIN)
 }
 
 /// So many digits, lower case, and nothing else.
