@@ -237,15 +237,19 @@ impl Leader {
 
     /// Takes note of what has been shown to him, up to the answer to `until`.
     fn look(&mut self, until: Option<u32>) {
-        let Knows::Playing(playing) = &mut self.knows else { return };
-        while let Some(frame) = self.me.transcript.get(self.seen) {
-            if until.is_some_and(|id| frame["re"] == id) {
-                break;
+        let unseen = &self.me.transcript[self.seen..];
+        let answer = until.and_then(|id| unseen.iter().position(|frame| frame["re"] == id));
+        self.look_up_to(self.seen + answer.unwrap_or(unseen.len()));
+    }
+
+    fn look_up_to(&mut self, frames: usize) {
+        if let Knows::Playing(playing) = &mut self.knows {
+            for frame in self.me.transcript.get(self.seen..frames).unwrap_or_default() {
+                playing.game.see(frame["type"].as_str().unwrap_or_default(), &frame["payload"]);
+                self.latest_phase_ms = self.latest_phase_ms.max(playing.game.latest_ms);
             }
-            self.seen += 1;
-            playing.game.see(frame["type"].as_str().unwrap_or_default(), &frame["payload"]);
-            self.latest_phase_ms = self.latest_phase_ms.max(playing.game.latest_ms);
         }
+        self.seen = self.seen.max(frames);
     }
 
     fn settle(&mut self, name: &str, payload: &Value, answer: Result<Value, Value>) {
@@ -323,8 +327,9 @@ impl Leader {
         }
         let asked = self.me.transcript.len();
         loop {
-            if let Some(state) = self.me.transcript[asked..].iter().find(|f| f["type"] == "room.state") {
-                return Ok(state["payload"].clone());
+            if let Some(at) = self.me.transcript[asked..].iter().position(|f| f["type"] == "room.state") {
+                self.look_up_to(asked + at); // what came before it, and not what came after
+                return Ok(self.me.transcript[asked + at]["payload"].clone());
             }
             if !self.me.receive().await? {
                 return Err("closed before its room.state".into());
