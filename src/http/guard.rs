@@ -4,7 +4,7 @@
 //! and [`SignedIn`] hands the handler what was found.
 
 use super::{HttpState, Problem};
-use crate::auth::Principal;
+use crate::auth::{Principal, Role};
 use actix_web::{
     Error, FromRequest, HttpMessage as _, HttpRequest, ResponseError as _, Route,
     body::{EitherBody, MessageBody},
@@ -22,6 +22,8 @@ pub(super) enum Access {
     Anyone,
     /// Whoever brings a good access token.
     SignedIn,
+    /// Whoever brings a good access token of one of these roles.
+    Roles(&'static [Role]),
 }
 
 impl Access {
@@ -29,12 +31,13 @@ impl Access {
     pub fn protect(self, route: Route) -> Route {
         match self {
             Self::Anyone => route,
-            Self::SignedIn => route.wrap(from_fn(require_token)),
+            Self::SignedIn => route.wrap(from_fn(|req, next| require(None, req, next))),
+            Self::Roles(roles) => route.wrap(from_fn(move |req, next| require(Some(roles), req, next))),
         }
     }
 }
 
-/// The principal of a request on a route that is [`Access::SignedIn`].
+/// The principal of a request on a route that asks for a token.
 pub(super) struct SignedIn(pub Principal);
 
 impl FromRequest for SignedIn {
@@ -48,17 +51,25 @@ impl FromRequest for SignedIn {
 }
 
 /// Answers by itself rather than with an error: an error would pass by the middlewares that add headers.
-async fn require_token<B: MessageBody>(
+async fn require<B: MessageBody>(
+    roles: Option<&'static [Role]>,
     req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    match principal(&req) {
+    match principal(&req).and_then(|principal| permitted(principal, roles)) {
         Ok(principal) => {
             req.extensions_mut().insert(principal);
             Ok(next.call(req).await?.map_into_left_body())
         }
         Err(problem) => Ok(req.into_response(problem.error_response()).map_into_right_body()),
     }
+}
+
+fn permitted(principal: Principal, roles: Option<&'static [Role]>) -> Result<Principal, Problem> {
+    if roles.is_none_or(|roles| roles.contains(&principal.role)) {
+        return Ok(principal);
+    }
+    Err(Problem::forbidden("forbidden", "your role may not do this"))
 }
 
 fn principal(req: &ServiceRequest) -> Result<Principal, Problem> {

@@ -6,9 +6,11 @@
 
 mod accounts;
 mod admin;
+mod audit;
 mod guard;
 mod headers;
 mod matches;
+mod page;
 mod pages;
 mod problem;
 mod routes;

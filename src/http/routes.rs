@@ -1,12 +1,16 @@
 //! The one table of the REST API: method, path, whom it is for, handler. What is not here is not served.
 
-use super::{HttpState, Problem, accounts, guard::Access, matches, pages};
+use super::{HttpState, Problem, accounts, audit, guard::Access, matches, pages};
+use crate::auth::Role;
 use actix_web::{
     HttpResponse, ResponseError as _, Route,
     error::JsonPayloadError,
     http::{Method, StatusCode},
     web::{self, Data, JsonConfig, ServiceConfig},
 };
+
+/// Who reads what others have done.
+const READS_HISTORY: &[Role] = &[Role::Auditor, Role::Admin];
 
 /// A row of the table.
 pub(super) struct Row {
@@ -22,7 +26,7 @@ fn row(method: Method, path: &'static str, access: Access, handler: fn(Route) ->
 
 /// Everything that is served. Of two paths that match, the first wins; rows of one path stand together.
 pub(super) fn table() -> Vec<Row> {
-    use Access::{Anyone, SignedIn};
+    use Access::{Anyone, Roles, SignedIn};
     let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
     vec![
         row(post.clone(), "/api/v1/accounts/guest", Anyone, |r| r.to(accounts::create_guest)),
@@ -35,6 +39,7 @@ pub(super) fn table() -> Vec<Row> {
         row(get.clone(), "/api/v1/me/matches", SignedIn, |r| r.to(matches::mine)),
         row(get.clone(), "/api/v1/nicknames/{nickname}", Anyone, |r| r.to(accounts::nickname_availability)),
         row(get.clone(), "/api/v1/matches/{id}", SignedIn, |r| r.to(matches::one)),
+        row(get.clone(), "/api/v1/admin/audit", Roles(READS_HISTORY), |r| r.to(audit::list)),
         row(get.clone(), "/.well-known/jwks.json", Anyone, |r| r.to(accounts::jwks)),
         row(get.clone(), "/", Anyone, |r| r.to(pages::index)),
         row(get.clone(), "/r/{code}", Anyone, |r| r.to(pages::index)),

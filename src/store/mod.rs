@@ -4,6 +4,7 @@
 //! serves both. Commits of many entities go through one writer in batches (group commit, spec 6.2).
 //! Called by the cluster, sessions and HTTP handlers; it knows no actor and no rule of a game.
 
+mod audit;
 mod commit;
 mod db;
 mod entities;
@@ -16,6 +17,7 @@ mod statements;
 mod tests;
 mod writer;
 
+pub(crate) use audit::{ADD_AUDIT, AuditEntry, AuditFilter, audit};
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use db::{Db, read, write};
 pub use error::StoreError;

@@ -140,3 +140,32 @@ async fn a_database_that_does_not_answer_holds_up_nobody_for_long() {
     postgres.resume();
     create(&keys[1]).await.expect("by another connection");
 }
+
+#[actix::test]
+async fn the_audit_log_is_read_newest_first_by_actor_and_target() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let store = open(&dir).await;
+    let (ann, bob) = (PlayerId::new(), PlayerId::new());
+    let entry = |who, action: &str, target: &str| {
+        AuditEntry::new(
+            UnixMs(5),
+            (who, crate::auth::Role::Admin),
+            action,
+            target.to_owned(),
+            json!({"a": 1}),
+        )
+    };
+    let entries = [entry(Some(ann), "one", "x"), entry(Some(bob), "two", "x"), entry(None, "three", "y")];
+    for entry in &entries {
+        store.audit(entry).await.expect("written");
+    }
+    let read = async |filter| {
+        let entries: Vec<AuditEntry> = store.audit_entries(&filter, 10).await.expect("reads");
+        entries.into_iter().map(|entry| entry.action).collect::<Vec<_>>()
+    };
+    assert_eq!(read(AuditFilter::default()).await, ["three", "two", "one"]);
+    assert_eq!(read(AuditFilter { actor: Some(ann.0), ..Default::default() }).await, ["one"]);
+    assert_eq!(read(AuditFilter { target: Some("x".into()), ..Default::default() }).await, ["two", "one"]);
+    let before = Some(entries[1].id);
+    assert_eq!(read(AuditFilter { before, ..Default::default() }).await, ["one"]);
+}
