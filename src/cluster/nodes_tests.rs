@@ -115,6 +115,19 @@ async fn a_node_that_still_holds_an_old_copy_of_a_session_does_not_go_on_with_it
 }
 
 #[actix::test]
+async fn a_node_that_wakes_does_not_take_a_player_back_who_has_gone_on_elsewhere() {
+    let (first, second, network, mut ada, mut ben) = two().await;
+    network.cut_off(second.cluster.me());
+    first.run_ms(6_000).await;
+    ben.resume(&first).await.expect("resumed");
+    ben.expect("room.state").await;
+    network.reconnect(second.cluster.me()); // where his session still is, without a socket
+    second.cluster.hub().seek_seats();
+    second.run_ms(3_000).await;
+    say(&mut ada, &mut ben, "still here").await;
+}
+
+#[actix::test]
 async fn a_lost_command_is_answered_with_try_again_and_done_when_sent_again() {
     let (_first, second, network, _ada, mut ben) = two().await;
     ben.read().await;

@@ -338,7 +338,8 @@ impl Leader {
                 self.look_up_to(asked + at); // what came before it, and not what came after
                 return Ok(self.me.transcript[asked + at]["payload"].clone());
             }
-            if !self.me.receive().await? {
+            let received = tokio::time::timeout(PATIENCE, self.me.receive()).await;
+            if !received.map_err(|_| "answered, and no room.state came")?? {
                 return Err("closed before its room.state".into());
             }
         }

@@ -167,6 +167,9 @@ impl Step<'_> {
         let before = self.room.listing();
         let member = self.room.member_mut(player)?;
         let was_connected = member.connected;
+        if was_connected && member.session.is_some_and(|known| session.is_older_than(known)) {
+            return None; // a node that slept, or was cut off, when its player went on elsewhere
+        }
         let same = was_connected && member.session == Some(session);
         member.session = Some(session);
         member.connected = true;

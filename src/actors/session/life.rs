@@ -51,9 +51,7 @@ impl PlayerSession {
 
     fn tell_room(&self, command: impl FnOnce(PlayerId, SessionRef) -> RoomCommand) {
         if let Some(room) = self.room {
-            self.door
-                .cluster
-                .tell::<RoomActor>(room.0, command(self.player.id, self.door.cluster.here(self.id)));
+            self.door.cluster.tell::<RoomActor>(room.0, command(self.player.id, self.here()));
         }
     }
 

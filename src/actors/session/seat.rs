@@ -7,7 +7,7 @@ use super::Door;
 use crate::{
     actors::room::{Caller, DEFAULT_GAME, RoomActor, RoomCommand, RoomMessage, RoomReply},
     cluster::AskError,
-    ids::{PlayerId, RoomId, SessionId},
+    ids::{PlayerId, RoomId, SessionRef},
     protocol::{
         ErrorCode, Rejection,
         messages::{CreateRoom, JoinRoom},
@@ -29,7 +29,7 @@ pub(super) enum Seat {
 pub(super) async fn attach_to_seat(
     door: &Door,
     player_id: PlayerId,
-    session: SessionId,
+    session: SessionRef,
     known: Option<RoomId>,
     snapshot: bool,
 ) -> Seat {
@@ -41,11 +41,13 @@ pub(super) async fn attach_to_seat(
             match door.rooms.seat_of(player_id).await {
                 Ok(Some(found)) => room = Some(found),
                 Ok(None) => return Seat::Found(None),
-                Err(error) => tracing::warn!(session_id = %session, %error, "a seat could not be looked up"),
+                Err(error) => {
+                    tracing::warn!(session_id = %session.id, %error, "a seat could not be looked up")
+                }
             }
         }
         if let Some(room) = room {
-            let command = RoomCommand::Attach { player_id, session: door.cluster.here(session), snapshot };
+            let command = RoomCommand::Attach { player_id, session, snapshot };
             match door.cluster.ask::<RoomActor>(room.0, command).await {
                 Ok(RoomReply::Seated) => return Seat::Found(Some(room)),
                 Ok(RoomReply::NotMember) | Err(AskError::NotFound) => return Seat::Found(None),
@@ -54,7 +56,7 @@ pub(super) async fn attach_to_seat(
         }
         tokio::time::sleep(PAUSE).await;
     }
-    tracing::warn!(session_id = %session, ?room, "the room of a seat is out of reach");
+    tracing::warn!(session_id = %session.id, ?room, "the room of a seat is out of reach");
     Seat::OutOfReach(room)
 }
 
