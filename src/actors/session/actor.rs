@@ -266,12 +266,41 @@ impl PlayerSession {
                     (session.room, session.out_of_reach) = (room, true);
                     session.seek_later(ctx);
                 }
+                Seat::Elsewhere(known) => session.is_wanted_here(known, ctx),
             }
             if session.room.is_none() {
                 session.outbox.no_snapshot();
             }
             session.go_on(ctx);
         }));
+    }
+
+    /// The room knows of a later place. Whoever still has the player's socket in a while is right: he came back before
+    /// he had learned of the other place. Without a socket this is what he has left behind.
+    fn is_wanted_here(&mut self, known: SessionRef, ctx: &mut Context<Self>) {
+        self.out_of_reach = true;
+        ctx.run_later(SEEK_AGAIN, move |session, ctx| {
+            if !session.outbox.is_attached() {
+                (session.room, session.out_of_reach) = (None, false);
+                return;
+            }
+            if known.id == session.id {
+                session.outbox.has_moved(known.moves + 1);
+            }
+            session.dispatch(Asked::default(), Request::FindSeat { snapshot: true }, ctx);
+        });
+    }
+
+    /// Among many nodes a room may have taken another place of the session for the right one: each heartbeat it is
+    /// told anew, which changes nothing where it knows.
+    pub(super) fn remind_room(&mut self, ctx: &mut Context<Self>) {
+        if self.room.is_some()
+            && self.waiting.is_none()
+            && self.outbox.is_attached()
+            && self.door.cluster.has_others()
+        {
+            self.dispatch(Asked::default(), Request::FindSeat { snapshot: false }, ctx);
+        }
     }
 
     /// One timer, however often the seat was out of reach.

@@ -22,6 +22,8 @@ pub(super) enum Seat {
     Found(Option<RoomId>),
     /// In this room, if it could be looked up at all; it could not be told.
     OutOfReach(Option<RoomId>),
+    /// In his room, with this later session or this later place of the session.
+    Elsewhere(SessionRef),
 }
 
 /// Looks the seat up and tells its room of this session. A room that is being put up after a crash takes a moment,
@@ -50,6 +52,7 @@ pub(super) async fn attach_to_seat(
             let command = RoomCommand::Attach { player_id, session, snapshot };
             match door.cluster.ask::<RoomActor>(room.0, command).await {
                 Ok(RoomReply::Seated) => return Seat::Found(Some(room)),
+                Ok(RoomReply::Elsewhere(known)) => return Seat::Elsewhere(known),
                 Ok(RoomReply::NotMember) | Err(AskError::NotFound) => return Seat::Found(None),
                 Ok(_) | Err(_) => {} // it reloads or moves, or its node is away
             }
