@@ -72,10 +72,28 @@ id! {
 }
 
 /// A session, and the node that holds its socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct SessionRef {
     /// Which session.
     pub id: SessionId,
     /// Where it is.
     pub node: NodeId,
+    /// How often it had gone to another node by then, where that is known. It is the same session without it.
+    #[serde(default)]
+    pub moves: u32,
 }
+
+impl SessionRef {
+    /// Whether this is what `other` was before it went to another node, or an earlier session.
+    pub fn is_older_than(self, other: Self) -> bool {
+        (self.id, self.moves) < (other.id, other.moves)
+    }
+}
+
+impl PartialEq for SessionRef {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, self.node) == (other.id, other.node)
+    }
+}
+
+impl Eq for SessionRef {}

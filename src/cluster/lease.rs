@@ -26,9 +26,10 @@ impl Cluster {
     /// One beat.
     pub async fn beat(&self) {
         let Some(peers) = self.peers() else { return };
+        let load = self.load(); // looks into the directories, which look at this node: not under its lock
         let me = {
             let mut me = lock(&peers.me);
-            me.load = self.load();
+            me.load = load;
             me.clone()
         };
         match peers.placement.beat(me).await {

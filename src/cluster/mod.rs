@@ -30,6 +30,8 @@ mod simulation;
 mod tests;
 #[cfg(test)]
 mod trace_tests;
+#[cfg(test)]
+mod version_tests;
 mod watchdog;
 
 pub use activation::Activation;

@@ -115,6 +115,37 @@ async fn a_node_that_still_holds_an_old_copy_of_a_session_does_not_go_on_with_it
 }
 
 #[actix::test]
+async fn a_node_that_wakes_does_not_take_a_player_back_who_has_gone_on_elsewhere() {
+    let (first, second, network, mut ada, mut ben) = two().await;
+    network.cut_off(second.cluster.me());
+    ben.drop_connection().await;
+    first.run_ms(6_000).await;
+    ben.resume(&first).await.expect("resumed");
+    ben.expect("room.state").await;
+    network.reconnect(second.cluster.me()); // where his session still is, without a socket
+    second.cluster.hub().seek_seats();
+    second.run_ms(3_000).await;
+    say(&mut ada, &mut ben, "still here").await;
+}
+
+#[actix::test]
+async fn a_player_who_never_heard_that_he_was_elsewhere_has_his_seat_where_he_is() {
+    let (first, second, network, mut ada, mut ben) = two().await;
+    network.cut_off(second.cluster.me());
+    first.run_ms(6_000).await;
+    let notices = ben.resume_in_vain(&first).await;
+    first.run_ms(1_000).await;
+    network.reconnect(second.cluster.me());
+    ben.resume(&second).await.expect("resumed where he was before");
+    second.run_ms(3_000).await;
+    say(&mut ada, &mut ben, "there you are").await;
+    notices.await;
+    ben.read().await;
+    second.run_ms(70_000).await; // longer than a room waits for one who is gone
+    say(&mut ben, &mut ada, "and here I stay").await;
+}
+
+#[actix::test]
 async fn a_lost_command_is_answered_with_try_again_and_done_when_sent_again() {
     let (_first, second, network, _ada, mut ben) = two().await;
     ben.read().await;

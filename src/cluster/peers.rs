@@ -57,6 +57,9 @@ type Streams = BTreeMap<(&'static str, Uuid), (i64, u64)>;
 pub(super) struct Peers {
     bus: Arc<dyn Bus>,
     pub placement: Arc<dyn Placement>,
+    /// This node.
+    id: NodeId,
+    /// What the others are told of it. Held for nothing else: who sends holds other locks.
     pub me: Mutex<NodeInfo>,
     pub living: RwLock<BTreeMap<NodeId, NodeInfo>>,
     asks: Mutex<Asks>,
@@ -131,6 +134,7 @@ impl Peers {
         Self {
             bus,
             placement,
+            id: me.id,
             me: Mutex::new(me),
             living: RwLock::default(),
             asks: Mutex::default(),
@@ -144,7 +148,7 @@ impl Peers {
     }
 
     pub(super) fn me(&self) -> NodeId {
-        lock(&self.me).id
+        self.id
     }
 
     pub(super) fn living(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<NodeId, NodeInfo>> {

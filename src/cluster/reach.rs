@@ -37,7 +37,7 @@ impl Cluster {
 
     /// A session of this node.
     pub fn here(&self, id: SessionId) -> SessionRef {
-        SessionRef { id, node: self.me() }
+        SessionRef { id, node: self.me(), moves: 0 }
     }
 
     /// Whether a session has a socket; of one on another node, whether that lives. `None` if there is no such session.

@@ -242,6 +242,17 @@ impl ScriptedPlayer {
         Ok(answer["payload"].clone())
     }
 
+    /// He tries to come back, and the answer is lost: for him nothing has changed. The node believes that he is there
+    /// until the returned one is sent off.
+    pub async fn resume_in_vain(&self, stage: &Stage) -> impl Future<Output = ()> + use<> {
+        let resume = Resume { resume_token: self.resume_token.clone(), last_seq: self.last_seq };
+        let attached = stage.door.resume(who(self.id, &self.nickname), Encoding::Json, None, resume).await;
+        async move {
+            let gone = Detached { attachment: attached.attachment, clean: false };
+            let _ = attached.handle.addr.send(gone).await; // ended already is as good
+        }
+    }
+
     /// He comes again without a token: a new session, which replaces the one before.
     pub fn enter_again(&mut self, stage: &Stage) {
         self.door = stage.door.clone();

@@ -167,6 +167,12 @@ impl Step<'_> {
         let before = self.room.listing();
         let member = self.room.member_mut(player)?;
         let was_connected = member.connected;
+        if let Some(known) = member.session.filter(|known| was_connected && session.is_older_than(*known)) {
+            // From a node that slept, or was cut off, when its player went on elsewhere.
+            return Some(Decision::quiet(self.effects, RoomReply::Elsewhere(known)));
+        }
+        let was_elsewhere = member.session.is_some_and(|known| known.node != session.node);
+        let snapshot = snapshot || was_elsewhere; // what went there is missing here
         let same = was_connected && member.session == Some(session);
         member.session = Some(session);
         member.connected = true;

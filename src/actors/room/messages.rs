@@ -172,6 +172,8 @@ pub enum RoomReply {
     Refused(Rejection),
     /// The caller has no seat here: what he is told is his session's business.
     NotMember,
+    /// The caller has his seat here, with this later session or this later place of his session.
+    Elsewhere(SessionRef),
     /// What the player sees: `GAME`, or null.
     View(Value),
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     actors::room::{Caller, RoomActor, RoomCommand, RoomMessage, RoomReply},
     cluster::AskError,
-    ids::{RoomId, SessionId},
+    ids::{RoomId, SessionId, SessionRef},
     limits::TokenBucket,
     protocol::{Answer, CloseCode, ErrorCode, Rejection, messages::ListRooms},
 };
@@ -66,6 +66,11 @@ impl PlayerSession {
         })
     }
 
+    /// This session as rooms know it.
+    pub(super) fn here(&self) -> SessionRef {
+        SessionRef { moves: self.outbox.moves(), ..self.door.cluster.here(self.id) }
+    }
+
     fn answer(&self, re: Option<u32>, result: Result<serde_json::Value, Rejection>) {
         match result {
             Ok(payload) if re.is_some() => self.outbox.answer(Answer::ok(re, &payload)),
@@ -90,7 +95,7 @@ impl PlayerSession {
         Caller {
             player_id: self.player.id,
             nickname: self.player.nickname.clone(),
-            session: Some(self.door.cluster.here(self.id)),
+            session: Some(self.here()),
             request,
         }
     }
@@ -252,8 +257,8 @@ impl PlayerSession {
     /// Looks his seat up and goes to it, so that the room knows this session.
     pub(super) fn find_seat(&mut self, snapshot: bool, ctx: &mut Context<Self>) {
         self.waiting.get_or_insert_default();
-        let (door, player, id, known) = (self.door.clone(), self.player.id, self.id, self.room);
-        let found = async move { attach_to_seat(&door, player, id, known, snapshot).await };
+        let (door, player, here, known) = (self.door.clone(), self.player.id, self.here(), self.room);
+        let found = async move { attach_to_seat(&door, player, here, known, snapshot).await };
         ctx.spawn(found.into_actor(self).map(move |seat, session, ctx| {
             match seat {
                 Seat::Found(room) => (session.room, session.out_of_reach) = (room, false),
@@ -261,12 +266,41 @@ impl PlayerSession {
                     (session.room, session.out_of_reach) = (room, true);
                     session.seek_later(ctx);
                 }
+                Seat::Elsewhere(known) => session.is_wanted_here(known, ctx),
             }
             if session.room.is_none() {
                 session.outbox.no_snapshot();
             }
             session.go_on(ctx);
         }));
+    }
+
+    /// The room knows of a later place. Whoever still has the player's socket in a while is right: he came back before
+    /// he had learned of the other place. Without a socket this is what he has left behind.
+    fn is_wanted_here(&mut self, known: SessionRef, ctx: &mut Context<Self>) {
+        self.out_of_reach = true;
+        ctx.run_later(SEEK_AGAIN, move |session, ctx| {
+            if !session.outbox.is_attached() {
+                (session.room, session.out_of_reach) = (None, false);
+                return;
+            }
+            if known.id == session.id {
+                session.outbox.has_moved(known.moves + 1);
+            }
+            session.dispatch(Asked::default(), Request::FindSeat { snapshot: true }, ctx);
+        });
+    }
+
+    /// Among many nodes a room may have taken another place of the session for the right one: each heartbeat it is
+    /// told anew, which changes nothing where it knows.
+    pub(super) fn remind_room(&mut self, ctx: &mut Context<Self>) {
+        if self.room.is_some()
+            && self.waiting.is_none()
+            && self.outbox.is_attached()
+            && self.door.cluster.has_others()
+        {
+            self.dispatch(Asked::default(), Request::FindSeat { snapshot: false }, ctx);
+        }
     }
 
     /// One timer, however often the seat was out of reach.

@@ -160,7 +160,7 @@ impl Door {
         }
         // What it was here before it went there: the other node could not ask for it then.
         drop(self.cluster.hub().hand_over(session, player.id));
-        let there = SessionRef { id: session, node: claims.node };
+        let there = SessionRef { id: session, node: claims.node, moves: claims.moves };
         let outbox = match self.cluster.hand_over(there, player.id).await {
             HandOver::Done(handed) => Outbox::restored(self.bounds(), handed),
             HandOver::Lost { since } => {

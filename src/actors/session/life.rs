@@ -51,9 +51,7 @@ impl PlayerSession {
 
     fn tell_room(&self, command: impl FnOnce(PlayerId, SessionRef) -> RoomCommand) {
         if let Some(room) = self.room {
-            self.door
-                .cluster
-                .tell::<RoomActor>(room.0, command(self.player.id, self.door.cluster.here(self.id)));
+            self.door.cluster.tell::<RoomActor>(room.0, command(self.player.id, self.here()));
         }
     }
 
@@ -72,6 +70,8 @@ impl Handler<SessionStart> for PlayerSession {
     type Result = ();
     fn handle(&mut self, _: SessionStart, ctx: &mut Self::Context) {
         self.find_seat(true, ctx);
+        let heartbeat = Duration::from_millis(self.door.cluster.config().session.heartbeat_ms);
+        ctx.run_interval(heartbeat, Self::remind_room);
     }
 }
 

@@ -7,7 +7,7 @@ use super::Door;
 use crate::{
     actors::room::{Caller, DEFAULT_GAME, RoomActor, RoomCommand, RoomMessage, RoomReply},
     cluster::AskError,
-    ids::{PlayerId, RoomId, SessionId},
+    ids::{PlayerId, RoomId, SessionRef},
     protocol::{
         ErrorCode, Rejection,
         messages::{CreateRoom, JoinRoom},
@@ -22,6 +22,8 @@ pub(super) enum Seat {
     Found(Option<RoomId>),
     /// In this room, if it could be looked up at all; it could not be told.
     OutOfReach(Option<RoomId>),
+    /// In his room, with this later session or this later place of the session.
+    Elsewhere(SessionRef),
 }
 
 /// Looks the seat up and tells its room of this session. A room that is being put up after a crash takes a moment,
@@ -29,7 +31,7 @@ pub(super) enum Seat {
 pub(super) async fn attach_to_seat(
     door: &Door,
     player_id: PlayerId,
-    session: SessionId,
+    session: SessionRef,
     known: Option<RoomId>,
     snapshot: bool,
 ) -> Seat {
@@ -41,20 +43,23 @@ pub(super) async fn attach_to_seat(
             match door.rooms.seat_of(player_id).await {
                 Ok(Some(found)) => room = Some(found),
                 Ok(None) => return Seat::Found(None),
-                Err(error) => tracing::warn!(session_id = %session, %error, "a seat could not be looked up"),
+                Err(error) => {
+                    tracing::warn!(session_id = %session.id, %error, "a seat could not be looked up")
+                }
             }
         }
         if let Some(room) = room {
-            let command = RoomCommand::Attach { player_id, session: door.cluster.here(session), snapshot };
+            let command = RoomCommand::Attach { player_id, session, snapshot };
             match door.cluster.ask::<RoomActor>(room.0, command).await {
                 Ok(RoomReply::Seated) => return Seat::Found(Some(room)),
+                Ok(RoomReply::Elsewhere(known)) => return Seat::Elsewhere(known),
                 Ok(RoomReply::NotMember) | Err(AskError::NotFound) => return Seat::Found(None),
                 Ok(_) | Err(_) => {} // it reloads or moves, or its node is away
             }
         }
         tokio::time::sleep(PAUSE).await;
     }
-    tracing::warn!(session_id = %session, ?room, "the room of a seat is out of reach");
+    tracing::warn!(session_id = %session.id, ?room, "the room of a seat is out of reach");
     Seat::OutOfReach(room)
 }
 

@@ -1,6 +1,6 @@
 //! The cluster's ports on Redis or Valkey (spec 6.2): the bus on publish/subscribe, the registry in scripts.
 //!
-//! One server, a master that sentinels name, or a Redis Cluster: [`servers`] knows which, [`line`] keeps a connection to
+//! One server, a master that sentinels name, or a Redis Cluster: `servers` knows which, `line` keeps a connection to
 //! whoever it is now; bus and registry see no difference. Both come back by themselves. While Redis is away the bus
 //! refuses and the registry errs; nothing is retried, so nothing is done twice.
 

@@ -68,7 +68,7 @@ fn session_text(session: SessionRef) -> String {
 
 fn session_of(text: &str) -> Option<SessionRef> {
     let (id, node) = text.split_once('@')?;
-    Some(SessionRef { id: id.parse::<SessionId>().ok()?, node: node.parse::<NodeId>().ok()? })
+    Some(SessionRef { id: id.parse::<SessionId>().ok()?, node: node.parse::<NodeId>().ok()?, moves: 0 })
 }
 
 impl Placement for RedisPlacement {

@@ -79,7 +79,7 @@ async fn of_all_who_claim_one_wins(a: Member, b: Member) {
 
 async fn a_player_has_one_session(a: Member, b: Member) {
     let player = PlayerId::new();
-    let at = |member: &Member| SessionRef { id: SessionId::new(), node: member.me.id };
+    let at = |member: &Member| SessionRef { id: SessionId::new(), node: member.me.id, moves: 0 };
     let (first, second) = (at(&a), at(&b));
     assert_eq!(a.placement.arrive(player, first).await.expect("answered"), None);
     assert_eq!(b.placement.arrive(player, second).await.expect("answered"), Some(first));
