@@ -1,0 +1,114 @@
+//! Accounts over real sockets: whose sessions end, when, and what opens no socket any more.
+
+use crate::node::{Dial, Here, Wire, start};
+use playhouse::{auth::Identity, clock::SystemClock, ids::PlayerId, store::Store, testkit::Guest};
+use serde_json::{Value, json};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const PASSWORD: &str = "correct horse battery";
+/// Within this a session must have ended (spec 2.1), and what a busy machine may add.
+const WITHIN: Duration = Duration::from_millis(1_000 + 500);
+
+/// A second node's view of the same installation: another process, which the node here hears of by polling alone.
+struct Elsewhere {
+    identity: Identity,
+    _store: Store,
+}
+
+impl Elsewhere {
+    async fn of(here: &Here) -> Self {
+        let config = here.node.cluster.config().clone();
+        let store = Store::open(&config, Arc::new(SystemClock)).await.unwrap();
+        let identity = Identity::open(&store, &config, Arc::new(SystemClock)).await.unwrap();
+        Self { identity, _store: store }
+    }
+}
+
+async fn post(base: &str, path: &str, token: Option<&str>, body: Value) -> (u16, Value) {
+    let mut request = reqwest::Client::new().post(format!("{base}{path}")).json(&body);
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap_or_default())
+}
+
+async fn admin(here: &Here) -> String {
+    Elsewhere::of(here).await.identity.create_admin("root", PASSWORD).await.unwrap();
+    let body = json!({"username": "root", "password": PASSWORD});
+    let (status, body) = post(&here.base, "/api/v1/sessions", None, body).await;
+    assert_eq!(status, 201, "{body}");
+    body["tokens"]["access_token"].as_str().unwrap().to_owned()
+}
+
+/// The socket's close code, and how long it took from now.
+async fn ends(mut wire: Wire) -> (Option<u16>, Duration) {
+    let began = Instant::now();
+    wire.rest().await;
+    (wire.closed, began.elapsed())
+}
+
+#[actix::test]
+async fn a_ban_ends_the_live_session_and_its_token_opens_no_other() {
+    let here = start(|_| ()).await;
+    let admin = admin(&here).await;
+    let (ann, bob) =
+        (Guest::sign_in(&here.base, "Ann").await.unwrap(), Guest::sign_in(&here.base, "Bob").await.unwrap());
+    let (wire, _) = Wire::enter(&ann).await;
+    let (mut other, _) = Wire::enter(&bob).await;
+    let path = format!("/api/v1/admin/accounts/{}/ban", ann.id);
+    assert_eq!(post(&here.base, &path, Some(&admin), json!({"reason": "cheats"})).await.0, 204);
+    let (code, took) = ends(wire).await;
+    assert_eq!(code, Some(4003));
+    assert!(took < WITHIN, "{took:?}");
+    assert_eq!(Dial::of(&ann).refused(&here.base).await, 401);
+    assert_eq!(other.ask(1, "ping", json!({"client_time": 0})).await["type"], "pong", "others play on");
+    here.node.stop().await;
+}
+
+#[actix::test]
+async fn what_another_process_changes_ends_sessions_here_within_a_second() {
+    let here = start(|_| ()).await;
+    let elsewhere = Elsewhere::of(&here).await;
+    let ann = Guest::sign_in(&here.base, "Ann").await.unwrap();
+    let (wire, _) = Wire::enter(&ann).await;
+    let id: PlayerId = ann.id.parse().unwrap();
+    let began = Instant::now();
+    elsewhere.identity.sign_out_everywhere(id).await.unwrap();
+    let (code, _) = ends(wire).await;
+    assert_eq!(code, Some(4003));
+    assert!(began.elapsed() < WITHIN, "{:?}", began.elapsed());
+    assert_eq!(Dial::of(&ann).refused(&here.base).await, 401);
+    here.node.stop().await;
+}
+
+#[actix::test]
+async fn a_sign_ins_end_closes_its_own_session_alone() {
+    let here = start(|_| ()).await;
+    let ann = Guest::sign_in(&here.base, "Ann").await.unwrap();
+    let (wire, _) = Wire::enter(&ann).await;
+    let request = reqwest::Client::new().delete(format!("{}/api/v1/sessions/current", here.base));
+    let response = request.bearer_auth(&ann.access_token).send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 204);
+    assert_eq!(ends(wire).await.0, Some(4003));
+    assert_eq!(Dial::of(&ann).refused(&here.base).await, 401, "its token opens no socket");
+
+    let body = json!({"username": "bob", "password": PASSWORD});
+    let (_, one) = post(&here.base, "/api/v1/accounts", None, body.clone()).await;
+    let (_, two) = post(&here.base, "/api/v1/sessions", None, body).await;
+    let token = |body: &Value| body["tokens"]["access_token"].as_str().unwrap().to_owned();
+    let dial = Dial { token: Some(token(&two)), ..Dial::default() };
+    let mut wire = dial.open(&here.base).await.unwrap();
+    wire.until("session.welcome").await;
+    let request = reqwest::Client::new().delete(format!("{}/api/v1/sessions/current", here.base));
+    request.bearer_auth(token(&one)).send().await.unwrap();
+    assert_eq!(
+        wire.ask(1, "ping", json!({"client_time": 0})).await["type"],
+        "pong",
+        "the other sign-in plays on"
+    );
+    here.node.stop().await;
+}
