@@ -77,10 +77,11 @@ impl Identity {
     /// Creates an account, signed in.
     pub async fn create_account(&self, new: NewAccount<'_>) -> Result<(Profile, Tokens), AuthError> {
         let (mut credentials, password) = self.credentials(PlayerId::new(), new)?;
+        let place = self.0.passwords.place()?;
         if self.0.store.credentials(&credentials.username_key).await?.is_some() {
             return Err(AuthError::UsernameTaken); // spares the hash
         }
-        credentials.password_hash = self.0.passwords.hash(password).await?;
+        credentials.password_hash = place.hash(password).await?;
         let (account, tokens) = self.create_with(credentials.clone(), new.nickname, None).await?;
         Ok((profile(account, Some(credentials)), tokens))
     }
@@ -89,7 +90,7 @@ impl Identity {
     pub async fn create_admin(&self, username: &str, password: &str) -> Result<Account, AuthError> {
         let new = NewAccount { username, password, email: None, nickname: None };
         let (mut credentials, password) = self.credentials(PlayerId::new(), new)?;
-        credentials.password_hash = self.0.passwords.hash(password).await?;
+        credentials.password_hash = self.0.passwords.place()?.hash(password).await?;
         let target = format!("account/{}", credentials.account_id);
         let detail = serde_json::json!({"username": credentials.username});
         let entry =
@@ -134,7 +135,7 @@ impl Identity {
         if !account.guest {
             return Err(AuthError::Conflict("not_a_guest"));
         }
-        credentials.password_hash = self.0.passwords.hash(password).await?;
+        credentials.password_hash = self.0.passwords.place()?.hash(password).await?;
         match self.0.store.upgrade_guest(&credentials, self.0.clock.now()).await? {
             Added::Done => {}
             Added::NotAGuest => return Err(AuthError::Conflict("not_a_guest")),
@@ -155,11 +156,12 @@ impl Identity {
         let key: String = username.chars().take(self.0.config.auth.username_max + 1).collect();
         let key = key.to_ascii_lowercase();
         let (name, address) = (hash("name", key.as_bytes()), hash("address", &network(address)));
+        let place = self.0.passwords.place()?;
         self.begin_log_in(&name, &address).await?;
         let credentials = self.0.store.credentials(&key).await?;
         let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
         let given = Password::given(password, &self.0.config.auth);
-        let good = self.0.passwords.verify(given, hash).await?;
+        let good = place.verify(given, hash).await?;
         let Some(credentials) = credentials.filter(|_| good) else {
             metrics::counter!("playhouse_log_ins_total", "outcome" => "failed").increment(1);
             return Err(AuthError::WrongCredentials);
@@ -210,13 +212,14 @@ impl Identity {
         let new = Password::chosen(new, &credentials.username, settings)?;
         let (name, address) =
             (hash("name", credentials.username_key.as_bytes()), hash("address", &network(address)));
+        let place = self.0.passwords.place()?;
         self.begin_log_in(&name, &address).await?;
         let (given, before) = (Password::given(current, settings), credentials.password_hash);
-        if !self.0.passwords.verify(given, Some(before.clone())).await? {
+        if !place.verify(given, Some(before.clone())).await? {
             return Err(AuthError::WrongCredentials);
         }
         self.0.store.log_in_succeeded(&name, &address).await?;
-        let hash = self.0.passwords.hash(new).await?;
+        let hash = place.hash(new).await?;
         let (account, now) = (who.account.0, self.0.clock.now());
         let changes = self.0.store.change_password(account, (&before, &hash), who.sign_in.0, now).await?;
         let changes = changes.ok_or(AuthError::Conflict("password_changed_meanwhile"))?;
@@ -231,14 +234,16 @@ impl Identity {
         nickname: Option<&str>,
         mail: Option<&str>,
     ) -> Result<Arc<Profile>, AuthError> {
-        if let Some(mail) = mail {
-            let mail = if mail.is_empty() { None } else { Some(email(mail)?) };
-            if !self.0.store.set_email(id.0, mail).await? {
-                return Err(AuthError::Conflict("guest_without_password"));
-            }
+        let mail =
+            mail.map(|mail| if mail.is_empty() { Ok(None) } else { email(mail).map(Some) }).transpose()?;
+        if mail.is_some() && self.account(id).await?.guest {
+            return Err(AuthError::Conflict("guest_without_password")); // before anything is changed
         }
         if let Some(nickname) = nickname {
             self.rename(id, nickname).await?;
+        }
+        if let Some(mail) = mail {
+            self.0.store.set_email(id.0, mail).await?;
         }
         self.0.profiles.remove(&id);
         self.profile(id).await

@@ -21,6 +21,8 @@ mod routes;
 mod service_tokens;
 mod sessions;
 mod staff_accounts;
+#[cfg(test)]
+mod staff_tests;
 mod state;
 #[cfg(test)]
 mod tests;

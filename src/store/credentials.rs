@@ -137,12 +137,11 @@ impl Store {
         Ok(())
     }
 
-    /// Changes the address for mail. `false`: a guest has none.
-    pub(crate) async fn set_email(&self, account: Uuid, email: Option<&str>) -> Result<bool, StoreError> {
+    /// Changes the address for mail.
+    pub(crate) async fn set_email(&self, account: Uuid, email: Option<&str>) -> Result<(), StoreError> {
         let sql = "UPDATE credentials SET email = $2 WHERE account_id = $1";
-        Ok(write!(self.db(), pool => {
-            sqlx::query(sql).bind(account).bind(email).execute(pool).await?.rows_affected() == 1
-        }))
+        write!(self.db(), pool => { sqlx::query(sql).bind(account).bind(email).execute(pool).await?; });
+        Ok(())
     }
 
     /// Changes a password, if it is still what it was, and ends every other sign-in. `None`: it was changed.

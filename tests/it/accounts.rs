@@ -112,3 +112,48 @@ async fn a_sign_ins_end_closes_its_own_session_alone() {
     );
     here.node.stop().await;
 }
+
+/// `playhouse admin …` on the settings of a node's data folder.
+fn playhouse(dir: &std::path::Path, args: &[&str], password: Option<&str>) -> std::process::Output {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_playhouse"));
+    command.arg("--set").arg(format!("data.dir={}", dir.display())).args(args);
+    command.stdin(std::process::Stdio::null());
+    if let Some(password) = password {
+        command.env(playhouse::operator::PASSWORD_VARIABLE, password);
+    }
+    command.output().unwrap()
+}
+
+#[actix::test]
+async fn the_operator_makes_the_first_admin_and_rotates_the_keys_of_a_running_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = crate::process::Process::with(dir.path(), &["auth.key_settle_s=1"]);
+    let made = playhouse(dir.path(), &["admin", "create", "root"], Some(PASSWORD));
+    assert!(made.status.success(), "{made:?}");
+    for text in [&made.stdout, &made.stderr] {
+        assert!(!String::from_utf8_lossy(text).contains(PASSWORD));
+    }
+    let again = playhouse(dir.path(), &["admin", "create", "ROOT"], Some(PASSWORD));
+    assert!(!again.status.success(), "the name is taken");
+    assert!(!playhouse(dir.path(), &["admin", "create", "other"], Some("short")).status.success());
+    assert!(!playhouse(dir.path(), &["admin", "create", "other"], None).status.success(), "an empty one");
+
+    let body = json!({"username": "root", "password": PASSWORD});
+    let (status, signed_in) = post(&node.base(), "/api/v1/sessions", None, body.clone()).await;
+    assert_eq!((status, &signed_in["account"]["role"]), (201, &json!("ADMIN")), "{signed_in}");
+    let token = |body: &Value| body["tokens"]["access_token"].as_str().unwrap().to_owned();
+    let rotated = playhouse(dir.path(), &["--set", "auth.key_settle_s=1", "admin", "rotate-keys"], None);
+    assert!(rotated.status.success(), "{rotated:?}");
+    let header = |token: &str| token.split('.').next().unwrap().to_owned();
+    let deadline = Instant::now() + crate::node::PATIENCE;
+    loop {
+        let (_, fresh) = post(&node.base(), "/api/v1/sessions", None, body.clone()).await;
+        if header(&token(&fresh)) != header(&token(&signed_in)) {
+            break; // the new key signs, and the node itself takes its tokens
+        }
+        assert!(Instant::now() < deadline, "the node did not notice the new key");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let me = reqwest::Client::new().get(format!("{}/api/v1/me", node.base())).bearer_auth(token(&signed_in));
+    assert_eq!(me.send().await.unwrap().status().as_u16(), 200, "nobody is signed out");
+}
