@@ -53,7 +53,7 @@ impl Identity {
     }
 
     /// Deletes what has expired, at most once in a ticket's life. Never fails its caller.
-    async fn sweep_if_due(&self) {
+    pub(super) async fn sweep_if_due(&self) {
         let (now, due) = (self.0.clock.now(), self.0.next_sweep.load(Ordering::Relaxed));
         if now.0 < due {
             return;

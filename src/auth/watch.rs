@@ -81,6 +81,7 @@ async fn poll_on(identity: Identity, cluster: Cluster) {
             Ok(Err(error)) => tracing::debug!(%error, "what has changed about accounts could not be read"),
             Err(_) => tracing::debug!("what has changed about accounts was not read in time"),
         }
+        identity.sweep_if_due().await;
         if cluster.has_others() && cluster.is_in_touch() {
             identity.0.epochs.heard(identity.0.clock.now());
         }

@@ -1,7 +1,13 @@
 //! Accounts over real sockets: whose sessions end, when, and what opens no socket any more.
 
 use crate::node::{Dial, Here, Wire, start};
-use playhouse::{auth::Identity, clock::SystemClock, ids::PlayerId, store::Store, testkit::Guest};
+use playhouse::{
+    auth::Identity,
+    clock::SystemClock,
+    ids::PlayerId,
+    store::Store,
+    testkit::{Guest, PrivatePostgres, PrivateRedis},
+};
 use serde_json::{Value, json};
 use std::{
     sync::Arc,
@@ -156,4 +162,27 @@ async fn the_operator_makes_the_first_admin_and_rotates_the_keys_of_a_running_no
     }
     let me = reqwest::Client::new().get(format!("{}/api/v1/me", node.base())).bearer_auth(token(&signed_in));
     assert_eq!(me.send().await.unwrap().status().as_u16(), 200, "nobody is signed out");
+}
+
+#[actix::test]
+async fn a_ban_on_one_node_ends_the_session_on_another_at_once_by_the_bus_alone() {
+    let (redis, postgres) = (PrivateRedis::start().unwrap(), PrivatePostgres::start().unwrap());
+    let join = |config: &mut playhouse::config::Config| {
+        config.redis.url = Some(redis.url());
+        config.database.url = Some(postgres.url());
+        config.auth.epoch_poll_ms = 600_000; // neither asks SQL
+    };
+    let (one, other) = (start(join).await, start(join).await);
+    let admin = admin(&one).await;
+    let ann = Guest::sign_in(&other.base, "Ann").await.unwrap();
+    let (wire, _) = Wire::enter(&ann).await;
+    let path = format!("/api/v1/admin/accounts/{}/ban", ann.id);
+    assert_eq!(post(&one.base, &path, Some(&admin), json!({"reason": "cheats"})).await.0, 204);
+    let (code, took) = ends(wire).await;
+    assert_eq!(code, Some(4003));
+    assert!(took < WITHIN, "{took:?}");
+    let me = reqwest::Client::new().get(format!("{}/api/v1/me", other.base)).bearer_auth(&ann.access_token);
+    assert_eq!(me.send().await.unwrap().status().as_u16(), 401, "its token is void there too");
+    one.node.stop().await;
+    other.node.stop().await;
 }
