@@ -10,6 +10,9 @@ use figment::{
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, path::PathBuf};
 
+/// Settings whose values are not printed.
+const SECRETS: [&str; 1] = ["auth.key_secret"];
+
 /// One row of `playhouse config`.
 pub struct Setting {
     /// `section.field`.
@@ -165,6 +168,29 @@ sections! {
         ticket_ttl_s: u64 = 30, "s", "life of a WebSocket ticket";
         issuer: String = "playhouse".into(), "text", "iss of tokens";
         audience: String = "playhouse".into(), "text", "aud of tokens";
+        argon2_lanes: u32 = 1, "lanes", "argon2id p of new passwords: OWASP's first choice of parameters";
+        argon2_memory_kib: u32 = 19_456, "KiB", "argon2id m of new passwords, held by each password thread";
+        argon2_passes: u32 = 2, "passes", "argon2id t of new passwords";
+        epoch_deaf_s: u64 = 30, "s", "a node that could hear of no ban or role change for so long refuses staff";
+        epoch_look_back_s: u64 = 30, "s", "how far back a poll of SQL reads again: commits become visible out of order, clocks differ";
+        epoch_poll_ms: u64 = 1_000, "ms", "how often SQL is asked for bans, role changes, ended sign-ins and new keys";
+        key_secret: Option<Secret> = None, "text", "32 characters or more that encrypt signing keys and secrets in the database; the same on each node";
+        key_settle_s: u64 = 60, "s", "a new signing key is shown for so long before it signs: nodes and services that keep our keys see it first";
+        log_in_first_wait_ms: u64 = 1_000, "ms", "wait after the first failed log-in that is not free; doubles with each";
+        log_in_forget_s: u64 = 3_600, "s", "failed log-ins are forgotten after so long without one";
+        log_in_free: u32 = 5, "log-ins", "failed log-ins of a user name without a wait";
+        log_in_free_address: u32 = 30, "log-ins", "failed log-ins of an address without a wait: many may share one";
+        log_in_max_wait_ms: u64 = 300_000, "ms", "longest wait: somebody else's guesses lock nobody out for long";
+        name_retention_s: u64 = 2_592_000, "s", "how long the names of a deleted account stay taken";
+        password_max: usize = 128, "characters", "longest password";
+        password_min: usize = 10, "characters", "shortest password";
+        password_queue: usize = 64, "passwords", "passwords that wait to be checked; more are refused with try_again";
+        password_threads: usize = 0, "threads", "threads that check passwords, with little priority; 0 is one for two cores";
+        profile_cache: usize = 10_000, "accounts", "accounts whose GET /me is answered from memory";
+        profile_cache_ms: u64 = 1_000, "ms", "and for how long: what another node changed is seen then";
+        token_cache: usize = 65_536, "tokens", "access tokens whose signature need not be checked again; 0 is none";
+        username_max: usize = 32, "characters", "longest user name";
+        username_min: usize = 3, "characters", "shortest user name";
     }
     /// Video and voice.
     media: Media {
@@ -185,6 +211,17 @@ sections! {
         batch_ms: u64 = 5_000, "ms", "how often spans are sent that do not fill a batch";
         timeout_ms: u64 = 3_000, "ms", "longest wait for the collector, at the stop too";
         warn_ms: u64 = 60_000, "ms", "a collector that is away is warned of once in so long";
+    }
+}
+
+/// A setting that nobody prints.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(set)")
     }
 }
 
@@ -235,7 +272,11 @@ impl Config {
         for setting in Self::settings() {
             let (section, field) = setting.name.split_once('.').unwrap_or((&setting.name, ""));
             let value = &values[section][field];
-            let shown = if value.is_null() { "(none)".to_owned() } else { value.to_string() };
+            let shown = match value {
+                serde_json::Value::Null => "(none)".to_owned(),
+                _ if SECRETS.contains(&setting.name.as_str()) => "(set)".to_owned(),
+                value => value.to_string(),
+            };
             out.push_str(&format!(
                 "# {} ({})\n{} = {shown}\n\n",
                 setting.meaning, setting.unit, setting.name
@@ -294,6 +335,14 @@ mod tests {
         let error =
             Config::load(None, &["limits.chat_chars=many".to_owned()]).expect_err("typed").to_string();
         assert!(error.contains("limits.chat_chars"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_not_printed() {
+        let config = Config::load(None, &["auth.key_secret=hush-hush".to_owned()]).expect("valid");
+        assert_eq!(config.auth.key_secret, Some(Secret("hush-hush".to_owned())));
+        assert!(config.describe().contains("auth.key_secret = (set)"));
+        assert!(!config.describe().contains("hush") && !format!("{config:?}").contains("hush"));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod http;
 pub mod ids;
 pub mod limits;
 pub mod node;
+pub mod operator;
 pub mod protocol;
 pub mod store;
 pub mod telemetry;

@@ -2,7 +2,9 @@
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use playhouse::{clock::SystemClock, config::Config, game::Registry, node::Node, store::Store, telemetry};
+use playhouse::{
+    clock::SystemClock, config::Config, game::Registry, node::Node, operator, store::Store, telemetry,
+};
 use std::{
     io::{Read as _, Write as _},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
@@ -35,11 +37,27 @@ enum Command {
     Migrate,
     /// Asks the node of these settings on this machine whether it is alive: for images that hold nothing else.
     Health,
+    /// What is done on the machine itself: the first ADMIN, new signing keys.
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
     /// Plays the stored log of a match again and checks that every effect is the same.
     Replay {
         /// What `GET /api/v1/matches/{id}` answered.
         file: PathBuf,
     },
+}
+
+#[derive(Subcommand)]
+enum AdminCommand {
+    /// Makes an ADMIN. The password is asked for, or read from PLAYHOUSE_ADMIN_PASSWORD or standard input.
+    Create {
+        /// The name to sign in with.
+        name: String,
+    },
+    /// Adds a signing key; nobody is signed out, nodes notice by themselves.
+    RotateKeys,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -55,6 +73,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Migrate => actix::System::new().block_on(migrate(config)),
+        Command::Admin { command } => actix::System::new().block_on(admin(config, command)),
         Command::Health => health(config.admin.listen),
         Command::Replay { file } => replay(&file),
     }
@@ -86,6 +105,21 @@ async fn migrate(config: Config) -> anyhow::Result<()> {
     let store = Store::open(&config, Arc::new(SystemClock)).await?;
     store.close().await;
     println!("The database is up to date.");
+    Ok(())
+}
+
+async fn admin(config: Config, command: AdminCommand) -> anyhow::Result<()> {
+    match command {
+        AdminCommand::Create { name } => {
+            let admin = operator::create_admin(config, &name, &operator::read_password()?).await?;
+            println!("{name} is an ADMIN: account {}.", admin.id);
+        }
+        AdminCommand::RotateKeys => {
+            let settle_s = config.auth.key_settle_s;
+            let kid = operator::rotate_keys(config).await?;
+            println!("Key {kid} was added; it signs in {settle_s} s. Tokens of the one before stay good.");
+        }
+    }
     Ok(())
 }
 

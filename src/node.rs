@@ -5,7 +5,7 @@ use crate::{
         room::RoomActor,
         session::{Door, SessionNotice},
     },
-    auth::Identity,
+    auth::{self, Identity},
     clock::{SharedClock, SystemClock},
     cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Watchdog, on_redis},
     config::Config,
@@ -62,7 +62,7 @@ impl Node {
         cluster.register(RoomActor::factory(games));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state = HttpState::new(identity.clone(), store.clone(), config.clone(), clock);
-        let sockets = ws::Sockets::default();
+        let (sockets, watched) = (ws::Sockets::default(), identity.clone());
         let upgrades =
             Arc::new(ws::WsState { identity, door, config: config.clone(), sockets: sockets.clone() });
 
@@ -77,6 +77,7 @@ impl Node {
             actix::spawn(cluster.clone().keep_lease());
         }
         actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
+        auth::watch(&watched, &cluster);
         actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
         let watchdog = start_watchdog(&config, &arbiters);
         state.set_ready(true);

@@ -1,9 +1,14 @@
 //! Access tokens: JWTs signed with Ed25519, verified without asking anyone (spec 2.1).
+//!
+//! A token that was good once is known by its hash until it expires, so that its signature is checked once.
 
 use super::{Account, AuthError, Role, SignInId, keys::KeyRing};
 use crate::{clock::UnixMs, config, ids::PlayerId};
 use jsonwebtoken::{Algorithm, Header, Validation};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::sync::{Arc, PoisonError, RwLock};
 use uuid::Uuid;
 
 /// `typ` of an access token, so that no other token of ours passes for one.
@@ -18,6 +23,8 @@ pub struct Principal {
     pub sign_in: SignInId,
     /// What the account may do.
     pub role: Role,
+    /// Of the account when the token was made.
+    pub epoch: i64,
 }
 
 /// What an access token says. Times are Unix seconds, as RFC 7519 has them.
@@ -38,7 +45,9 @@ pub(super) struct Claims {
 
 /// Makes and verifies access tokens.
 pub(super) struct AccessTokens {
-    keys: KeyRing,
+    keys: RwLock<Arc<KeyRing>>,
+    /// By hash: who, and until when (Unix seconds). Whether the epoch is over is asked each time.
+    seen: Option<Cache<[u8; 32], (Principal, i64)>>,
     validation: Validation,
     issuer: String,
     audience: String,
@@ -52,8 +61,10 @@ impl AccessTokens {
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
         validation.set_issuer(&[&settings.issuer]);
         validation.set_audience(&[&settings.audience]);
+        let seen = (settings.token_cache > 0).then(|| Cache::new(settings.token_cache));
         Self {
-            keys,
+            keys: RwLock::new(Arc::new(keys)),
+            seen,
             validation,
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
@@ -63,7 +74,8 @@ impl AccessTokens {
 
     /// A token for this account. Its life ends `access_ttl_s` from `now`.
     pub fn issue(&self, account: &Account, sign_in: SignInId, now: UnixMs) -> Result<String, AuthError> {
-        let (kid, key) = self.keys.signing();
+        let keys = self.keys();
+        let (kid, key) = keys.signing(now).ok_or_else(|| AuthError::Bug("no key signs".into()))?;
         let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
         let iat = now.0.div_euclid(1_000);
         let claims = Claims {
@@ -84,9 +96,27 @@ impl AccessTokens {
 
     /// The principal of a token with our signature, issuer and audience whose time is not over.
     pub fn verify(&self, token: &str, now: UnixMs) -> Result<Principal, AuthError> {
+        let Some(seen) = &self.seen else { return self.verify_unseen(token, now).map(|(who, _)| who) };
+        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let (who, exp) = match seen.get(&hash) {
+            Some(known) => known,
+            None => {
+                let known = self.verify_unseen(token, now)?;
+                seen.insert(hash, known.clone());
+                known
+            }
+        };
+        if exp <= now.0.div_euclid(1_000) {
+            return Err(AuthError::ExpiredToken);
+        }
+        Ok(who)
+    }
+
+    fn verify_unseen(&self, token: &str, now: UnixMs) -> Result<(Principal, i64), AuthError> {
         let invalid = |_| AuthError::InvalidToken;
         let header = jsonwebtoken::decode_header(token).map_err(invalid)?;
-        let key = header.kid.and_then(|kid| self.keys.verifying(&kid)).ok_or(AuthError::InvalidToken)?;
+        let keys = self.keys();
+        let key = header.kid.and_then(|kid| keys.verifying(&kid, now)).ok_or(AuthError::InvalidToken)?;
         let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).map_err(invalid)?.claims;
         if claims.typ != TYP {
             return Err(AuthError::InvalidToken);
@@ -94,18 +124,33 @@ impl AccessTokens {
         if claims.exp <= now.0.div_euclid(1_000) {
             return Err(AuthError::ExpiredToken);
         }
-        Ok(Principal { account: claims.sub, sign_in: claims.sid, role: claims.role })
+        let Claims { sub: account, sid: sign_in, role, epoch, exp, .. } = claims;
+        Ok((Principal { account, sign_in, role, epoch }, exp))
+    }
+
+    /// The keys now.
+    pub fn keys(&self) -> Arc<KeyRing> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Other keys: what was seen is checked again.
+    pub fn set_keys(&self, keys: KeyRing) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        if let Some(seen) = &self.seen {
+            seen.clear();
+        }
     }
 
     /// See [`KeyRing::jwks`].
     pub fn jwks(&self) -> serde_json::Value {
-        self.keys.jwks()
+        self.keys().jwks()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SigningKeyRow;
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     use jsonwebtoken::EncodingKey;
     use serde_json::{Value, json};
@@ -113,8 +158,24 @@ mod tests {
     const NOW: UnixMs = UnixMs(1_700_000_000_000);
 
     fn tokens(seeds: &[u8]) -> AccessTokens {
-        let seeds: Vec<_> = seeds.iter().map(|byte| vec![*byte; 32]).collect();
-        AccessTokens::new(KeyRing::from_seeds(&seeds).expect("keys"), &config::Auth::default())
+        AccessTokens::new(ring(seeds), &config::Auth::default())
+    }
+
+    /// Newest first; each was made a day after the one before, the newest a day ago.
+    fn ring(seeds: &[u8]) -> KeyRing {
+        let age = |n: usize| i64::try_from(n).expect("few") * 86_400_000;
+        let row = |(n, byte): (usize, &u8)| SigningKeyRow {
+            n: -age(n),
+            kid: String::new(),
+            seed: vec![*byte; 32],
+            created_at: NOW.0 - age(n + 1),
+        };
+        let rows: Vec<_> = seeds.iter().enumerate().map(row).collect();
+        KeyRing::of(&rows, &config::Auth::default()).expect("keys")
+    }
+
+    fn kid(tokens: &AccessTokens) -> String {
+        tokens.keys().signing(NOW).expect("a key").0.to_owned()
     }
 
     fn account() -> Account {
@@ -136,7 +197,8 @@ mod tests {
 
     /// Signed with a key of ours, but with other claims.
     fn signed(tokens: &AccessTokens, claims: &Value) -> String {
-        let (kid, key) = tokens.keys.signing();
+        let keys = tokens.keys();
+        let (kid, key) = keys.signing(NOW).expect("a key");
         let header = Header { kid: Some(kid.into()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, claims, key).expect("signs")
     }
@@ -150,7 +212,7 @@ mod tests {
         let (tokens, account) = (tokens(&[1]), account());
         let sign_in = SignInId(Uuid::new_v4());
         let token = tokens.issue(&account, sign_in, NOW).expect("signs");
-        let expected = Principal { account: account.id, sign_in, role: Role::User };
+        let expected = Principal { account: account.id, sign_in, role: Role::User, epoch: 0 };
         assert_eq!(tokens.verify(&token, NOW + 899_999).expect("valid"), expected);
         assert!(matches!(tokens.verify(&token, NOW + 900_000), Err(AuthError::ExpiredToken)));
     }
@@ -165,11 +227,36 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_key_signs_and_every_key_verifies() {
+    fn the_newest_key_signs_and_the_one_before_verifies_while_its_tokens_live() {
         let (before, after) = (tokens(&[1]), tokens(&[2, 1]));
-        assert!(after.verify(&issue(&before), NOW).is_ok());
         assert_invalid(&before, &issue(&after));
         assert_eq!(after.jwks()["keys"].as_array().map(Vec::len), Some(2));
+        // The newest was made a day ago; what the old one signed since is not believed.
+        assert_invalid(&after, &issue(&before));
+        let then = UnixMs(NOW.0 - 86_400_000);
+        let token = before.issue(&account(), SignInId(Uuid::nil()), then).expect("signs");
+        assert!(after.verify(&token, then + 899_000).is_ok());
+    }
+
+    #[test]
+    fn a_new_key_signs_once_everybody_knows_it() {
+        let made = UnixMs(NOW.0 - 86_400_000);
+        let keys = ring(&[2, 1]);
+        let signs = |at: UnixMs| keys.signing(at).expect("a key").0.to_owned();
+        assert_eq!(signs(made + 59_999), kid(&tokens(&[1])));
+        assert_eq!(signs(made + 60_000), kid(&tokens(&[2])));
+        assert_eq!(keys.oldest_needed(made + 60_000 + 959_999), None);
+        assert!(keys.oldest_needed(made + 60_000 + 960_000).is_some(), "the old one may go");
+    }
+
+    #[test]
+    fn a_token_that_was_seen_expires_and_goes_with_its_key_all_the_same() {
+        let tokens = tokens(&[1]);
+        let token = issue(&tokens);
+        assert!(tokens.verify(&token, NOW).is_ok() && tokens.verify(&token, NOW).is_ok());
+        assert!(matches!(tokens.verify(&token, NOW + 900_000), Err(AuthError::ExpiredToken)));
+        tokens.set_keys(ring(&[9]));
+        assert_invalid(&tokens, &token);
     }
 
     #[test]
@@ -189,23 +276,25 @@ mod tests {
     fn another_installations_key_is_refused_even_under_our_key_id() {
         let (ours, theirs) = (tokens(&[1]), tokens(&[9]));
         assert_invalid(&ours, &issue(&theirs));
-        let header = Header { kid: Some(ours.keys.signing().0.into()), ..Header::new(Algorithm::EdDSA) };
+        let header = Header { kid: Some(kid(&ours)), ..Header::new(Algorithm::EdDSA) };
         let claims = claims_of(&issue(&ours));
-        let forged = jsonwebtoken::encode(&header, &claims, theirs.keys.signing().1).expect("signs");
+        let keys = theirs.keys();
+        let forged =
+            jsonwebtoken::encode(&header, &claims, keys.signing(NOW).expect("a key").1).expect("signs");
         assert_invalid(&ours, &forged);
     }
 
     #[test]
     fn no_other_algorithm_is_accepted() {
         let tokens = tokens(&[1]);
-        let (kid, claims) = (tokens.keys.signing().0, claims_of(&issue(&tokens)));
+        let (kid, claims) = (kid(&tokens), claims_of(&issue(&tokens)));
         let none = json!({"typ": "JWT", "alg": "none", "kid": kid});
         assert_invalid(&tokens, &format!("{}.{}.", part(&none), part(&claims)));
 
         // The classic: our public key taken as the secret of an HMAC.
         let x = tokens.jwks()["keys"][0]["x"].as_str().expect("x").to_owned();
         let public = URL_SAFE_NO_PAD.decode(x).expect("base64");
-        let header = Header { kid: Some(kid.into()), ..Header::new(Algorithm::HS256) };
+        let header = Header { kid: Some(kid), ..Header::new(Algorithm::HS256) };
         let forged = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&public));
         assert_invalid(&tokens, &forged.expect("signs"));
     }

@@ -1,14 +1,15 @@
 //! Guest accounts and nicknames (spec 1.2, 2.1).
 
-use super::{AuthError, Identity, Nickname, NicknameFault, Tokens};
+use super::{AuthError, Identity, Nickname, NicknameFault, Principal, Tokens};
 use crate::{
+    clock::UnixMs,
     ids::PlayerId,
     store::{AccountRow, NicknameKeys},
 };
 use serde::{Deserialize, Serialize};
 
 /// How many invented nicknames are tried before we give up: of millions, five are hardly all taken.
-const INVENTIONS: usize = 5;
+pub(super) const INVENTIONS: usize = 5;
 
 /// What an account may do (spec 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,8 +41,11 @@ impl Role {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::User, Self::Operator, Self::Auditor, Self::Admin];
+
     fn from_stored(name: &str) -> Result<Self, AuthError> {
-        [Self::User, Self::Operator, Self::Auditor, Self::Admin]
+        Self::ALL
             .into_iter()
             .find(|role| role.as_str() == name)
             .ok_or_else(|| AuthError::Bug(format!("no role is called {name}")))
@@ -95,13 +99,7 @@ impl Identity {
 
     /// `None`: the nickname is taken.
     async fn create(&self, nickname: &Nickname) -> Result<Option<(Account, Tokens)>, AuthError> {
-        let row = AccountRow {
-            account_id: PlayerId::new().0,
-            nickname: nickname.as_str().to_owned(),
-            guest: true,
-            role: Role::User.as_str().to_owned(),
-            epoch: 0,
-        };
+        let row = new_account(nickname, true, Role::User);
         let (sign_in, refresh_token) = self.new_sign_in();
         if !self.0.store.create_account(&row, keys(nickname), &sign_in).await? {
             return Ok(None);
@@ -113,7 +111,32 @@ impl Identity {
 
     /// An account by its id. One that is gone is [`AuthError::InvalidToken`]: only tokens lead here.
     pub async fn account(&self, id: PlayerId) -> Result<Account, AuthError> {
-        self.0.store.account(id).await?.ok_or(AuthError::InvalidToken)?.try_into()
+        let row = self.0.store.account(id).await?.filter(|row| row.deleted_at.is_none());
+        row.ok_or(AuthError::InvalidToken)?.try_into()
+    }
+
+    /// Whether the account may sign in, or go on.
+    pub(super) fn admit(&self, account: &AccountRow) -> Result<(), AuthError> {
+        if account.deleted_at.is_some() {
+            return Err(AuthError::InvalidToken);
+        }
+        match account.banned_until {
+            Some(until) if until > self.0.clock.now().0 => Err(AuthError::Banned {
+                reason: account.ban_reason.clone().unwrap_or_default(),
+                until: (until != i64::MAX).then_some(UnixMs(until)),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Who holds this token now may open a socket: as the account stands in the store.
+    pub async fn admit_to_play(&self, who: &Principal) -> Result<Account, AuthError> {
+        let row = self.0.store.account(who.account).await?.ok_or(AuthError::InvalidToken)?;
+        self.admit(&row)?;
+        if row.epoch != who.epoch {
+            return Err(AuthError::InvalidToken);
+        }
+        row.try_into()
     }
 
     /// Why this nickname cannot be had now: `taken` or the fault's name. `None`: it is free.
@@ -131,17 +154,32 @@ impl Identity {
     pub async fn rename(&self, id: PlayerId, nickname: &str) -> Result<String, AuthError> {
         let nickname = self.nickname(nickname)?;
         if self.0.store.rename(id, nickname.as_str(), keys(&nickname)).await? {
+            self.0.profiles.remove(&id);
             Ok(nickname.as_str().to_owned())
         } else {
             Err(AuthError::NicknameTaken)
         }
     }
 
-    fn nickname(&self, text: &str) -> Result<Nickname, NicknameFault> {
+    pub(super) fn nickname(&self, text: &str) -> Result<Nickname, NicknameFault> {
         Nickname::parse(text, &self.0.config.limits)
     }
 }
 
-fn keys(nickname: &Nickname) -> NicknameKeys<'_> {
+/// An account that is to be stored.
+pub(super) fn new_account(nickname: &Nickname, guest: bool, role: Role) -> AccountRow {
+    AccountRow {
+        account_id: PlayerId::new().0,
+        nickname: nickname.as_str().to_owned(),
+        guest,
+        role: role.as_str().to_owned(),
+        epoch: 0,
+        banned_until: None,
+        ban_reason: None,
+        deleted_at: None,
+    }
+}
+
+pub(super) fn keys(nickname: &Nickname) -> NicknameKeys<'_> {
     NicknameKeys { key: nickname.key(), look: nickname.look() }
 }

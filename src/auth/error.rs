@@ -1,7 +1,7 @@
 //! Why identity says no: one closed list for its callers (design rule 7).
 
 use super::NicknameFault;
-use crate::store::StoreError;
+use crate::{clock::UnixMs, store::StoreError};
 
 /// What identity may answer instead.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,43 @@ pub enum AuthError {
     /// Somebody has this nickname, or one that looks the same.
     #[error("the nickname is taken")]
     NicknameTaken,
+    /// A field of a request cannot be so.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Its name.
+        field: &'static str,
+        /// What is wrong with it: a stable name.
+        reason: &'static str,
+    },
+    /// Somebody signs in with this name.
+    #[error("the user name is taken")]
+    UsernameTaken,
+    /// No such user, or not his password: not said which.
+    #[error("user name or password is wrong")]
+    WrongCredentials,
+    /// Too many log-ins have failed.
+    #[error("too many failed log-ins: try again later")]
+    LogInBlocked {
+        /// When to try again.
+        wait_ms: u64,
+    },
+    /// Too many passwords are being checked.
+    #[error("too many are signing in")]
+    Busy,
+    /// The account is banned.
+    #[error("the account is banned: {reason}")]
+    Banned {
+        /// As staff wrote it.
+        reason: String,
+        /// Until then; `None` is without end.
+        until: Option<UnixMs>,
+    },
+    /// The account, token or ban is not there.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// It cannot be done to the account as it is: a stable name.
+    #[error("{0}")]
+    Conflict(&'static str),
     /// The database is away, or erred.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -3,6 +3,7 @@
 use super::{Account, AuthError, Identity, SignInId, opaque::Opaque};
 use crate::{
     clock::UnixMs,
+    ids::PlayerId,
     store::{NewSignIn, Rotate, Rotated},
 };
 use serde::Serialize;
@@ -41,17 +42,32 @@ impl Identity {
             Rotated::Good { sign_in_id, account } => {
                 self.tokens(&account.try_into()?, SignInId(sign_in_id), &successor)
             }
-            Rotated::Reused(sign_in_id) => {
+            Rotated::Reused(sign_in_id, change) => {
+                change.into_iter().for_each(|change| self.changed(change));
                 tracing::warn!(%sign_in_id, "a refresh token was used again: its sign-in is revoked");
+                Err(AuthError::InvalidToken)
+            }
+            Rotated::Barred(account) => {
+                self.admit(&account)?;
                 Err(AuthError::InvalidToken)
             }
             Rotated::Refused => Err(AuthError::InvalidToken),
         }
     }
 
-    /// Ends a sign-in: its refresh tokens fail and it gets no more tickets. Access tokens live out their time.
+    /// Ends a sign-in: its refresh tokens fail, it gets no more tickets, its access tokens are void and its session
+    /// ends, here at once and elsewhere within a second.
     pub async fn sign_out(&self, sign_in: SignInId) -> Result<(), AuthError> {
-        Ok(self.0.store.revoke_sign_in(sign_in.0, self.0.clock.now()).await?)
+        let ended = self.0.store.end_sign_in(sign_in.0, self.0.clock.now()).await?;
+        ended.into_iter().for_each(|change| self.changed(change));
+        Ok(())
+    }
+
+    /// As [`sign_out`](Self::sign_out), for every sign-in of the account.
+    pub async fn sign_out_everywhere(&self, account: PlayerId) -> Result<(), AuthError> {
+        let change = self.0.store.end_all_sign_ins(account.0, self.0.clock.now()).await?;
+        self.changed(change.ok_or(AuthError::InvalidToken)?);
+        Ok(())
     }
 
     /// A sign-in to be stored, and its first refresh token.

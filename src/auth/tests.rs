@@ -156,9 +156,11 @@ async fn one_sign_ins_end_leaves_the_others_alone() {
     let kit = Kit::new().await;
     let (_, ann) = kit.guest("Ann").await;
     let (_, bob) = kit.guest("Bob").await;
-    kit.identity.sign_out(kit.principal(&ann).sign_in).await.expect("signs out");
+    let who = kit.principal(&ann);
+    kit.identity.sign_out(who.sign_in).await.expect("signs out");
     assert!(invalid(kit.identity.refresh(&ann.refresh_token).await));
-    assert!(invalid(kit.identity.issue_ticket(&kit.principal(&ann), None).await), "no new sockets either");
+    assert!(invalid(kit.identity.verify_access(&ann.access_token)), "its access token neither");
+    assert!(invalid(kit.identity.issue_ticket(&who, None).await), "no new sockets either");
     assert!(kit.identity.refresh(&bob.refresh_token).await.is_ok());
 }
 
@@ -257,6 +259,105 @@ async fn nothing_that_a_client_presents_is_stored_in_clear() {
         assert!(!contains(&file, secret.as_bytes()) && !contains(&file, &raw));
     }
     assert!(contains(&file, "Ann".as_bytes()), "we looked at the right file");
+}
+
+/// The secrets of the installation and the seeds of its keys, as they lie in the database.
+async fn stored(kit: &Kit) -> Vec<Vec<u8>> {
+    let mut found: Vec<Vec<u8>> =
+        kit.store.signing_keys().await.expect("read").into_iter().map(|row| row.seed).collect();
+    for name in ["resume", "refresh"] {
+        found.push(kit.store.secret(name, &[]).await.expect("read"));
+    }
+    found
+}
+
+#[actix::test]
+async fn keys_that_lay_in_clear_are_sealed_once_there_is_a_secret() {
+    let kit = Kit::new().await;
+    let (_, tokens) = kit.guest("Ann").await;
+    let bare = stored(&kit).await;
+    assert!(bare.iter().all(|value| value.len() == 32));
+    let open = |secret: Option<&str>| {
+        let mut config = Config::clone(&kit.config);
+        config.auth.key_secret = secret.map(|secret| crate::config::Secret(secret.repeat(8)));
+        let config = Arc::new(config);
+        let (store, clock) = (kit.store.clone(), kit.clock.clone());
+        async move { Identity::open(&store, &config, clock).await }
+    };
+    let sealed = open(Some("ours")).await.expect("migrates");
+    assert!(sealed.verify_access(&tokens.access_token).is_ok(), "the same key");
+    assert_eq!(sealed.resume_secret(), kit.identity.resume_secret());
+    let lying = stored(&kit).await;
+    assert!(lying.iter().all(|value| value.len() > 32 && !bare.iter().any(|seed| contains(value, seed))));
+    sealed.rotate_keys().await.expect("rotated");
+    assert!(stored(&kit).await.iter().all(|value| value.len() > 32), "a new one too");
+    assert!(open(Some("ours")).await.expect("opens").verify_access(&tokens.access_token).is_ok());
+    for wrong in [None, Some("their")] {
+        let error = open(wrong).await.err().expect("refused").to_string();
+        assert!(error.contains("auth.key_secret"), "{error}");
+    }
+}
+
+#[actix::test]
+async fn keys_rotate_and_nobody_is_signed_out() {
+    let kit = Kit::new().await;
+    let other = Identity::open(&kit.store, &kit.config, kit.clock.clone()).await.expect("another node");
+    let (_, before) = kit.guest("Ann").await;
+    let kid = |tokens: &Tokens| tokens.access_token.split('.').next().expect("a header").to_owned();
+    kit.identity.rotate_keys().await.expect("rotated");
+    kit.identity.poll().await.expect("polled");
+    assert_eq!(kit.identity.jwks()["keys"].as_array().map(Vec::len), Some(2), "shown at once");
+    let (_, meanwhile) = kit.guest("Bob").await;
+    assert_eq!(kid(&meanwhile), kid(&before), "but does not sign yet");
+    kit.clock.advance_s(60);
+    let (_, after) = kit.guest("Eve").await;
+    assert_ne!(kid(&after), kid(&before));
+    assert!(
+        invalid(Ok(()).and(other.verify_access(&after.access_token))),
+        "a node that has not polled for a minute"
+    );
+    other.poll().await.expect("polled");
+    for tokens in [&before, &after] {
+        assert!(other.verify_access(&tokens.access_token).is_ok());
+    }
+    kit.clock.advance_s(960);
+    kit.identity.poll().await.expect("polled");
+    other.poll().await.expect("polled");
+    assert_eq!(kit.identity.jwks()["keys"].as_array().map(Vec::len), Some(1), "the old one has gone");
+    assert_eq!(other.jwks(), kit.identity.jwks());
+    assert!(other.refresh(&before.refresh_token).await.is_ok(), "and still nobody is signed out");
+}
+
+#[actix::test]
+async fn another_node_learns_by_polling_what_is_void() {
+    let kit = Kit::new().await;
+    let other = Identity::open(&kit.store, &kit.config, kit.clock.clone()).await.expect("another node");
+    let (_, ann) = kit.guest("Ann").await;
+    let (bob_account, bob) = kit.guest("Bob").await;
+    kit.identity.sign_out(kit.principal(&ann).sign_in).await.expect("signs out");
+    kit.identity.sign_out_everywhere(bob_account.id).await.expect("signs out");
+    for tokens in [&ann, &bob] {
+        assert!(invalid(kit.identity.verify_access(&tokens.access_token)), "here at once");
+        assert!(other.verify_access(&tokens.access_token).is_ok(), "there not yet");
+    }
+    assert_eq!(other.poll().await.expect("polled").len(), 2);
+    for tokens in [&ann, &bob] {
+        assert!(invalid(other.verify_access(&tokens.access_token)));
+    }
+    let late = Identity::open(&kit.store, &kit.config, kit.clock.clone()).await.expect("a node that starts");
+    assert!(invalid(late.verify_access(&bob.access_token)));
+}
+
+#[actix::test]
+async fn a_ticket_does_not_outlive_the_epoch_it_was_asked_under() {
+    let kit = Kit::new().await;
+    let (account, tokens) = kit.guest("Ann").await;
+    let who = kit.principal(&tokens);
+    let ticket = kit.identity.issue_ticket(&who, None).await.expect("issued");
+    kit.identity.sign_out_everywhere(account.id).await.expect("signs out");
+    assert!(invalid(kit.identity.redeem_ticket(&ticket.ticket, None).await));
+    assert!(invalid(kit.identity.issue_ticket(&who, None).await));
+    assert!(invalid(kit.identity.admit_to_play(&who).await));
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

@@ -2,7 +2,7 @@
 //! (spec 1.1). 256 bit, good for one use within seconds, from the Origin that asked for it.
 
 use super::{AuthError, Identity, Principal, SignInId, opaque::Opaque};
-use crate::{ids::PlayerId, store::TicketRow};
+use crate::{clock::UnixMs, ids::PlayerId, store::TicketRow};
 use serde::Serialize;
 use std::sync::atomic::Ordering;
 
@@ -30,10 +30,10 @@ impl Identity {
             origin: origin.map(str::to_owned),
             expires_at: (self.0.clock.now() + expires_in.saturating_mul(1_000)).0,
         };
-        if self.0.store.put_ticket(&ticket.hash(), &row).await? {
+        if self.0.store.put_ticket(&ticket.hash(), &row, principal.epoch).await? {
             Ok(Ticket { ticket: ticket.text(), expires_in })
         } else {
-            Err(AuthError::InvalidToken) // signed out in the meantime
+            Err(AuthError::InvalidToken) // signed out in the meantime, or the account has another epoch
         }
     }
 
@@ -48,11 +48,12 @@ impl Identity {
             return Err(AuthError::InvalidToken);
         }
         let account = self.account(PlayerId(row.account_id)).await?;
-        Ok(Principal { account: account.id, sign_in: SignInId(row.sign_in_id), role: account.role })
+        let (sign_in, epoch) = (SignInId(row.sign_in_id), account.epoch);
+        Ok(Principal { account: account.id, sign_in, role: account.role, epoch })
     }
 
     /// Deletes what has expired, at most once in a ticket's life. Never fails its caller.
-    async fn sweep_if_due(&self) {
+    pub(super) async fn sweep_if_due(&self) {
         let (now, due) = (self.0.clock.now(), self.0.next_sweep.load(Ordering::Relaxed));
         if now.0 < due {
             return;
@@ -61,8 +62,14 @@ impl Identity {
         if self.0.next_sweep.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return; // another request does it
         }
-        if let Err(error) = self.0.store.sweep_identity(now).await {
-            tracing::warn!(%error, "expired tokens and tickets were not deleted");
+        let settings = &self.0.config.auth;
+        let ago = |s: u64| UnixMs(now.0.saturating_sub_unsigned(s.saturating_mul(1_000)));
+        let lives = ago(settings.access_ttl_s.saturating_add(2 * settings.epoch_look_back_s));
+        let store = &self.0.store;
+        let accounts =
+            store.sweep_accounts(ago(settings.name_retention_s), ago(settings.log_in_forget_s), lives);
+        if let Err(error) = store.sweep_identity(now).await.and(accounts.await) {
+            tracing::warn!(%error, "what has expired was not deleted");
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     clock::UnixMs,
     ids::{NodeId, PlayerId, SessionId},
     protocol::{Answer, Push},
+    store::EpochChange,
     trace::{self, TraceContext},
 };
 use bytes::Bytes;
@@ -83,6 +84,8 @@ pub(super) enum Body {
     Evict { kind: String, key: Uuid },
     /// A room of the sender misses this session: it should say where it is.
     Seek { session: SessionId },
+    /// Tokens of an account are void, and its sessions end.
+    EpochChanged(EpochChange),
     /// The sender has the player, and asks for his session.
     HandOver { session: SessionId, player: PlayerId },
 }

@@ -5,7 +5,9 @@
 
 use crate::{
     actors::session::{HandedOver, Outbox, PlayerSession, SessionNotice},
+    auth::SignInId,
     ids::{PlayerId, SessionId},
+    store::EpochChange,
 };
 use actix::Addr;
 use std::{
@@ -20,10 +22,21 @@ pub struct SessionHandle {
     pub player: PlayerId,
     /// Its nickname when the session began.
     pub nickname: Arc<str>,
+    /// What it came in with.
+    pub pass: Pass,
     /// Its send side.
     pub outbox: Arc<Outbox>,
     /// Its actor.
     pub addr: Addr<PlayerSession>,
+}
+
+/// What a session came in with: it ends when that is void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// The sign-in.
+    pub sign_in: SignInId,
+    /// The account's epoch.
+    pub epoch: i64,
 }
 
 /// All sessions of this node.
@@ -72,6 +85,18 @@ impl Hub {
     pub fn replaced(&self, id: SessionId) {
         if let Some(handle) = self.session(id) {
             notice(&handle, SessionNotice::Replaced);
+        }
+    }
+
+    /// The account's session ends if this change has made void what it came in with.
+    pub fn end(&self, change: &EpochChange) {
+        let session = self.session_of(PlayerId(change.account_id)).and_then(|id| self.session(id));
+        let is_void = |pass: Pass| match change.sign_in_id {
+            Some(sign_in) => pass.sign_in.0 == sign_in,
+            None => pass.epoch < change.epoch,
+        };
+        if let Some(handle) = session.filter(|handle| is_void(handle.pass)) {
+            notice(&handle, SessionNotice::AccountEnded);
         }
     }
 

@@ -78,6 +78,7 @@ impl Cluster {
                     kind.tell_here(key, PeerNotice::Evicted(from));
                 }
             }
+            Body::EpochChanged(change) => self.epoch_changed(&change),
             Body::Seek { session } => self.hub().seek_seat(session),
             Body::HandOver { session, player } => {
                 let handed = self.hub().hand_over(session, player).ok_or(AskError::NotFound);

@@ -11,6 +11,7 @@ mod bus;
 mod conformance;
 mod directory;
 mod drain;
+mod ended;
 mod entity;
 mod hub;
 mod inbox;
@@ -38,7 +39,7 @@ pub use activation::Activation;
 pub use arbiters::Arbiters;
 pub use bus::{Bus, BusError, Incoming};
 pub use entity::{AskError, Entity, Envelope, Factory};
-pub use hub::{Hub, SessionHandle};
+pub use hub::{Hub, Pass, SessionHandle};
 pub use peers::{PeerNotice, Peering};
 pub use placement::{Beat, NodeInfo, Placement, PlacementError};
 pub use ports::{EntityStore, RoomIndex};
@@ -57,7 +58,7 @@ use std::{
     collections::HashMap,
     future::Future,
     sync::{
-        Arc, RwLock,
+        Arc, OnceLock, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -80,6 +81,7 @@ struct Inner {
     me: NodeId,
     /// `None` if this node is alone.
     peers: Option<Peers>,
+    on_epoch_change: OnceLock<ended::OnEpochChange>,
     closing: AtomicBool,
     started_at: UnixMs,
 }
@@ -106,6 +108,7 @@ impl Cluster {
             kinds: RwLock::default(),
             me: peers.as_ref().map_or_else(NodeId::new, Peers::me),
             peers,
+            on_epoch_change: OnceLock::new(),
             closing: AtomicBool::new(false),
         }))
     }

@@ -3,9 +3,11 @@
 use crate::{
     actors::room::RoomActor,
     protocol::CloseCode,
+    store::EpochChange,
     testkit::{Network, ScriptedPlayer, Stage},
 };
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 /// Two nodes; a room of Ada's on the first, Ben in it from the second.
 async fn two() -> (Stage, Stage, Network, ScriptedPlayer, ScriptedPlayer) {
@@ -232,4 +234,25 @@ async fn new_rooms_go_to_the_node_with_less_to_do() {
         player.ok("room.create", json!({})).await; // all within one beat
     }
     assert!(rooms(&second) >= 30, "{} of 120 rooms", rooms(&second));
+}
+
+#[actix::test]
+async fn a_void_epoch_ends_the_accounts_session_on_another_node_at_once() {
+    let (first, second, _network, mut ada, mut ben) = two().await;
+    let ben_id = ben.id.0;
+    let change = |epoch| EpochChange { account_id: ben_id, sign_in_id: None, epoch, changed_at: 0 };
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hearing = heard.clone();
+    second.cluster.on_epoch_change(Box::new(move |change| hearing.lock().expect("lock").push(*change)));
+    first.cluster.spread(change(0));
+    first.run_ms(50).await;
+    ben.read().await;
+    assert_eq!(ben.closed, None, "what he came in with is as new");
+    first.cluster.spread(change(1));
+    first.run_ms(50).await;
+    ben.read().await;
+    assert_eq!(ben.closed, Some(CloseCode::AccountEnded));
+    assert_eq!(*heard.lock().expect("lock"), [change(0), change(1)], "its tokens are void there too");
+    let gone = ada.expect("room.member_connection").await;
+    assert_eq!((&gone["player_id"], &gone["connected"]), (&json!(ben.id), &json!(false)));
 }

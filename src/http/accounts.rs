@@ -1,9 +1,9 @@
-//! Accounts, sessions, tickets, nicknames (spec 1.2, 1.8, 2.1).
+//! Accounts, one's own profile, nicknames (spec 1.2, 1.8, 2.1).
 
 use super::{HttpState, Problem, guard::SignedIn, headers::client_address};
+use crate::auth::NewAccount;
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header,
     web::{Data, Json, Path},
 };
 use serde::Deserialize;
@@ -18,10 +18,39 @@ pub(super) struct GuestBody {
     nickname: Option<String>,
 }
 
-/// Body of `POST /sessions/refresh`.
+/// Body of `POST /accounts`, and of `POST /me/upgrade`, which needs no more than name and password.
 #[derive(Deserialize)]
-pub(super) struct RefreshBody {
-    refresh_token: String,
+pub(super) struct AccountBody {
+    username: String,
+    password: String,
+    email: Option<String>,
+    nickname: Option<String>,
+}
+
+impl AccountBody {
+    fn as_new(&self) -> NewAccount<'_> {
+        NewAccount {
+            username: &self.username,
+            password: &self.password,
+            email: self.email.as_deref(),
+            nickname: self.nickname.as_deref(),
+        }
+    }
+}
+
+/// Body of `PATCH /me`.
+#[derive(Deserialize)]
+pub(super) struct ProfileBody {
+    nickname: Option<String>,
+    /// Empty: none any more.
+    email: Option<String>,
+}
+
+/// Body of `PUT /me/password`.
+#[derive(Deserialize)]
+pub(super) struct PasswordBody {
+    current_password: String,
+    new_password: String,
 }
 
 /// Body of `PUT /me/nickname`.
@@ -32,42 +61,68 @@ pub(super) struct NicknameBody {
 
 /// `POST /accounts/guest` → 201 `{account, tokens}`
 pub(super) async fn create_guest(req: HttpRequest, state: Data<HttpState>, body: Json<GuestBody>) -> Answer {
-    state
-        .guests
-        .take(client_address(req.head(), &state.config))
-        .map_err(|wait_ms| Problem::rate_limited("too many guest accounts from this address", wait_ms))?;
+    limit_new_accounts(&req, &state)?;
     let (account, tokens) = state.identity.create_guest(body.nickname.as_deref()).await?;
     Ok(HttpResponse::Created().json(json!({"account": account, "tokens": tokens})))
 }
 
-/// `POST /sessions/refresh` → `{tokens}`
-pub(super) async fn refresh(state: Data<HttpState>, body: Json<RefreshBody>) -> Answer {
-    let tokens = state.identity.refresh(&body.refresh_token).await?;
-    Ok(HttpResponse::Ok().json(json!({"tokens": tokens})))
+/// Accounts are made by an address only so fast, guests or not.
+fn limit_new_accounts(req: &HttpRequest, state: &HttpState) -> Result<(), Problem> {
+    let taken = state.guests.take(client_address(req.head(), &state.config));
+    taken.map_err(|wait_ms| Problem::rate_limited("too many accounts from this address", wait_ms))
 }
 
-/// `DELETE /sessions/current` → 204
-pub(super) async fn sign_out(state: Data<HttpState>, SignedIn(who): SignedIn) -> Answer {
-    state.identity.sign_out(who.sign_in).await?;
+/// `POST /accounts` → 201 `{account, tokens}`
+pub(super) async fn create(req: HttpRequest, state: Data<HttpState>, body: Json<AccountBody>) -> Answer {
+    limit_new_accounts(&req, &state)?;
+    let (account, tokens) = state.identity.create_account(body.as_new()).await?;
+    Ok(HttpResponse::Created().json(json!({"account": account, "tokens": tokens})))
+}
+
+/// `POST /me/upgrade` → `{account}`
+pub(super) async fn upgrade(
+    state: Data<HttpState>,
+    SignedIn(who): SignedIn,
+    body: Json<AccountBody>,
+) -> Answer {
+    let account = state.identity.upgrade(&who, body.as_new()).await?;
+    Ok(HttpResponse::Ok().json(json!({"account": account})))
+}
+
+/// `GET /me` → `{account}`, at most a second old.
+pub(super) async fn me(state: Data<HttpState>, SignedIn(who): SignedIn) -> Answer {
+    let account = state.identity.profile(who.account).await?;
+    Ok(HttpResponse::Ok().json(json!({"account": *account})))
+}
+
+/// `PATCH /me {nickname?, email?}` → `{account}`
+pub(super) async fn change(
+    state: Data<HttpState>,
+    SignedIn(who): SignedIn,
+    body: Json<ProfileBody>,
+) -> Answer {
+    let (nickname, email) = (body.nickname.as_deref(), body.email.as_deref());
+    let account = state.identity.change_profile(who.account, nickname, email).await?;
+    Ok(HttpResponse::Ok().json(json!({"account": *account})))
+}
+
+/// `DELETE /me` → 204
+pub(super) async fn delete(state: Data<HttpState>, SignedIn(who): SignedIn) -> Answer {
+    state.identity.delete(who.account).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `POST /ws-tickets` → 201 `{ticket, expires_in}`
-pub(super) async fn issue_ticket(
+/// `PUT /me/password {current_password, new_password}` → 204; every other sign-in ends.
+pub(super) async fn change_password(
     req: HttpRequest,
     state: Data<HttpState>,
     SignedIn(who): SignedIn,
+    body: Json<PasswordBody>,
 ) -> Answer {
-    let origin = req.headers().get(header::ORIGIN).map(|origin| origin.to_str()).transpose();
-    let origin = origin.map_err(|_| Problem::bad_request("bad_request", "this is no Origin"))?;
-    let ticket = state.identity.issue_ticket(&who, origin).await?;
-    Ok(HttpResponse::Created().json(ticket))
-}
-
-/// `GET /me` → `{account}`
-pub(super) async fn me(state: Data<HttpState>, SignedIn(who): SignedIn) -> Answer {
-    let account = state.identity.account(who.account).await?;
-    Ok(HttpResponse::Ok().json(json!({"account": account})))
+    let address = client_address(req.head(), &state.config);
+    let PasswordBody { current_password, new_password } = body.into_inner();
+    state.identity.change_password(&who, &current_password, &new_password, address).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// `GET /me/nickname` → `{nickname}`

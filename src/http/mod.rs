@@ -4,7 +4,11 @@
 //! elsewhere. One table in `routes` says which path is for whom; every refusal is a [`Problem`] (RFC 9457).
 //! Called by [`crate::node`], which puts `/ws` beside it. Never touches an actor.
 
+#[cfg(test)]
+mod access_tests;
 mod accounts;
+#[cfg(test)]
+mod accounts_tests;
 mod admin;
 mod audit;
 mod guard;
@@ -14,6 +18,11 @@ mod page;
 mod pages;
 mod problem;
 mod routes;
+mod service_tokens;
+mod sessions;
+mod staff_accounts;
+#[cfg(test)]
+mod staff_tests;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Refusals as RFC 9457 problem documents with a stable `code`: the one table from errors to HTTP (rule 7).
 
-use crate::{auth::AuthError, store::StoreError, trace};
+use crate::{auth::AuthError, clock::UnixMs, store::StoreError, trace};
 use actix_web::{HttpResponse, ResponseError, http::StatusCode, http::header};
 use serde::Serialize;
 use std::fmt;
@@ -8,13 +8,16 @@ use std::fmt;
 /// Milliseconds after which a client may try again when there is no room or the database is away.
 const RETRY_UNAVAILABLE_MS: u64 = 1_000;
 
-/// A refusal. The document: `{type, title, status, code, detail, reason?, retry_after_ms?, trace_id?}`.
+/// A refusal. The document: `{type, title, status, code, detail, reason?, field?, until?, retry_after_ms?,
+/// trace_id?}`.
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
     reason: Option<&'static str>,
+    field: Option<&'static str>,
+    until: Option<UnixMs>,
     retry_after_ms: Option<u64>,
 }
 
@@ -29,6 +32,10 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<UnixMs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
     /// For whoever looks into the logs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +45,15 @@ struct Document<'a> {
 impl Problem {
     /// A refusal with this status, code and sentence.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), reason: None, retry_after_ms: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            reason: None,
+            field: None,
+            until: None,
+            retry_after_ms: None,
+        }
     }
 
     /// 400: the request cannot be understood.
@@ -61,6 +76,13 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
+    /// 422: this field of the request cannot be so; `reason` is a stable name.
+    pub fn invalid(field: &'static str, reason: &'static str) -> Self {
+        let detail = format!("{field}: {reason}");
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail);
+        Self { field: Some(field), reason: Some(reason), ..problem }
+    }
+
     /// 429: too often; `wait_ms` says when.
     pub fn rate_limited(detail: impl Into<String>, wait_ms: u64) -> Self {
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
@@ -71,6 +93,12 @@ impl Problem {
     pub fn unavailable() -> Self {
         let problem =
             Self::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", "the database is away for a moment");
+        Self { retry_after_ms: Some(RETRY_UNAVAILABLE_MS), ..problem }
+    }
+
+    /// 503: too much of this at once.
+    pub fn busy(detail: impl Into<String>) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", detail);
         Self { retry_after_ms: Some(RETRY_UNAVAILABLE_MS), ..problem }
     }
 
@@ -112,6 +140,8 @@ impl Problem {
             code: self.code,
             detail: &self.detail,
             reason: self.reason,
+            field: self.field,
+            until: self.until,
             retry_after_ms: self.retry_after_ms,
             trace_id: trace::current().map(|trace| format!("{:032x}", trace.trace_id())),
         };
@@ -166,8 +196,16 @@ impl From<AuthError> for Problem {
             AuthError::ExpiredToken => Self::new(StatusCode::UNAUTHORIZED, "expired_token", detail),
             AuthError::InvalidNickname(fault) => {
                 let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_nickname", detail);
-                Self { reason: Some(fault.reason()), ..problem }
+                Self { reason: Some(fault.reason()), field: Some("nickname"), ..problem }
             }
+            AuthError::Invalid { field, reason } => Self::invalid(field, reason),
+            AuthError::UsernameTaken => Self::new(StatusCode::CONFLICT, "username_taken", detail),
+            AuthError::WrongCredentials => Self::new(StatusCode::UNAUTHORIZED, "wrong_credentials", detail),
+            AuthError::LogInBlocked { wait_ms } => Self::rate_limited(detail, wait_ms),
+            AuthError::Busy => Self::busy(detail),
+            AuthError::Banned { until, .. } => Self { until, ..Self::forbidden("account_banned", detail) },
+            AuthError::NotFound(_) => Self::not_found(detail),
+            AuthError::Conflict(code) => Self::new(StatusCode::CONFLICT, code, detail),
             AuthError::NicknameTaken => Self::new(StatusCode::CONFLICT, "nickname_taken", detail),
             AuthError::Store(error) => error.into(),
             AuthError::Bug(error) => Self::bug(&error),

@@ -1,6 +1,9 @@
 //! The one table of the REST API: method, path, whom it is for, handler. What is not here is not served.
 
-use super::{HttpState, Problem, accounts, audit, guard::Access, matches, pages};
+use super::{
+    HttpState, Problem, accounts, audit, guard::Access, matches, pages, service_tokens, sessions,
+    staff_accounts,
+};
 use crate::auth::Role;
 use actix_web::{
     HttpResponse, ResponseError as _, Route,
@@ -11,6 +14,12 @@ use actix_web::{
 
 /// Who reads what others have done.
 const READS_HISTORY: &[Role] = &[Role::Auditor, Role::Admin];
+
+/// Who looks at others' accounts.
+const STAFF: &[Role] = &[Role::Operator, Role::Auditor, Role::Admin];
+
+/// Who changes others' accounts.
+const ADMIN: &[Role] = &[Role::Admin];
 
 /// A row of the table.
 pub(super) struct Row {
@@ -29,17 +38,38 @@ pub(super) fn table() -> Vec<Row> {
     use Access::{Anyone, Roles, SignedIn};
     let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
     vec![
+        row(post.clone(), "/api/v1/accounts", Anyone, |r| r.to(accounts::create)),
         row(post.clone(), "/api/v1/accounts/guest", Anyone, |r| r.to(accounts::create_guest)),
-        row(post.clone(), "/api/v1/sessions/refresh", Anyone, |r| r.to(accounts::refresh)),
-        row(delete, "/api/v1/sessions/current", SignedIn, |r| r.to(accounts::sign_out)),
-        row(post, "/api/v1/ws-tickets", SignedIn, |r| r.to(accounts::issue_ticket)),
-        row(get.clone(), "/api/v1/me", SignedIn, |r| r.to(accounts::me)),
-        row(get.clone(), "/api/v1/me/nickname", SignedIn, |r| r.to(accounts::nickname)),
-        row(put, "/api/v1/me/nickname", SignedIn, |r| r.to(accounts::rename)),
-        row(get.clone(), "/api/v1/me/matches", SignedIn, |r| r.to(matches::mine)),
-        row(get.clone(), "/api/v1/nicknames/{nickname}", Anyone, |r| r.to(accounts::nickname_availability)),
-        row(get.clone(), "/api/v1/matches/{id}", SignedIn, |r| r.to(matches::one)),
+        row(get.clone(), "/api/v1/admin/accounts", Roles(STAFF), |r| r.to(staff_accounts::list)),
+        row(get.clone(), "/api/v1/admin/accounts/{id}", Roles(STAFF), |r| r.to(staff_accounts::one)),
+        row(post.clone(), "/api/v1/admin/accounts/{id}/ban", Roles(ADMIN), |r| r.to(staff_accounts::ban)),
+        row(post.clone(), "/api/v1/admin/accounts/{id}/role", Roles(ADMIN), |r| {
+            r.to(staff_accounts::set_role)
+        }),
+        row(post.clone(), "/api/v1/admin/accounts/{id}/unban", Roles(ADMIN), |r| r.to(staff_accounts::unban)),
         row(get.clone(), "/api/v1/admin/audit", Roles(READS_HISTORY), |r| r.to(audit::list)),
+        row(get.clone(), "/api/v1/admin/service-tokens", Roles(READS_HISTORY), |r| {
+            r.to(service_tokens::list)
+        }),
+        row(post.clone(), "/api/v1/admin/service-tokens", Roles(ADMIN), |r| r.to(service_tokens::issue)),
+        row(delete.clone(), "/api/v1/admin/service-tokens/{id}", Roles(ADMIN), |r| {
+            r.to(service_tokens::revoke)
+        }),
+        row(get.clone(), "/api/v1/matches/{id}", SignedIn, |r| r.to(matches::one)),
+        row(get.clone(), "/api/v1/me", SignedIn, |r| r.to(accounts::me)),
+        row(Method::PATCH, "/api/v1/me", SignedIn, |r| r.to(accounts::change)),
+        row(delete.clone(), "/api/v1/me", SignedIn, |r| r.to(accounts::delete)),
+        row(get.clone(), "/api/v1/me/matches", SignedIn, |r| r.to(matches::mine)),
+        row(get.clone(), "/api/v1/me/nickname", SignedIn, |r| r.to(accounts::nickname)),
+        row(put.clone(), "/api/v1/me/nickname", SignedIn, |r| r.to(accounts::rename)),
+        row(put, "/api/v1/me/password", SignedIn, |r| r.to(accounts::change_password)),
+        row(post.clone(), "/api/v1/me/upgrade", SignedIn, |r| r.to(accounts::upgrade)),
+        row(get.clone(), "/api/v1/nicknames/{nickname}", Anyone, |r| r.to(accounts::nickname_availability)),
+        row(post.clone(), "/api/v1/sessions", Anyone, |r| r.to(sessions::sign_in)),
+        row(delete.clone(), "/api/v1/sessions", SignedIn, |r| r.to(sessions::sign_out_everywhere)),
+        row(delete, "/api/v1/sessions/current", SignedIn, |r| r.to(sessions::sign_out)),
+        row(post.clone(), "/api/v1/sessions/refresh", Anyone, |r| r.to(sessions::refresh)),
+        row(post, "/api/v1/ws-tickets", SignedIn, |r| r.to(sessions::issue_ticket)),
         row(get.clone(), "/.well-known/jwks.json", Anyone, |r| r.to(accounts::jwks)),
         row(get.clone(), "/", Anyone, |r| r.to(pages::index)),
         row(get.clone(), "/r/{code}", Anyone, |r| r.to(pages::index)),

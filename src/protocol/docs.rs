@@ -126,7 +126,7 @@ fn codes(out: &mut String) {
     for (code, meaning) in schema::close_codes() {
         put(out, format!("| {code} | {} |", cell(&meaning)));
     }
-    put(out, "\n4003 and 4010 are not sent yet.");
+    put(out, "\n4010 is not sent yet.");
 }
 
 fn limits(out: &mut String) {

@@ -1,8 +1,8 @@
-//! SQL of accounts, sign-ins, refresh tokens, tickets and the installation's secrets.
+//! SQL of guests, sign-ins, refresh tokens and tickets.
 //!
 //! Called by `auth` alone, which decides; this file stores. Secrets of clients arrive here hashed.
 
-use super::{Store, StoreError, read, write};
+use super::{EpochChange, Store, StoreError, epochs::end_sign_in, read, write};
 use crate::{clock::UnixMs, ids::PlayerId};
 use uuid::Uuid;
 
@@ -14,6 +14,10 @@ pub(crate) struct AccountRow {
     pub guest: bool,
     pub role: String,
     pub epoch: i64,
+    /// Unix milliseconds; the largest number is without end.
+    pub banned_until: Option<i64>,
+    pub ban_reason: Option<String>,
+    pub deleted_at: Option<i64>,
 }
 
 /// What is unique of a nickname: see `auth::nickname`.
@@ -45,8 +49,10 @@ pub(crate) struct Rotate {
 pub(crate) enum Rotated {
     /// Never issued, expired, or of a sign-in that has ended.
     Refused,
-    /// Traded long ago: its sign-in is revoked now.
-    Reused(Uuid),
+    /// Traded long ago: its sign-in is revoked now, if it was not before.
+    Reused(Uuid, Option<EpochChange>),
+    /// The account is banned: nothing was traded.
+    Barred(AccountRow),
     /// The successor is good; this is whose it is.
     Good { sign_in_id: Uuid, account: AccountRow },
 }
@@ -63,7 +69,8 @@ pub(crate) struct TicketRow {
 impl Store {
     /// An account by its id.
     pub(crate) async fn account(&self, id: PlayerId) -> Result<Option<AccountRow>, StoreError> {
-        let sql = "SELECT account_id, nickname, guest, role, epoch FROM accounts WHERE account_id = $1";
+        let sql = "SELECT account_id, nickname, guest, role, epoch, banned_until, ban_reason, deleted_at
+                   FROM accounts WHERE account_id = $1";
         Ok(read!(self.db(), pool => sqlx::query_as(sql).bind(id.0).fetch_optional(pool).await?))
     }
 
@@ -142,13 +149,17 @@ impl Store {
                 return Ok(Rotated::Refused);
             }
             if UnixMs(rotated_at) + it.grace_ms < it.now {
-                sqlx::query(REVOKE).bind(sign_in_id).bind(it.now.0).execute(&mut *tx).await?;
+                let change = end_sign_in!(tx, sign_in_id, it.now.0);
                 tx.commit().await?;
-                return Ok(Rotated::Reused(sign_in_id));
+                return Ok(Rotated::Reused(sign_in_id, change));
             }
             let prolonged = sqlx::query(PROLONG).bind(sign_in_id).bind(it.expires_at.0).execute(&mut *tx).await?;
             if prolonged.rows_affected() == 0 {
                 return Ok(Rotated::Refused);
+            }
+            let account: AccountRow = sqlx::query_as(OWNER).bind(sign_in_id).fetch_one(&mut *tx).await?;
+            if account.banned_until.is_some_and(|until| until > it.now.0) {
+                return Ok(Rotated::Barred(account)); // the token stays good for when the ban is over
             }
             sqlx::query(ADD_TOKEN)
                 .bind(&it.successor_hash)
@@ -156,23 +167,22 @@ impl Store {
                 .bind(it.expires_at.0)
                 .execute(&mut *tx)
                 .await?;
-            let account = sqlx::query_as(OWNER).bind(sign_in_id).fetch_one(&mut *tx).await?;
             tx.commit().await?;
             Ok(Rotated::Good { sign_in_id, account })
         })
     }
 
-    /// Ends a sign-in: none of its refresh tokens is good any more.
-    pub(crate) async fn revoke_sign_in(&self, sign_in_id: Uuid, now: UnixMs) -> Result<(), StoreError> {
-        write!(self.db(), pool => { sqlx::query(REVOKE).bind(sign_in_id).bind(now.0).execute(pool).await?; });
-        Ok(())
-    }
-
-    /// Stores a ticket. `false`: its sign-in has ended.
-    pub(crate) async fn put_ticket(&self, hash: &[u8], ticket: &TicketRow) -> Result<bool, StoreError> {
+    /// Stores a ticket. `false`: its sign-in has ended, or the account's epoch is another.
+    pub(crate) async fn put_ticket(
+        &self,
+        hash: &[u8],
+        ticket: &TicketRow,
+        epoch: i64,
+    ) -> Result<bool, StoreError> {
         let sql = "INSERT INTO ws_tickets (ticket_hash, account_id, sign_in_id, origin, expires_at)
                    SELECT $1, account_id, sign_in_id, $2, $3 FROM sign_ins
-                   WHERE sign_in_id = $4 AND account_id = $5 AND revoked_at IS NULL";
+                   WHERE sign_in_id = $4 AND account_id = $5 AND revoked_at IS NULL
+                     AND EXISTS (SELECT 1 FROM accounts WHERE account_id = $5 AND epoch = $6)";
         let stored = write!(self.db(), pool => {
             sqlx::query(sql)
                 .bind(hash)
@@ -180,6 +190,7 @@ impl Store {
                 .bind(ticket.expires_at)
                 .bind(ticket.sign_in_id)
                 .bind(ticket.account_id)
+                .bind(epoch)
                 .execute(pool)
                 .await?
                 .rows_affected()
@@ -205,48 +216,24 @@ impl Store {
         }
         Ok(())
     }
-
-    /// The secret of this name; `candidate` becomes it if there is none yet.
-    pub(crate) async fn secret(&self, name: &str, candidate: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let sql = "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        write!(self.db(), pool => { sqlx::query(sql).bind(name).bind(candidate).execute(pool).await?; });
-        let sql = "SELECT value FROM secrets WHERE name = $1";
-        Ok(write!(self.db(), pool => sqlx::query_scalar(sql).bind(name).fetch_one(pool).await?))
-    }
-
-    /// The seeds of the signing keys, newest first; `candidate` becomes the first if there is none yet.
-    pub(crate) async fn signing_keys(
-        &self,
-        kid: &str,
-        candidate: &[u8],
-        now: UnixMs,
-    ) -> Result<Vec<Vec<u8>>, StoreError> {
-        let sql = "INSERT INTO signing_keys (n, kid, seed, created_at) VALUES (1, $1, $2, $3)
-                   ON CONFLICT DO NOTHING";
-        write!(self.db(), pool => {
-            sqlx::query(sql).bind(kid).bind(candidate).bind(now.0).execute(pool).await?;
-        });
-        let sql = "SELECT seed FROM signing_keys ORDER BY n DESC";
-        Ok(write!(self.db(), pool => sqlx::query_scalar(sql).fetch_all(pool).await?))
-    }
 }
 
-const ADD_ACCOUNT: &str =
+pub(super) const ADD_ACCOUNT: &str =
     "INSERT INTO accounts (account_id, nickname, nickname_key, nickname_look, guest, role, epoch, created_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
 
-const ADD_SIGN_IN: &str =
+pub(super) const ADD_SIGN_IN: &str =
     "INSERT INTO sign_ins (sign_in_id, account_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
 
-const ADD_TOKEN: &str = "INSERT INTO refresh_tokens (token_hash, sign_in_id, expires_at) VALUES ($1, $2, $3)
+pub(super) const ADD_TOKEN: &str =
+    "INSERT INTO refresh_tokens (token_hash, sign_in_id, expires_at) VALUES ($1, $2, $3)
                          ON CONFLICT DO NOTHING";
 
 const TRADE_TOKEN: &str = "UPDATE refresh_tokens SET rotated_at = COALESCE(rotated_at, $2)
                            WHERE token_hash = $1 RETURNING sign_in_id, expires_at, rotated_at";
 
-const REVOKE: &str = "UPDATE sign_ins SET revoked_at = $2 WHERE sign_in_id = $1 AND revoked_at IS NULL";
-
 const PROLONG: &str = "UPDATE sign_ins SET expires_at = $2 WHERE sign_in_id = $1 AND revoked_at IS NULL";
 
-const OWNER: &str = "SELECT a.account_id, a.nickname, a.guest, a.role, a.epoch FROM sign_ins s
+const OWNER: &str = "SELECT a.account_id, a.nickname, a.guest, a.role, a.epoch, a.banned_until, a.ban_reason,
+                     a.deleted_at FROM sign_ins s
                      JOIN accounts a ON a.account_id = s.account_id WHERE s.sign_in_id = $1";

@@ -6,12 +6,16 @@
 
 mod audit;
 mod commit;
+mod credentials;
 mod db;
 mod entities;
+mod epochs;
 mod error;
 mod identity;
+mod keys;
 mod matches;
 mod rooms;
+mod staff_accounts;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -19,10 +23,14 @@ mod writer;
 
 pub(crate) use audit::{ADD_AUDIT, AuditEntry, AuditFilter, audit};
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
+pub(crate) use credentials::{Added, BackOff, CredentialsRow};
 pub(crate) use db::{Db, read, write};
+pub use epochs::EpochChange;
 pub use error::StoreError;
 pub(crate) use identity::{AccountRow, NewSignIn, NicknameKeys, Rotate, Rotated, TicketRow};
+pub(crate) use keys::{ServiceTokenRow, SigningKeyRow};
 pub use matches::MatchRecord;
+pub(crate) use staff_accounts::{AccountQuery, BanRow, StaffAccountRow};
 
 use crate::{clock::SharedClock, config::Config};
 use std::{future::Future, sync::Arc};

@@ -3,6 +3,8 @@
 use super::Stage;
 use crate::{
     actors::session::{Attached, Detached, Door, Drained, Input, Outgoing, Player},
+    auth::SignInId,
+    cluster::Pass,
     ids::PlayerId,
     protocol::{ClientFrame, CloseCode, Encoding, messages::Resume},
 };
@@ -269,5 +271,6 @@ fn text(value: &Value) -> String {
 fn who(id: PlayerId, nickname: &str) -> Player {
     // Each his own address: limits by address are tested over real sockets.
     let n = id.0.as_u128() as u32;
-    Player { id, nickname: nickname.to_owned(), address: IpAddr::V4(Ipv4Addr::from(n)) }
+    let pass = Pass { sign_in: SignInId(id.0), epoch: 0 };
+    Player { id, nickname: nickname.to_owned(), address: IpAddr::V4(Ipv4Addr::from(n)), pass }
 }

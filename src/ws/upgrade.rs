@@ -7,6 +7,7 @@ use super::{Sockets, connection::Connection, frames::FrameReader};
 use crate::{
     actors::session::{Door, Player},
     auth::{Identity, Principal},
+    cluster::Pass,
     config::Config,
     http::{self, Problem, bearer, client_address, secure},
     protocol::Encoding,
@@ -109,9 +110,10 @@ async fn admit(req: &Request, state: &WsState) -> Result<(Visitor, super::socket
     let encoding = choose_encoding(req)?;
     let held = state.sockets.hold(state.config.server.max_connections).ok_or_else(Problem::full)?;
     let principal = authenticate(req, query.ticket.as_deref(), origin.as_deref(), &state.identity).await?;
-    let account = state.identity.account(principal.account).await?;
+    let account = state.identity.admit_to_play(&principal).await?;
+    let pass = Pass { sign_in: principal.sign_in, epoch: principal.epoch };
     let address = client_address(req.head(), &state.config);
-    let player = Player { id: principal.account, nickname: account.nickname, address };
+    let player = Player { id: principal.account, nickname: account.nickname, address, pass };
     Ok((Visitor { player, encoding, resumes: query.resume.as_deref() == Some("1") }, held))
 }
 

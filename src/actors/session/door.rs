@@ -5,7 +5,7 @@ use super::{
     messages::SessionStart,
 };
 use crate::{
-    cluster::{Cluster, HandOver, RoomIndex, SessionHandle},
+    cluster::{Cluster, HandOver, Pass, RoomIndex, SessionHandle},
     ids::{PlayerId, SessionId, SessionRef},
     limits::KeyedBuckets,
     protocol::{
@@ -24,6 +24,8 @@ pub struct Player {
     pub nickname: String,
     /// Where the socket comes from.
     pub address: IpAddr,
+    /// The session ends when this is void.
+    pub pass: Pass,
 }
 
 /// A socket that has a session.
@@ -94,9 +96,9 @@ impl Door {
         player: Player,
         outbox: Arc<Outbox>,
     ) -> (SessionId, SessionHandle) {
-        let (id, nickname) = (player.id, player.nickname.as_str().into());
+        let (id, nickname, pass) = (player.id, player.nickname.as_str().into(), player.pass);
         let addr = PlayerSession::put_up(self.clone(), session, player, outbox.clone());
-        (session, SessionHandle { player: id, nickname, outbox, addr })
+        (session, SessionHandle { player: id, nickname, pass, outbox, addr })
     }
 
     fn welcome(&self, session: SessionId, handle: &SessionHandle) -> Arc<Push> {
@@ -150,7 +152,7 @@ impl Door {
         let here = self.cluster.hub().session(session);
         let is_latest =
             |handle: &SessionHandle| claims.node == self.cluster.me() || handle.outbox.moves() > claims.moves;
-        if let Some(handle) = here.filter(is_latest) {
+        if let Some(handle) = here.filter(is_latest).filter(|handle| handle.pass == player.pass) {
             let message = ResumeSession { encoding, re, last_seq: resume.last_seq };
             let attachment = handle.addr.send(message).await.ok()??;
             return Some(Attached { session, handle, attachment });

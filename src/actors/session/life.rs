@@ -23,6 +23,7 @@ use std::time::Duration;
 enum End {
     Clean,
     Replaced,
+    AccountEnded,
     HandedOver,
     Expired,
     Crowded,
@@ -121,6 +122,10 @@ impl Handler<SessionNotice> for PlayerSession {
             SessionNotice::SeekSeat if self.parked.is_some() => {}
             SessionNotice::SeekSeat => {
                 self.dispatch(Asked::default(), Request::FindSeat { snapshot: true }, ctx)
+            }
+            SessionNotice::AccountEnded => {
+                self.outbox.close(CloseCode::AccountEnded, "the account's sessions were ended");
+                self.end(End::AccountEnded, ctx);
             }
             SessionNotice::HandedOver => self.end(End::HandedOver, ctx),
             SessionNotice::EndIfParked if self.parked.is_some() => self.end(End::Crowded, ctx),

@@ -40,6 +40,8 @@ pub struct ResumeSession {
 pub enum SessionNotice {
     /// A newer session of the account is there.
     Replaced,
+    /// Its account is banned or deleted, has another role, or was signed out.
+    AccountEnded,
     /// The session goes on on another node.
     HandedOver,
     /// The room may have taken the session for gone: tell it again.
