@@ -5,8 +5,11 @@
 //! Called by [`crate::node`], which puts `/ws` beside it. Never touches an actor.
 
 mod accounts;
+#[cfg_attr(not(test), allow(dead_code, reason = "its route comes with the guard for service tokens"))]
+mod activity;
 mod admin;
 mod audit;
+mod dead_letters;
 mod guard;
 mod headers;
 mod matches;

@@ -1,6 +1,6 @@
 //! The one table of the REST API: method, path, whom it is for, handler. What is not here is not served.
 
-use super::{HttpState, Problem, accounts, audit, guard::Access, matches, pages};
+use super::{HttpState, Problem, accounts, audit, dead_letters, guard::Access, matches, pages};
 use crate::auth::Role;
 use actix_web::{
     HttpResponse, ResponseError as _, Route,
@@ -11,6 +11,10 @@ use actix_web::{
 
 /// Who reads what others have done.
 const READS_HISTORY: &[Role] = &[Role::Auditor, Role::Admin];
+
+/// Who keeps the activity stream going, and who looks on.
+const TENDS_STREAM: &[Role] = &[Role::Operator, Role::Admin];
+const SEES_STREAM: &[Role] = &[Role::Auditor, Role::Operator, Role::Admin];
 
 /// A row of the table.
 pub(super) struct Row {
@@ -31,8 +35,8 @@ pub(super) fn table() -> Vec<Row> {
     vec![
         row(post.clone(), "/api/v1/accounts/guest", Anyone, |r| r.to(accounts::create_guest)),
         row(post.clone(), "/api/v1/sessions/refresh", Anyone, |r| r.to(accounts::refresh)),
-        row(delete, "/api/v1/sessions/current", SignedIn, |r| r.to(accounts::sign_out)),
-        row(post, "/api/v1/ws-tickets", SignedIn, |r| r.to(accounts::issue_ticket)),
+        row(delete.clone(), "/api/v1/sessions/current", SignedIn, |r| r.to(accounts::sign_out)),
+        row(post.clone(), "/api/v1/ws-tickets", SignedIn, |r| r.to(accounts::issue_ticket)),
         row(get.clone(), "/api/v1/me", SignedIn, |r| r.to(accounts::me)),
         row(get.clone(), "/api/v1/me/nickname", SignedIn, |r| r.to(accounts::nickname)),
         row(put, "/api/v1/me/nickname", SignedIn, |r| r.to(accounts::rename)),
@@ -40,6 +44,14 @@ pub(super) fn table() -> Vec<Row> {
         row(get.clone(), "/api/v1/nicknames/{nickname}", Anyone, |r| r.to(accounts::nickname_availability)),
         row(get.clone(), "/api/v1/matches/{id}", SignedIn, |r| r.to(matches::one)),
         row(get.clone(), "/api/v1/admin/audit", Roles(READS_HISTORY), |r| r.to(audit::list)),
+        row(get.clone(), "/api/v1/admin/dead-letters", Roles(SEES_STREAM), |r| r.to(dead_letters::list)),
+        row(get.clone(), "/api/v1/admin/dead-letters/{id}", Roles(SEES_STREAM), |r| r.to(dead_letters::one)),
+        row(delete.clone(), "/api/v1/admin/dead-letters/{id}", Roles(TENDS_STREAM), |r| {
+            r.to(dead_letters::discard)
+        }),
+        row(post.clone(), "/api/v1/admin/dead-letters/{id}/retry", Roles(TENDS_STREAM), |r| {
+            r.to(dead_letters::retry)
+        }),
         row(get.clone(), "/.well-known/jwks.json", Anyone, |r| r.to(accounts::jwks)),
         row(get.clone(), "/", Anyone, |r| r.to(pages::index)),
         row(get.clone(), "/r/{code}", Anyone, |r| r.to(pages::index)),

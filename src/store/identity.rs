@@ -2,8 +2,9 @@
 //!
 //! Called by `auth` alone, which decides; this file stores. Secrets of clients arrive here hashed.
 
-use super::{Store, StoreError, read, write};
-use crate::{clock::UnixMs, ids::PlayerId};
+use super::{Store, StoreError, fact, read, write};
+use crate::{clock::UnixMs, ids::PlayerId, liveops::Fact};
+use serde_json::json;
 use uuid::Uuid;
 
 /// An account as it is stored.
@@ -93,8 +94,12 @@ impl Store {
             insert.bind(expires_at).execute(&mut *tx).await?;
             let insert = sqlx::query(ADD_TOKEN).bind(&sign_in.token_hash).bind(id).bind(expires_at);
             insert.execute(&mut *tx).await?;
+            for fact in facts_of_new(account, sign_in.now) {
+                fact!(&mut *tx, &fact);
+            }
             tx.commit().await?;
         });
+        self.outbox_has_more();
         Ok(true)
     }
 
@@ -229,6 +234,13 @@ impl Store {
         let sql = "SELECT seed FROM signing_keys ORDER BY n DESC";
         Ok(write!(self.db(), pool => sqlx::query_scalar(sql).fetch_all(pool).await?))
     }
+}
+
+/// What the activity stream is told of a new account, which is signed in at once.
+fn facts_of_new(account: &AccountRow, now: UnixMs) -> [Fact; 2] {
+    let who = Some(PlayerId(account.account_id));
+    let registered = Fact::new("user_registered", who, now, json!({"guest": account.guest}));
+    [registered, Fact::new("signed_in", who, now, json!({}))]
 }
 
 const ADD_ACCOUNT: &str =
