@@ -59,6 +59,8 @@ pub struct Match {
     winner: Option<Value>,
     /// The latest that a phase has begun after the end of the one before was due, ms.
     latest_ms: i64,
+    /// When the phase began that was pushed last.
+    entered_at: Option<i64>,
 }
 
 impl Match {
@@ -83,7 +85,12 @@ impl Match {
     /// Each deadline fires once, and is no phase comes before its time is told.
     fn enter(&mut self, phase: &Value) {
         let (before, now) = (&self.phase, phase["started_at"].as_i64());
-        assert!(now > before["started_at"].as_i64(), "a phase again: {before} then {phase}");
+        assert!(now > self.entered_at, "a phase again: {phase}");
+        self.entered_at = now;
+        if now == before["started_at"].as_i64() {
+            return; // who dies is shown the whole state first
+        }
+        assert!(now > before["started_at"].as_i64(), "an earlier phase: {before} then {phase}");
         if let (Some(due), Some(now)) = (before["ends_at"].as_i64(), now) {
             self.latest_ms = self.latest_ms.max(now - due);
         }
@@ -331,7 +338,8 @@ impl Leader {
                 self.look_up_to(asked + at); // what came before it, and not what came after
                 return Ok(self.me.transcript[asked + at]["payload"].clone());
             }
-            if !self.me.receive().await? {
+            let received = tokio::time::timeout(PATIENCE, self.me.receive()).await;
+            if !received.map_err(|_| "answered, and no room.state came")?? {
                 return Err("closed before its room.state".into());
             }
         }
