@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
+    ops::Range,
     path::Path,
     time::{Duration, Instant},
 };
@@ -92,15 +93,19 @@ async fn look_at(dir: &Path, postgres: Option<&str>) -> Seen {
     }
 }
 
-/// Games under kills; after each third one `wipe` is called. How many games ended, over how many kills.
-async fn play_under_kills(node: &mut Process, mut wipe: impl FnMut()) -> (usize, usize) {
+/// Games under kills, so many ms apart; after each third one `wipe` is called. How many games ended, over how many kills.
+async fn play_under_kills(
+    node: &mut Process,
+    pauses_ms: Range<u64>,
+    mut wipe: impl FnMut(),
+) -> (usize, usize) {
     let mut rng = StdRng::seed_from_u64(4);
     let base = node.base();
     let mut leaders = try_join_all((0..ROOMS).map(|n| Leader::enter(&base, n, true))).await.unwrap();
     let over = |leaders: &[Leader]| leaders.iter().map(Leader::games_over).sum::<usize>();
     let mut kills = 0;
     while over(&leaders) < GAMES && kills < MOST_KILLS {
-        let until = Instant::now() + Duration::from_millis(rng.random_range(500..2_500));
+        let until = Instant::now() + Duration::from_millis(rng.random_range(pauses_ms.clone()));
         let mut rngs: Vec<StdRng> =
             (0..ROOMS).map(|n| StdRng::seed_from_u64((kills * 10 + n) as u64)).collect();
         let later = until + Duration::from_secs(1);
@@ -145,7 +150,7 @@ fn judge(seen: &Seen, (over, kills): (usize, usize)) {
 async fn games_on_sqlite_are_counted_once_over_kills() {
     let dir = tempfile::tempdir().unwrap();
     let mut node = Process::with(dir.path(), &SOON);
-    let played = play_under_kills(&mut node, || ()).await;
+    let played = play_under_kills(&mut node, 500..2_500, || ()).await;
     let seen = settled(dir.path(), None).await;
     judge(&seen, played);
 }
@@ -156,9 +161,10 @@ async fn games_on_postgres_and_redis_are_counted_once_over_kills_and_wipes() {
     let dir = tempfile::tempdir().unwrap();
     let shared = [format!("redis.url={}", redis.url()), format!("database.url={}", postgres.url())];
     let young = ["cluster.lease_ms=1000", "cluster.beat_ms=200"];
+    // A room is put up again once the lease of the killed node has run out: so the kills are further apart.
     let settings: Vec<&str> = shared.iter().map(String::as_str).chain(SOON).chain(young).collect();
     let mut node = Process::with(dir.path(), &settings);
-    let played = play_under_kills(&mut node, || redis.restart().unwrap()).await;
+    let played = play_under_kills(&mut node, 2_500..5_000, || redis.restart().unwrap()).await;
     let seen = settled(dir.path(), Some(&postgres.url())).await;
     judge(&seen, played);
 }

@@ -192,6 +192,21 @@ async fn a_consumer_may_panic_or_hang(transport: Transport) {
 }
 
 #[actix::test]
+async fn sentinels_lead_to_the_stream() {
+    let servers = crate::testkit::PrivateSentinel::start().expect("Sentinel");
+    let url = servers.url();
+    a_fact_is_counted_once_however_often_it_is_delivered(Transport::Many(url)).await;
+}
+
+#[actix::test]
+async fn a_redis_cluster_carries_the_stream() {
+    let servers = crate::testkit::PrivateCluster::start(0).expect("a Redis Cluster");
+    let url = servers.url();
+    a_fact_is_counted_once_however_often_it_is_delivered(Transport::Many(url.clone())).await;
+    what_was_sent_and_not_handled_before_a_crash_is_sent_again(Transport::Many(url)).await;
+}
+
+#[actix::test]
 async fn what_one_node_took_and_did_not_finish_another_takes_over() {
     let redis = PrivateRedis::start().expect("Redis");
     let mut kit = Kit::with(Transport::Redis(Box::new(redis)), |_| ()).await;

@@ -72,6 +72,8 @@ impl Consumer for Moody {
 enum Transport {
     Memory,
     Redis(Box<PrivateRedis>),
+    /// Sentinel or a Redis Cluster, by its URL.
+    Many(String),
 }
 
 /// A node's activity stream, turned by hand.
@@ -112,11 +114,14 @@ impl Kit {
                 let wait = Duration::from_millis(config.activity.poll_ms);
                 Arc::new(MemoryStream::new(config.activity.queue, wait))
             }
-            Transport::Redis(redis) => {
-                let node = Uuid::new_v4().to_string();
-                Arc::new(RedisStream::open(&redis.url(), config, node).await.expect("Redis"))
-            }
+            Transport::Redis(redis) => Self::join(&redis.url(), config).await,
+            Transport::Many(url) => Self::join(url, config).await,
         }
+    }
+
+    async fn join(url: &str, config: &Config) -> Arc<dyn Stream> {
+        let node = Uuid::new_v4().to_string();
+        Arc::new(RedisStream::open(url, config, node).await.expect("Redis"))
     }
 
     /// The process ends, and begins anew on the same database. Redis goes on.
