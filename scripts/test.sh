@@ -196,7 +196,7 @@ sql_tests_on_postgres() { # those that ran on SQLite, on a server of their own
   until "$bin/pg_isready" -q -h 127.0.0.1 -p "$port"; do sleep 0.1; done
   PLAYHOUSE_TEST_POSTGRES=postgres://postgres@127.0.0.1:$port/postgres \
     cargo nextest run --locked --all-features --lib --no-fail-fast --config-file scripts/nextest.toml \
-    -E 'test(/^(auth|http|store)::/) or test(on_sql)' || status=$?
+    -E 'test(/^(auth|http|liveops|store)::/) or test(on_sql)' || status=$?
   kill -INT "$node_pid" 2>/dev/null || true # at once: nobody is connected any more
   stop_server
   return $status

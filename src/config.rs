@@ -57,6 +57,24 @@ macro_rules! sections {
 }
 
 sections! {
+    /// The activity stream: facts on their way to those who act on them.
+    activity: Activity {
+        batch: usize = 256, "facts", "facts that are claimed, sent and handled together at most";
+        queue: usize = 4_096, "facts", "facts that are on their way to a group at most; the others wait in the outbox";
+        poll_ms: u64 = 500, "ms", "how often a node looks for facts that others wrote or that are due again";
+        linger_ms: u64 = 20, "ms", "how long a fact of this node waits for others to go with it: a sync to disk serves them all";
+        resend_ms: u64 = 30_000, "ms", "a fact that was sent and not confirmed for so long is sent again: a transport may lose it";
+        takeover_ms: u64 = 15_000, "ms", "what a node took from Redis and did not finish for so long another node takes";
+        handle_ms: u64 = 10_000, "ms", "longest time to handle a batch, or a fact alone; then it has failed";
+        tries: u32 = 5, "tries", "a fact that failed so often is a dead letter (spec 2.3)";
+        retry_ms: u64 = 1_000, "ms", "pause after the first failed try; it doubles with each";
+        retry_most_ms: u64 = 60_000, "ms", "and its longest";
+        stream_entries: usize = 100_000, "facts", "facts that the stream in Redis holds at most; the oldest go, and are sent again if nobody confirmed them";
+        dedupe_ms: u64 = 86_400_000, "ms", "how long it is known that a fact was handled: one that is posted again within it changes nothing";
+        counters_days: u32 = 400, "days", "how long what accounts did is counted: the longest event that looks back";
+        observe_ms: u64 = 5_000, "ms", "how often lag and dead letters are measured";
+        sweep_ms: u64 = 600_000, "ms", "how often what is too old is deleted";
+    }
     /// The listener for players, pages and the REST API.
     server: Server {
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)), "address", "where players connect; port 0 picks a free one";

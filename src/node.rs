@@ -12,6 +12,7 @@ use crate::{
     game::Registry,
     http::{self, HttpState},
     ids::NodeId,
+    liveops::running::ActivityStream,
     store::Store,
     telemetry, trace, ws,
 };
@@ -38,6 +39,7 @@ pub struct Node {
     store: Store,
     state: HttpState,
     config: Arc<Config>,
+    activity: ActivityStream,
     sockets: ws::Sockets,
     servers: [ServerHandle; 2],
     watchdog: Option<Watchdog>,
@@ -61,6 +63,8 @@ impl Node {
         trace::start(&config, cluster.me())?;
         cluster.register(RoomActor::factory(games));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
+        let activity = ActivityStream::of_node(&config, &store, &clock, cluster.me()).await;
+        let activity = activity.context("Redis (redis.url)")?;
         let state = HttpState::new(identity.clone(), store.clone(), config.clone(), clock);
         let (sockets, watched) = (ws::Sockets::default(), identity.clone());
         let upgrades =
@@ -89,6 +93,7 @@ impl Node {
             store,
             state,
             config,
+            activity,
             sockets,
             servers: [public, admin],
             watchdog,
@@ -113,6 +118,7 @@ impl Node {
         }
         self.cluster.close();
         self.cluster.leave().await;
+        self.activity.stop().await;
         self.store.close().await;
         admin.stop(false).await;
         trace::flush().await;

@@ -150,6 +150,24 @@ pub enum MediaKind {
     Video,
 }
 
+/// Something that happened to a player, for the activity stream (spec 2.3). It is no part of the game's log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GameFact {
+    /// Name of its schema in `schemas/`: `game_won` …
+    pub kind: &'static str,
+    /// To whom.
+    pub player_id: PlayerId,
+    /// The fields of the schema that the room does not know.
+    pub body: Value,
+}
+
+impl GameFact {
+    /// This happened to him.
+    pub fn new(kind: &'static str, player_id: PlayerId, body: Value) -> Self {
+        Self { kind, player_id, body }
+    }
+}
+
 /// Through whose eyes a game is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Viewer {
@@ -237,6 +255,11 @@ pub trait Game: Sized + Clone + Serialize + DeserializeOwned + Send + 'static {
     fn member_flags(&self, player: PlayerId) -> Option<(bool, bool)>;
     /// The current media policy (spec 1.6).
     fn media(&self) -> MediaPolicy;
+    /// What became true between `before` and now, by this input that was applied: `vote_cast`, `player_died`, at the end
+    /// `game_finished` for each player and `game_won` for each winner. Told of the people among them who are in the room.
+    fn facts(&self, _before: &Self, _input: &Input) -> Vec<GameFact> {
+        Vec::new()
+    }
     /// What a bot would do now, knowing nothing but its own view. Asked some times in each phase.
     fn bot_move(view: &Value, me: PlayerId, rng: &mut rand_chacha::ChaCha8Rng) -> Option<BotMove>;
 }

@@ -1,6 +1,8 @@
 //! The games a node knows, without their types: what the room actor stores, restores and calls.
 
-use super::{BotMove, Effect, Game, Input, InvalidSettings, MediaPolicy, Refusal, RoomRules, Setup, Viewer};
+use super::{
+    BotMove, Effect, Game, GameFact, Input, InvalidSettings, MediaPolicy, Refusal, RoomRules, Setup, Viewer,
+};
 use crate::{clock::UnixMs, ids::PlayerId};
 use serde_json::Value;
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
@@ -10,6 +12,8 @@ use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
 pub trait AnyGame: Send {
     fn name(&self) -> &'static str;
     fn handle(&mut self, input: &Input, now: UnixMs) -> Result<Vec<Effect>, Refusal>;
+    /// `handle`, and what became true by it ([`Game::facts`]).
+    fn play(&mut self, input: &Input, now: UnixMs) -> Result<(Vec<Effect>, Vec<GameFact>), Refusal>;
     fn deadline(&self) -> Option<UnixMs>;
     fn restarted(&mut self, now: UnixMs);
     fn is_participant(&self, player: PlayerId) -> bool;
@@ -29,6 +33,12 @@ impl<G: Game> AnyGame for G {
     }
     fn handle(&mut self, input: &Input, now: UnixMs) -> Result<Vec<Effect>, Refusal> {
         Game::handle(self, input, now)
+    }
+    fn play(&mut self, input: &Input, now: UnixMs) -> Result<(Vec<Effect>, Vec<GameFact>), Refusal> {
+        let before = self.clone();
+        let effects = Game::handle(self, input, now)?;
+        let facts = self.facts(&before, input);
+        Ok((effects, facts))
     }
     fn deadline(&self) -> Option<UnixMs> {
         Game::deadline(self)

@@ -9,8 +9,10 @@ mod access_tests;
 mod accounts;
 #[cfg(test)]
 mod accounts_tests;
+mod activity;
 mod admin;
 mod audit;
+mod dead_letters;
 mod guard;
 mod headers;
 mod matches;

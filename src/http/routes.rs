@@ -1,8 +1,8 @@
 //! The one table of the REST API: method, path, whom it is for, handler. What is not here is not served.
 
 use super::{
-    HttpState, Problem, accounts, audit, guard::Access, matches, pages, service_tokens, sessions,
-    staff_accounts,
+    HttpState, Problem, accounts, activity, audit, dead_letters, guard::Access, matches, pages,
+    service_tokens, sessions, staff_accounts,
 };
 use crate::auth::Role;
 use actix_web::{
@@ -21,6 +21,10 @@ const STAFF: &[Role] = &[Role::Operator, Role::Auditor, Role::Admin];
 /// Who changes others' accounts.
 const ADMIN: &[Role] = &[Role::Admin];
 
+/// Who keeps the activity stream going, and who looks on.
+const TENDS_STREAM: &[Role] = &[Role::Operator, Role::Admin];
+const SEES_STREAM: &[Role] = &[Role::Auditor, Role::Operator, Role::Admin];
+
 /// A row of the table.
 pub(super) struct Row {
     pub method: Method,
@@ -35,11 +39,12 @@ fn row(method: Method, path: &'static str, access: Access, handler: fn(Route) ->
 
 /// Everything that is served. Of two paths that match, the first wins; rows of one path stand together.
 pub(super) fn table() -> Vec<Row> {
-    use Access::{Anyone, Roles, SignedIn};
+    use Access::{Anyone, Roles, Service, SignedIn};
     let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
     vec![
         row(post.clone(), "/api/v1/accounts", Anyone, |r| r.to(accounts::create)),
         row(post.clone(), "/api/v1/accounts/guest", Anyone, |r| r.to(accounts::create_guest)),
+        row(post.clone(), "/api/v1/activity", Service("activity.write"), |r| r.to(activity::post)),
         row(get.clone(), "/api/v1/admin/accounts", Roles(STAFF), |r| r.to(staff_accounts::list)),
         row(get.clone(), "/api/v1/admin/accounts/{id}", Roles(STAFF), |r| r.to(staff_accounts::one)),
         row(post.clone(), "/api/v1/admin/accounts/{id}/ban", Roles(ADMIN), |r| r.to(staff_accounts::ban)),
@@ -48,6 +53,14 @@ pub(super) fn table() -> Vec<Row> {
         }),
         row(post.clone(), "/api/v1/admin/accounts/{id}/unban", Roles(ADMIN), |r| r.to(staff_accounts::unban)),
         row(get.clone(), "/api/v1/admin/audit", Roles(READS_HISTORY), |r| r.to(audit::list)),
+        row(get.clone(), "/api/v1/admin/dead-letters", Roles(SEES_STREAM), |r| r.to(dead_letters::list)),
+        row(get.clone(), "/api/v1/admin/dead-letters/{id}", Roles(SEES_STREAM), |r| r.to(dead_letters::one)),
+        row(delete.clone(), "/api/v1/admin/dead-letters/{id}", Roles(TENDS_STREAM), |r| {
+            r.to(dead_letters::discard)
+        }),
+        row(post.clone(), "/api/v1/admin/dead-letters/{id}/retry", Roles(TENDS_STREAM), |r| {
+            r.to(dead_letters::retry)
+        }),
         row(get.clone(), "/api/v1/admin/service-tokens", Roles(READS_HISTORY), |r| {
             r.to(service_tokens::list)
         }),

@@ -18,6 +18,7 @@ pub struct Shared {
     pub(super) identity: Identity,
     pub(super) store: Store,
     pub(super) config: Arc<Config>,
+    pub(super) clock: SharedClock,
     /// Guest accounts, by the address that asks for them.
     pub(super) guests: KeyedBuckets<IpAddr>,
     ready: AtomicBool,
@@ -26,12 +27,13 @@ pub struct Shared {
 
 impl HttpState {
     /// Not ready until [`HttpState::set_ready`] says so.
-    pub fn new(identity: Identity, store: Store, config: Arc<Config>, _clock: SharedClock) -> Self {
+    pub fn new(identity: Identity, store: Store, config: Arc<Config>, clock: SharedClock) -> Self {
         let guests = KeyedBuckets::per_minute(config.limits.guests_per_minute);
         Self(Arc::new(Shared {
             identity,
             store,
             config,
+            clock,
             guests,
             ready: AtomicBool::new(false),
             clock_skew_ms: AtomicI64::new(0),

@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
+mod stream;
+
 pub(super) struct Kit {
     pub state: HttpState,
     pub store: Store,

@@ -3,6 +3,7 @@
 use crate::{
     clock::UnixMs,
     ids::{MatchId, PlayerId, RoomId},
+    liveops::Fact,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -115,6 +116,8 @@ pub enum Row {
         /// Everything of its recording that is known at the end.
         ended: Value,
     },
+    /// Something that this commit makes true, for the activity stream.
+    Fact(Fact),
     /// A player reports another.
     Report {
         /// Of the report.

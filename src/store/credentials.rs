@@ -5,7 +5,8 @@
 use super::{
     AccountRow, AuditEntry, EpochChange, NewSignIn, NicknameKeys, Store, StoreError, audit,
     epochs::end_sign_in,
-    identity::{ADD_ACCOUNT, ADD_SIGN_IN, ADD_TOKEN},
+    fact,
+    identity::{ADD_ACCOUNT, ADD_SIGN_IN, ADD_TOKEN, facts_of_new},
     read, write,
 };
 use crate::clock::UnixMs;
@@ -85,9 +86,12 @@ impl Store {
                 Some(entry) => { audit!(&mut *tx, entry); }
                 None => add_sign_in!(tx, account.account_id, sign_in),
             }
-            // fact!(&mut *tx, user_registered)
+            for fact in facts_of_new(account, sign_in.now).iter().filter(|fact| entry.is_none() || fact.kind != "signed_in") {
+                fact!(&mut *tx, fact);
+            }
             tx.commit().await?;
         });
+        self.outbox_has_more();
         Ok(Added::Done)
     }
 

@@ -3,7 +3,7 @@
 //! Written in the transaction of the change itself by [`raise_epoch!`] and [`end_sign_in!`]; read by each node once a
 //! second. Called by `auth` alone.
 
-use super::{Store, StoreError, read, write};
+use super::{Store, StoreError, fact, identity::status_fact, read, write};
 use crate::clock::UnixMs;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -157,8 +157,9 @@ impl Store {
                 .bind(account)
                 .execute(&mut *tx)
                 .await?;
-            // fact!(&mut *tx, user_status_changed deleted)
+            fact!(&mut *tx, &status_fact(account, now, "deleted"));
             tx.commit().await?;
+            self.outbox_has_more();
             Ok(change)
         })
     }

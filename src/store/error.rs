@@ -1,7 +1,7 @@
 //! What can go wrong with the database: it is away, or we erred.
 
 /// A failed read or write.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum StoreError {
     /// The database is away or too busy: try again.
     #[error("the database is unavailable: {0}")]
@@ -18,8 +18,20 @@ impl From<sqlx::Error> for StoreError {
             E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => {
                 Self::Unavailable(error.to_string())
             }
+            E::Database(ref refused) if refused.code().is_some_and(|code| passes(&code)) => {
+                Self::Unavailable(error.to_string())
+            }
             _ => Self::Bug(error.to_string()),
         }
+    }
+}
+
+/// What says nothing of the statement: it was in another's way, or the server goes or has no room. SQLSTATEs of PostgreSQL
+/// are five characters; SQLite's are numbers, the kind in the low byte (5 busy, 6 locked).
+fn passes(code: &str) -> bool {
+    match code.parse::<u32>() {
+        Ok(number) if code.len() < 5 => matches!(number & 0xFF, 5 | 6),
+        _ => ["40", "53", "57", "55P03"].iter().any(|class| code.starts_with(class)),
     }
 }
 

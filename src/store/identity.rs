@@ -2,8 +2,9 @@
 //!
 //! Called by `auth` alone, which decides; this file stores. Secrets of clients arrive here hashed.
 
-use super::{EpochChange, Store, StoreError, epochs::end_sign_in, read, write};
-use crate::{clock::UnixMs, ids::PlayerId};
+use super::{EpochChange, Store, StoreError, epochs::end_sign_in, fact, read, write};
+use crate::{clock::UnixMs, ids::PlayerId, liveops::Fact};
+use serde_json::json;
 use uuid::Uuid;
 
 /// An account as it is stored.
@@ -100,8 +101,12 @@ impl Store {
             insert.bind(expires_at).execute(&mut *tx).await?;
             let insert = sqlx::query(ADD_TOKEN).bind(&sign_in.token_hash).bind(id).bind(expires_at);
             insert.execute(&mut *tx).await?;
+            for fact in facts_of_new(account, sign_in.now) {
+                fact!(&mut *tx, &fact);
+            }
             tx.commit().await?;
         });
+        self.outbox_has_more();
         Ok(true)
     }
 
@@ -216,6 +221,18 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// What the activity stream is told of an account that is banned, deleted or back.
+pub(super) fn status_fact(account: Uuid, now: UnixMs, status: &str) -> Fact {
+    Fact::new("user_status_changed", Some(PlayerId(account)), now, json!({"status": status}))
+}
+
+/// What the activity stream is told of a new account, which is signed in at once.
+pub(super) fn facts_of_new(account: &AccountRow, now: UnixMs) -> [Fact; 2] {
+    let who = Some(PlayerId(account.account_id));
+    let registered = Fact::new("user_registered", who, now, json!({"guest": account.guest}));
+    [registered, Fact::new("signed_in", who, now, json!({}))]
 }
 
 pub(super) const ADD_ACCOUNT: &str =

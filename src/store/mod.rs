@@ -6,14 +6,17 @@
 
 mod audit;
 mod commit;
+mod counters;
 mod credentials;
 mod db;
+mod dead_letters;
 mod entities;
 mod epochs;
 mod error;
 mod identity;
 mod keys;
 mod matches;
+mod outbox;
 mod rooms;
 mod staff_accounts;
 mod statements;
@@ -25,15 +28,18 @@ pub(crate) use audit::{ADD_AUDIT, AuditEntry, AuditFilter, audit};
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use credentials::{Added, BackOff, CredentialsRow};
 pub(crate) use db::{Db, read, write};
+pub(crate) use dead_letters::{DeadLetter, DeadLetterFilter};
 pub use epochs::EpochChange;
 pub use error::StoreError;
 pub(crate) use identity::{AccountRow, NewSignIn, NicknameKeys, Rotate, Rotated, TicketRow};
 pub(crate) use keys::{ServiceTokenRow, SigningKeyRow};
 pub use matches::MatchRecord;
+pub(crate) use outbox::{ADD_FACT, DueFact, Failed, NOTE_CONSUMED, OutboxRow, TAKE_OUT, confirm, fact};
 pub(crate) use staff_accounts::{AccountQuery, BanRow, StaffAccountRow};
 
 use crate::{clock::SharedClock, config::Config};
 use std::{future::Future, sync::Arc};
+use tokio::sync::Notify;
 use writer::Writer;
 
 /// The database of a node; cheap to clone.
@@ -42,19 +48,32 @@ pub struct Store {
     db: Db,
     writer: Arc<Writer>,
     clock: SharedClock,
+    /// Told when this node has written to the outbox.
+    facts: Arc<Notify>,
 }
 
 impl Store {
     /// Opens the database of the settings and brings it up to date.
     pub async fn open(config: &Config, clock: SharedClock) -> Result<Self, StoreError> {
         let db = Db::open(config).await?;
-        let writer = Arc::new(Writer::start(db.clone(), &config.database));
-        Ok(Self { db, writer, clock })
+        let facts = Arc::new(Notify::new());
+        let writer = Arc::new(Writer::start(db.clone(), &config.database, facts.clone()));
+        Ok(Self { db, writer, clock, facts })
     }
 
     /// For the other files of the store.
     pub(crate) fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// Resolves once this node has written to the outbox since it was last asked.
+    pub(crate) async fn outbox_written(&self) {
+        self.facts.notified().await;
+    }
+
+    /// For the other files of the store: there is something new in the outbox.
+    pub(crate) fn outbox_has_more(&self) {
+        self.facts.notify_one();
     }
 
     /// Queues a commit at once (calls of one caller are applied in order) and resolves when it is durable.

@@ -2,7 +2,10 @@
 //!
 //! Called by `auth`, which decides who may.
 
-use super::{AuditEntry, EpochChange, Store, StoreError, audit, epochs::raise_epoch, read, write};
+use super::{
+    AuditEntry, EpochChange, Store, StoreError, audit, epochs::raise_epoch, fact, identity::status_fact,
+    read, write,
+};
 use crate::clock::UnixMs;
 use serde::Serialize;
 use uuid::Uuid;
@@ -116,8 +119,9 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             audit!(&mut *tx, entry);
-            // fact!(&mut *tx, user_status_changed banned)
+            fact!(&mut *tx, &status_fact(ban.account_id, UnixMs(ban.created_at), "banned"));
             tx.commit().await?;
+            self.outbox_has_more();
             Ok(Some(change))
         })
     }
@@ -139,8 +143,9 @@ impl Store {
             }
             sqlx::query(lift).bind(account).bind(now.0).execute(&mut *tx).await?;
             audit!(&mut *tx, entry);
-            // fact!(&mut *tx, user_status_changed unbanned)
+            fact!(&mut *tx, &status_fact(account, now, "active"));
             tx.commit().await?;
+            self.outbox_has_more();
             Ok(true)
         })
     }

@@ -4,7 +4,8 @@
 //! under a savepoint, one commit after another; all the rest is conditional on nothing but its epoch, and is
 //! written in statements of many rows: a round trip serves dozens of entities.
 
-use super::{Commit, CommitError, Fence, Listing, Row};
+use super::{Commit, CommitError, Fence, Listing, OutboxRow, Row};
+use crate::liveops::Fact;
 use sqlx::{Acquire, QueryBuilder, Row as _, types::Json};
 use std::{cell::Cell, collections::HashSet};
 use uuid::Uuid;
@@ -65,6 +66,14 @@ fn change(commit: &Commit) -> Option<Change<'_>> {
 
 /// A row of a match's log: match, number, time, entry.
 type Entry<'a> = (Uuid, i64, i64, &'a serde_json::Value);
+
+/// A fact that cannot be written is our fault, and no reason to refuse what it tells of.
+fn sealed(fact: &Fact) -> Vec<OutboxRow> {
+    OutboxRow::of(fact).unwrap_or_else(|error| {
+        tracing::error!(%error, fact_id = %fact.id, "a fact is lost");
+        Vec::new()
+    })
+}
 
 /// The same statements for both databases: sqlx types a query by its database.
 macro_rules! statements {
@@ -130,7 +139,7 @@ macro_rules! statements {
                     let written = some.iter().map(|change| (change.commit.kind, change.commit.key));
                     changed.extend(written.filter(|(_, key)| keys.contains(key)));
                 }
-                let (mut listings, mut entries) = (Vec::new(), Vec::new());
+                let (mut listings, mut entries, mut facts) = (Vec::new(), Vec::new(), Vec::new());
                 for Change { commit, .. } in changes {
                     if !changed.contains(&(commit.kind, commit.key)) {
                         continue;
@@ -139,6 +148,7 @@ macro_rules! statements {
                         match row {
                             Row::Listing(listing) => listings.push(listing),
                             Row::MatchEntry { match_id, n, at, body } => entries.push((match_id.0, *n, at.0, body)),
+                            Row::Fact(fact) => facts.extend(sealed(fact)),
                             row => {
                                 if let Err(refused) = write_row(&mut *db, row).await? {
                                     return Err(BatchError::Nothing(refused.to_string()));
@@ -148,6 +158,7 @@ macro_rules! statements {
                     }
                 }
                 write_entries(&mut *db, &entries).await?;
+                write_facts(&mut *db, &facts).await?;
                 write_listings(db, &listings).await?;
                 Ok(changed)
             }
@@ -160,6 +171,20 @@ macro_rules! statements {
                         row.push_bind(match_id).push_bind(n).push_bind(at).push_bind(Json(body));
                     });
                     sql.build().execute(&mut *db).await?;
+                }
+                Ok(())
+            }
+
+            async fn write_facts(db: &mut $Connection, facts: &[OutboxRow]) -> sqlx::Result<()> {
+                for some in cut(facts) {
+                    let mut sql = QueryBuilder::<Database>::new(
+                        "INSERT INTO outbox (fact_id, consumer, kind, at, body, tries, due_at) ",
+                    );
+                    sql.push_values(some, |mut row, fact| {
+                        row.push_bind(fact.fact_id).push_bind(fact.consumer).push_bind(fact.kind);
+                        row.push_bind(fact.at).push_bind(fact.body.as_slice()).push_bind(0_i64).push_bind(fact.at);
+                    });
+                    sql.push(" ON CONFLICT DO NOTHING").build().execute(&mut *db).await?;
                 }
                 Ok(())
             }
@@ -239,6 +264,7 @@ macro_rules! statements {
                         sqlx::query(sql).bind(account.0).bind(room.0).execute(db).await?;
                     }
                     Row::Listing(listing) => return write_listing(db, listing).await,
+                    Row::Fact(fact) => write_facts(db, &sealed(fact)).await?,
                     Row::Unlist { room } => {
                         sqlx::query("DELETE FROM rooms WHERE room_id = $1").bind(room.0).execute(db).await?;
                     }

@@ -6,17 +6,17 @@
 //! A database that does not answer is not waited for longer than `database.timeout_ms`: its connection is dropped.
 
 use super::{
-    Commit, CommitError, Db,
+    Commit, CommitError, Db, Row,
     statements::{self, BatchError},
 };
 use crate::config::Database;
 use std::{
     cell::Cell,
     future::Future,
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 type Done = oneshot::Sender<Result<(), CommitError>>;
 type Job = (Commit, Done);
@@ -28,14 +28,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(db: Db, settings: &Database) -> Self {
+    /// `facts` is told of batches with facts in them.
+    pub(super) fn start(db: Db, settings: &Database, facts: Arc<Notify>) -> Self {
         let (jobs, queue) = mpsc::channel(settings.commit_queue);
         let (end, ended) = oneshot::channel();
         let (batch, longest) = (settings.commit_batch, Duration::from_millis(settings.timeout_ms));
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
         let spawned = thread.spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(run(db, queue, batch, longest)),
+                Ok(runtime) => runtime.block_on(run(db, queue, batch, longest, &facts)),
                 Err(error) => tracing::error!(%error, "the store's writer has no runtime"),
             }
             let _ = end.send(()); // nobody may wait for it
@@ -73,7 +74,7 @@ impl Writer {
     }
 }
 
-async fn run(db: Db, mut queue: mpsc::Receiver<Job>, batch: usize, longest: Duration) {
+async fn run(db: Db, mut queue: mpsc::Receiver<Job>, batch: usize, longest: Duration, facts: &Notify) {
     let mut jobs: Vec<Job> = Vec::new();
     while queue.recv_many(&mut jobs, batch).await > 0 {
         let began = Instant::now();
@@ -81,8 +82,12 @@ async fn run(db: Db, mut queue: mpsc::Receiver<Job>, batch: usize, longest: Dura
         // Nodes whose batches meet take their locks in one order.
         jobs.sort_by_key(|(commit, _)| (commit.kind, commit.key));
         let (commits, waiting): (Vec<Commit>, Vec<Done>) = jobs.drain(..).unzip();
+        let tells = commits.iter().flat_map(|commit| &commit.rows).any(|row| matches!(row, Row::Fact(_)));
         for (result, done) in write_all(&db, &commits, longest).await.into_iter().zip(waiting) {
             let _ = done.send(result); // whoever asked may have given up
+        }
+        if tells {
+            facts.notify_one();
         }
         metrics::histogram!("playhouse_commit_seconds").record(began.elapsed().as_secs_f64());
     }

@@ -4,6 +4,7 @@ use crate::{
     clock::UnixMs,
     cluster::{EntityStore, RoomIndex},
     ids::{MatchId, PlayerId, RoomId},
+    liveops::Fact,
     store::{Activated, Commit, CommitError, Due, Fence, Listing, Row, StoreError},
 };
 use futures_util::future::BoxFuture;
@@ -57,6 +58,7 @@ struct Tables {
     listings: BTreeMap<RoomId, Listing>,
     matches: BTreeMap<MatchId, StoredMatch>,
     reports: Vec<Value>,
+    facts: Vec<Fact>,
     faults: VecDeque<Fault>,
     commits: u64,
 }
@@ -106,6 +108,11 @@ impl MemoryStore {
     /// The logs that came with reports.
     pub fn reports(&self) -> Vec<Value> {
         self.lock().reports.clone()
+    }
+
+    /// The facts that commits made true, in order.
+    pub fn facts(&self) -> Vec<Fact> {
+        self.lock().facts.clone()
     }
 
     /// Who has a seat where.
@@ -178,6 +185,7 @@ impl Tables {
             Row::MatchEnded { match_id, ended, .. } => {
                 self.matches.entry(match_id).or_default().ended = Some(ended);
             }
+            Row::Fact(fact) => self.facts.push(fact),
             Row::Report { log, .. } => self.reports.push(log),
         }
     }

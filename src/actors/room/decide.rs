@@ -100,6 +100,8 @@ pub(super) struct Step<'a> {
     pub cx: &'a Cx<'a>,
     pub effects: Vec<RoomEffect>,
     pub rows: Vec<Row>,
+    /// How many of the rows are facts.
+    pub facts: u128,
     pub closes: bool,
 }
 
@@ -253,7 +255,7 @@ impl Decision {
 
 impl<'a> Step<'a> {
     pub(super) fn new(room: &'a mut RoomState, cx: &'a Cx<'a>) -> Self {
-        Self { room, cx, effects: Vec::new(), rows: Vec::new(), closes: false }
+        Self { room, cx, effects: Vec::new(), rows: Vec::new(), facts: 0, closes: false }
     }
 
     /// Closes the decision: who may start, who knows the room, and the number of the next reminder.

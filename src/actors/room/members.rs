@@ -85,6 +85,7 @@ impl Step<'_> {
             self.effects.insert(0, RoomEffect::Bind { player: by.player_id, session });
         }
         self.rows.push(Row::TakeSeat { account: by.player_id, room: self.room.room_id });
+        self.tell_joined(by.player_id, spectator);
         self.arrive(member);
         self.room.empty_since = None;
         self.room.deserted_since = None;

@@ -8,6 +8,7 @@ mod bots;
 mod chat;
 mod committing;
 mod decide;
+mod facts;
 mod lead;
 mod members;
 mod messages;

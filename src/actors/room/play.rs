@@ -6,7 +6,7 @@ use super::{
     state::{LastGame, OkKind, Running},
 };
 use crate::{
-    game::{Audience, Effect, Input, Seat, Setup, Viewer},
+    game::{Audience, Effect, GameFact, Input, Seat, Setup, Viewer},
     ids::{MatchId, PlayerId},
     protocol::{ErrorCode, Push, messages::LogEntry},
     store::Row,
@@ -63,7 +63,8 @@ impl Step<'_> {
         let payload = json!({"room": self.room.view()});
         self.push(To::All, "room.started", &payload);
         self.record_start(match_id, &header);
-        self.perform(None, effects);
+        self.tell_started(match_id);
+        self.perform(None, effects, Vec::new());
         Ok(())
     }
 
@@ -94,9 +95,9 @@ impl Step<'_> {
             return refuse(ErrorCode::NotAllowed, "no game is on");
         };
         let input = Input::Command { by: by.player_id, name: name.to_owned(), payload: payload.clone() };
-        let effects = running.game.handle(&input, now)?;
+        let (effects, facts) = running.game.play(&input, now)?;
         self.answer(by, OkKind::Empty);
-        self.perform(Some(input), effects);
+        self.perform(Some(input), effects, facts);
         Ok(RoomReply::Seated)
     }
 
@@ -104,8 +105,8 @@ impl Step<'_> {
     pub(super) fn game_input(&mut self, input: Input) {
         let now = self.cx.now;
         let Some(running) = &mut self.room.running else { return };
-        match running.game.handle(&input, now) {
-            Ok(effects) => self.perform(Some(input), effects),
+        match running.game.play(&input, now) {
+            Ok((effects, facts)) => self.perform(Some(input), effects, facts),
             Err(refusal) => {
                 tracing::debug!(room_id = %self.room.room_id, %refusal, "the game ignored an input")
             }
@@ -117,18 +118,19 @@ impl Step<'_> {
         let now = self.cx.now;
         if let Some(running) = &mut self.room.running {
             running.game.restarted(now);
-            self.perform(None, Vec::new());
+            self.perform(None, Vec::new(), Vec::new());
         }
     }
 
     /// Records an entry of the match log and turns the game's effects into the room's.
-    fn perform(&mut self, input: Option<Input>, effects: Vec<Effect>) {
+    fn perform(&mut self, input: Option<Input>, effects: Vec<Effect>, facts: Vec<GameFact>) {
         let now = self.cx.now;
         let Some(running) = &mut self.room.running else { return };
         let (match_id, n) = (running.match_id, running.entries);
         running.entries += 1;
         let body = json!({"n": n, "at": now, "input": input, "effects": effects});
         self.rows.push(Row::MatchEntry { match_id, n, at: now, body });
+        self.tell_of_game(match_id, facts);
         for effect in effects {
             match effect {
                 Effect::Push { to, name, payload, droppable } => self.game_push(to, name, payload, droppable),

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
-pub(super) struct Line {
+pub(crate) struct Line {
     servers: Arc<Servers>,
     current: watch::Receiver<Option<Dialled>>,
 }

@@ -16,7 +16,8 @@ mod tests;
 mod url;
 mod wire;
 
-use self::{line::Line, servers::Servers};
+pub(crate) use self::line::Line;
+use self::servers::Servers;
 use super::{Incoming, NodeInfo, Peering};
 use crate::config::Redis;
 use redis::RedisError;
@@ -40,6 +41,12 @@ pub async fn join(
     let (bus, incoming) = bus::RedisBus::open(servers, settings, &names, me.id, commands.clone()).await?;
     let placement = placement::RedisPlacement::new(commands, names, lease, timeout);
     Ok((Peering { bus: Arc::new(bus), placement: Arc::new(placement), me }, incoming))
+}
+
+/// A connection of its own for somebody else's commands (`liveops::stream`), kept as those of the cluster are.
+pub(crate) async fn connect(url: &str, settings: &Redis) -> Result<Line, RedisError> {
+    let timeout = Duration::from_millis(settings.timeout_ms);
+    Line::open(Arc::new(Servers::parse(url, timeout)?)).await
 }
 
 /// Keys and channels. Each script touches one key, so that Redis Cluster may spread them.

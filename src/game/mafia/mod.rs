@@ -10,6 +10,7 @@
 //! | `ballots` | votes, verdicts, tallies, completeness |
 //! | `night` | night choices and their resolution |
 //! | `deaths` | dying, leaving, being expelled, and when the game ends |
+//! | `facts` | what the activity stream is told |
 //! | `absence` | absentees and votes to expel them |
 //! | `view`, `access` | who may know what; who may write, read, hear and see |
 //! | `roles/` | one file a role |
@@ -26,6 +27,7 @@ mod ballots;
 mod bot;
 mod command;
 mod deaths;
+mod facts;
 mod flow;
 mod night;
 mod phase;
@@ -40,7 +42,8 @@ pub use roles::{Role, Side};
 pub use settings::{Reveal, RoleCounts, Settings, VoteTie};
 
 use super::{
-    Audience, BotMove, Effect, Game, Input, InvalidSettings, MediaPolicy, Refusal, RoomRules, Setup, Viewer,
+    Audience, BotMove, Effect, Game, GameFact, Input, InvalidSettings, MediaPolicy, Refusal, RoomRules,
+    Setup, Viewer,
 };
 use crate::{clock::UnixMs, ids::PlayerId};
 use command::Command;
@@ -157,6 +160,9 @@ impl Game for Mafia {
     }
     fn media(&self) -> MediaPolicy {
         self.media_policy()
+    }
+    fn facts(&self, before: &Self, input: &Input) -> Vec<GameFact> {
+        self.facts_since(before, input)
     }
     fn bot_move(view: &Value, me: PlayerId, rng: &mut ChaCha8Rng) -> Option<BotMove> {
         bot::next_move(view, me, rng)

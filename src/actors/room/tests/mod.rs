@@ -2,6 +2,7 @@
 
 mod committing;
 mod entering;
+mod facts;
 mod leaving;
 mod playing;
 

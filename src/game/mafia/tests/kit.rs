@@ -3,7 +3,7 @@
 use crate::{
     clock::UnixMs,
     game::{
-        Audience, Effect, Game as _, Input, Refusal, Registry, Seat, Setup, Viewer,
+        Audience, Effect, Game as _, GameFact, Input, Refusal, Registry, Seat, Setup, Viewer,
         mafia::{Mafia, Role, Settings},
     },
     ids::PlayerId,
@@ -36,6 +36,8 @@ pub struct Play {
     pub now: UnixMs,
     /// Of the last step.
     pub effects: Vec<Effect>,
+    /// Of the last step.
+    pub facts: Vec<GameFact>,
 }
 
 type Step<'a> = Result<&'a mut Play, Refusal>;
@@ -55,13 +57,16 @@ impl Play {
         for (player, role) in game.players.iter_mut().zip(roles) {
             player.role = role;
         }
-        Self { game, now: START, effects }
+        Self { game, now: START, effects, facts: Vec::new() }
     }
 
     pub fn input(&mut self, input: Input) -> Step<'_> {
         let before = self.game.clone();
         match self.game.handle(&input, self.now) {
-            Ok(effects) => self.effects = effects,
+            Ok(effects) => {
+                self.effects = effects;
+                self.facts = self.game.facts(&before, &input);
+            }
             Err(refusal) => {
                 assert_eq!(self.game, before, "a refusal changes nothing");
                 return Err(refusal);

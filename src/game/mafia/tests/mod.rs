@@ -4,6 +4,7 @@ mod absentees;
 mod access;
 mod bots;
 mod deaths;
+mod facts;
 mod kit;
 mod knowledge;
 mod night;

@@ -1,0 +1,25 @@
+//! Who is told of which facts. A fact is written to the outbox once for each group that wants it.
+//!
+//! Read by the store when a fact is written: a group that is new in a version is told of what nodes of that version write.
+
+use super::schemas;
+
+/// Those who act on a kind of facts together: each fact is handled by one of them.
+pub(crate) struct Group {
+    /// In the outbox, in Redis and in metrics. Never renamed.
+    pub name: &'static str,
+    /// Whether facts of this kind are for them.
+    pub wants: fn(kind: &str) -> bool,
+}
+
+/// Counts what accounts do.
+pub(crate) const COUNTERS: &str = "counters";
+
+/// All groups.
+pub(crate) static GROUPS: &[Group] =
+    &[Group { name: COUNTERS, wants: |kind| schemas::dimensions(kind).is_some() }];
+
+/// The groups that want facts of this kind.
+pub(crate) fn of(kind: &str) -> impl Iterator<Item = &'static str> {
+    GROUPS.iter().filter(move |group| (group.wants)(kind)).map(|group| group.name)
+}

@@ -1,0 +1,22 @@
+//! The activity stream (spec 2.3): facts of what players did, on their way from the transaction that made them true to
+//! those who act on them.
+//!
+//! A fact is written to the outbox in its own transaction (`store::outbox`). The relay ([`relay`]) hands what is due to a
+//! transport ([`stream`]: Redis Streams, or memory within one process), which may lose it; the groups ([`groups`]) of
+//! consumers ([`consumers`]) handle it and confirm it in the transaction of their effect. Only that confirmation takes it
+//! out of the outbox, so nothing is lost, and what comes twice has one effect.
+//!
+//! Put together by `node`. It knows no actor and no rule of a game.
+
+pub(crate) mod consumers;
+pub(crate) mod counters;
+pub(crate) mod facts;
+pub(crate) mod groups;
+pub(crate) mod relay;
+pub(crate) mod running;
+pub(crate) mod schemas;
+pub(crate) mod stream;
+#[cfg(test)]
+mod tests;
+
+pub use facts::Fact;
