@@ -127,6 +127,8 @@ async fn every_role_gets_in_where_it_may_and_nowhere_else() {
                     status != 403 && body["code"] != "unauthorized" && body["code"] != "invalid_token",
                     "{context}"
                 );
+            } else if who.starts_with("service:") {
+                assert!(status == 401 && body["code"] == "invalid_token", "{context}");
             } else {
                 assert!(status == 403 && body["code"] == "forbidden", "{context}");
             }
@@ -235,6 +237,9 @@ async fn what_is_others_is_not_found_or_refused() {
         let pattern =
             WHO.iter().find(|(_, path, _)| path.ends_with(&format!("{{id}}/{action}"))).expect("a row").1;
         other(pattern, format!("/api/v1/admin/accounts/{}/{action}", ann.id), 403).await;
+    }
+    for pattern in ["/api/v1/admin/dead-letters/{id}", "/api/v1/admin/dead-letters/{id}/retry"] {
+        other(pattern, pattern.replace("{id}", &Uuid::now_v7().to_string()), 403).await;
     }
     let (token, _) = service_token(&kit, &["queue.verify"]).await;
     other("/api/v1/admin/service-tokens/{id}", format!("/api/v1/admin/service-tokens/{}", token.id), 403)
