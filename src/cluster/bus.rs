@@ -6,7 +6,7 @@
 use super::AskError;
 use crate::{
     clock::UnixMs,
-    ids::{NodeId, PlayerId, SessionId},
+    ids::{NodeId, PlayerId, SessionId, SessionRef},
     protocol::{Answer, Push},
     store::EpochChange,
     trace::{self, TraceContext},
@@ -78,8 +78,12 @@ pub(super) enum Body {
     Push { kind: String, room: Uuid, epoch: i64, n: u64, to: Vec<SessionId>, push: Arc<Push> },
     /// A room's answer to a request of a session of the receiver.
     Answer { session: SessionId, answer: Answer },
-    /// A newer session of the account is on the sender.
-    Replaced { session: SessionId },
+    /// A newer session of the account is on the sender, or a later place of this one.
+    Replaced {
+        session: SessionId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<SessionRef>,
+    },
     /// The sender owns this entity now: whoever else holds it stops.
     Evict { kind: String, key: Uuid },
     /// A room of the sender misses this session: it should say where it is.

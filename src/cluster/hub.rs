@@ -179,6 +179,11 @@ impl Hub {
         (sessions.by_id.len() - sessions.parked.len().min(sessions.by_id.len()), sessions.parked.len())
     }
 
+    /// How often this session, if it lives here, has gone to another node.
+    pub fn place_of(&self, id: SessionId) -> Option<u32> {
+        self.session(id).map(|session| session.outbox.moves())
+    }
+
     /// Every session of this node.
     pub fn all(&self) -> Vec<SessionHandle> {
         self.lock().by_id.values().cloned().collect()

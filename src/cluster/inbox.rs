@@ -5,7 +5,10 @@ use super::{
     bus::{Body, Incoming, Parcel, pack},
     peers::{Peers, lock},
 };
-use crate::{ids::NodeId, trace};
+use crate::{
+    ids::{NodeId, SessionId, SessionRef},
+    trace,
+};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -72,7 +75,7 @@ impl Cluster {
                     session.outbox.answer(answer);
                 }
             }
-            Body::Replaced { session } => self.hub().replaced(session),
+            Body::Replaced { session, by } => self.replaced(session, by),
             Body::Evict { kind, key } => {
                 if let Some(kind) = self.kind(&kind) {
                     kind.tell_here(key, PeerNotice::Evicted(from));
@@ -106,6 +109,19 @@ impl Cluster {
                 peers.send(from, ask, &Body::Reply(reply));
             }
         });
+    }
+
+    /// What was announced late, by a place that the session has left since, replaces nothing: it is announced again
+    /// from here.
+    fn replaced(&self, id: SessionId, by: Option<SessionRef>) {
+        let Some(session) = self.hub().session(id) else { return };
+        let mine = SessionRef { moves: session.outbox.moves(), ..self.here(id) };
+        if by.is_some_and(|by| by.is_older_than(mine)) {
+            let cluster = self.clone();
+            actix::spawn(async move { cluster.arrive(session.player, id).await });
+        } else {
+            self.hub().replaced(id);
+        }
     }
 
     /// The bus was away: every room that pushes to this node is asked for snapshots.

@@ -1,7 +1,12 @@
 //! What holds for rooms and sessions on many nodes (spec 6.1–6.3), on virtual time and a network that can fail.
 
+use super::{
+    Bus as _,
+    bus::{Body, Parcel},
+};
 use crate::{
     actors::room::RoomActor,
+    ids::{NodeId, SessionRef},
     protocol::CloseCode,
     store::EpochChange,
     testkit::{Network, ScriptedPlayer, Stage},
@@ -223,6 +228,20 @@ async fn a_newer_session_on_another_node_replaces_the_older() {
     ada.read().await;
     assert_eq!(ada.closed, Some(CloseCode::Replaced));
     assert_eq!(first.cluster.hub().counts().0, 0);
+}
+
+#[actix::test]
+async fn an_announcement_that_comes_late_replaces_nothing() {
+    let (first, second, network, mut ada, mut ben) = two().await;
+    let session = first.cluster.hub().session_of(ada.id).expect("there");
+    ada.drop_connection().await;
+    ada.resume(&second).await.expect("handed over");
+    let by = SessionRef { id: session, node: first.cluster.me(), moves: 0 };
+    let late = Body::Replaced { session, by: Some(by) };
+    let parcel = Parcel::seal(NodeId::new(), 1, None, None, &late).expect("sealed");
+    network.join(NodeId::new()).0.send(second.cluster.me(), parcel).expect("sent");
+    second.run_ms(100).await;
+    say(&mut ben, &mut ada, "still yours").await;
 }
 
 #[actix::test]

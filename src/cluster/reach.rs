@@ -114,7 +114,9 @@ impl Cluster {
         while self.is_attached(self.here(session)) == Some(true) {
             match peers.placement.arrive(player, self.here(session)).await {
                 Ok(Some(before)) if before.node != self.me() => {
-                    peers.send(before.node, None, &Body::Replaced { session: before.id });
+                    let by =
+                        self.hub().place_of(session).map(|moves| SessionRef { moves, ..self.here(session) });
+                    peers.send(before.node, None, &Body::Replaced { session: before.id, by });
                     return;
                 }
                 Ok(_) => return,
