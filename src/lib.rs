@@ -21,6 +21,7 @@ pub mod game;
 pub mod http;
 pub mod ids;
 pub mod limits;
+mod liveops;
 pub mod node;
 pub mod protocol;
 pub mod store;

@@ -72,6 +72,9 @@ impl Cluster {
                     session.outbox.answer(answer);
                 }
             }
+            Body::Tell { player, push } => {
+                self.push_here(player, &push);
+            }
             Body::Replaced { session } => self.hub().replaced(session),
             Body::Evict { kind, key } => {
                 if let Some(kind) = self.kind(&kind) {

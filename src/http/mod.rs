@@ -7,17 +7,22 @@
 mod accounts;
 mod admin;
 mod audit;
+mod claims;
+mod events;
 mod guard;
 mod headers;
+mod idempotency;
 mod matches;
 mod page;
 mod pages;
 mod problem;
+mod rewards;
 mod routes;
 mod state;
 #[cfg(test)]
 mod tests;
 mod traced;
+mod wallet;
 
 pub use admin::configure_admin;
 pub use guard::bearer;

@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
+mod rewards;
+
 struct Kit {
     state: HttpState,
     store: Store,

@@ -18,8 +18,22 @@ impl From<sqlx::Error> for StoreError {
             E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => {
                 Self::Unavailable(error.to_string())
             }
+            E::Database(ref fault) if fault.code().is_some_and(|code| passes(&code)) => {
+                Self::Unavailable(error.to_string())
+            }
             _ => Self::Bug(error.to_string()),
         }
+    }
+}
+
+/// What the database refused for reasons that pass: a deadlock, a lock that was waited for too long, its own stop.
+fn passes(code: &str) -> bool {
+    const POSTGRES: [&str; 5] = ["08", "25P03", "40", "53", "55P03"];
+    const POSTGRES_STOPS: [&str; 3] = ["57P01", "57P02", "57P03"];
+    const SQLITE: [&str; 4] = ["5", "6", "261", "517"]; // BUSY, LOCKED, BUSY_RECOVERY, BUSY_SNAPSHOT
+    match code.len() {
+        5 => POSTGRES.iter().chain(&POSTGRES_STOPS).any(|known| code.starts_with(known)),
+        _ => SQLITE.contains(&code),
     }
 }
 

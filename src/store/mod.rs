@@ -5,24 +5,38 @@
 //! Called by the cluster, sessions and HTTP handlers; it knows no actor and no rule of a game.
 
 mod audit;
+mod claims;
 mod commit;
+mod counters;
 mod db;
 mod entities;
 mod error;
+mod events;
+mod grants;
+mod idempotency;
 mod identity;
 mod matches;
+mod rewards;
 mod rooms;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod wallet;
 mod writer;
 
 pub(crate) use audit::{ADD_AUDIT, AuditEntry, AuditFilter, audit};
+pub(crate) use claims::{ClaimFilter, ClaimRow, Reserved};
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use db::{Db, read, write};
 pub use error::StoreError;
+pub(crate) use events::{EventChange, EventRow, Saved};
+pub(crate) use grants::{GrantResult, GrantRewardCommand, Undone};
+pub(crate) use idempotency::{IdempotencyRow, KeyOf, StoredAnswer};
 pub(crate) use identity::{AccountRow, NewSignIn, NicknameKeys, Rotate, Rotated, TicketRow};
 pub use matches::MatchRecord;
+pub(crate) use rewards::{RewardChange, RewardRow};
+pub(crate) use wallet::{InventoryRow, LedgerRow, MOST};
+pub use wallet::{Transfer, Transferred, Wallet};
 
 use crate::{clock::SharedClock, config::Config};
 use std::{future::Future, sync::Arc};
