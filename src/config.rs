@@ -170,9 +170,10 @@ sections! {
     idempotency: Idempotency {
         key_chars: usize = 128, "characters", "longest key";
         ttl_s: u64 = 86_400, "s", "how long a key gives the same answer";
-        lease_ms: u64 = 10_000, "ms", "a request that has not been answered for so long may be served anew: its node may have died";
-        wait_ms: u64 = 15_000, "ms", "how long a repetition waits for the first; longer than the lease";
-        poll_ms: u64 = 50, "ms", "how often it looks";
+        lease_ms: u64 = 5_000, "ms", "a request that has not been answered for so long may be served anew: its node may have died";
+        wait_ms: u64 = 10_000, "ms", "how long a repetition waits for the first; longer than the lease";
+        poll_ms: u64 = 50, "ms", "it looks first after this, and then half as often each time";
+        poll_max_ms: u64 = 1_000, "ms", "but no more seldom: a crowd that waits must not keep the database from what it waits for";
         sweep_ms: u64 = 60_000, "ms", "how often expired keys are forgotten";
     }
     /// Video and voice.
@@ -183,7 +184,7 @@ sections! {
     rewards: Rewards {
         condition_depth: usize = 5, "levels", "deepest nesting of a condition";
         condition_terms: usize = 32, "terms", "terms of a condition at most";
-        preview_accounts: u32 = 10_000, "accounts", "accounts that a preview of a condition looks at";
+        preview_accounts: u32 = 2_000, "accounts", "accounts that a preview of a condition looks at";
         workers: usize = 4, "workers", "claims that a node works on at once; under the connections of its pool";
         batch: u32 = 4, "claims", "claims a worker takes at once";
         poll_ms: u64 = 250, "ms", "how often an idle worker looks for claims of other nodes";

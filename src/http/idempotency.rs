@@ -183,6 +183,8 @@ impl Turn {
     async fn begin(&self) -> Result<Begun, Problem> {
         let settings = &self.state.config.idempotency;
         let until = Instant::now() + Duration::from_millis(settings.wait_ms);
+        let longest = Duration::from_millis(settings.poll_max_ms);
+        let mut pause = Duration::from_millis(settings.poll_ms);
         loop {
             let now = self.state.clock.now();
             match self.state.store.idempotency(&self.of).await? {
@@ -201,7 +203,8 @@ impl Turn {
                                 "the first request is still served",
                             ));
                         }
-                        tokio::time::sleep(Duration::from_millis(settings.poll_ms)).await;
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(longest);
                         continue;
                     }
                 }

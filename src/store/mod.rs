@@ -22,6 +22,8 @@ mod statements;
 #[cfg(test)]
 mod tests;
 mod wallet;
+#[cfg(test)]
+mod wallet_tests;
 mod writer;
 
 pub(crate) use audit::{ADD_AUDIT, AuditEntry, AuditFilter, audit};

@@ -399,6 +399,36 @@ async fn a_claim_that_takes_too_long_is_over_and_its_stock_back() {
     kit.assert_sound().await;
 }
 
+/// Can grant nothing.
+struct Broken;
+
+impl GrantPort for Broken {
+    async fn grant(&self, _: GrantRewardCommand) -> Result<Option<GrantResult>, StoreError> {
+        Err(StoreError::Bug("it cannot".to_owned()))
+    }
+}
+
+#[actix::test]
+async fn a_grant_that_fails_again_and_again_is_given_up_and_its_stock_back() {
+    let kit = Kit::new("points", Some(1), 1).await;
+    let id = kit.claim(PlayerId::new()).await;
+    let (clock, settings) = (kit.clock.clone(), Arc::new(kit.config.rewards.clone()));
+    let saga = Saga { steps: kit.store.clone(), grants: Broken, clock, settings };
+    for _ in 0..6 {
+        let now = kit.clock.now();
+        for claim in kit.store.lease_claims(now, now + 5_000, 10).await.expect("leases") {
+            saga.run(claim, &|_| ()).await.expect("it is known what happened");
+        }
+        assert_eq!(
+            kit.number("SELECT taken FROM rewards").await,
+            i64::from(kit.status(id).await.0 == "granting")
+        );
+        kit.clock.advance_s(4);
+    }
+    assert_eq!(kit.status(id).await, ("compensated".to_owned(), Some("grant_failed".to_owned())));
+    kit.assert_sound().await;
+}
+
 /// Counts what is told.
 #[derive(Default)]
 struct Told(AtomicUsize);
