@@ -42,6 +42,7 @@ pub(super) use columns;
 
 /// What became of a reservation.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // it lives for a moment, on the stack
 pub(crate) enum Reserved {
     /// It has one of the stock and of the limit.
     Done(ClaimRow),

@@ -43,6 +43,7 @@ pub(crate) enum GrantResult {
 
 /// What became of a compensation.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // it lives for a moment, on the stack
 pub(crate) enum Undone {
     /// The stock is back.
     Done(ClaimRow),

@@ -149,7 +149,8 @@ impl Claims {
             let look = (Instant::now() + pause).min(until);
             match tokio::time::timeout_at(look, &mut *end).await {
                 Ok(Ok(ended)) => return Ok(ended),
-                Ok(Err(_)) | Err(_) => {}
+                Ok(Err(_)) => break, // nobody here will say it
+                Err(_) => {}
             }
             claim = self.0.store.claim(claim.claim_id).await?.unwrap_or(claim);
             pause *= 2;

@@ -144,6 +144,7 @@ impl<S: Steps, G: GrantPort> Saga<S, G> {
 }
 
 /// Where a step has led.
+#[allow(clippy::large_enum_variant)] // it lives for a moment, on the stack
 enum Stepped {
     /// To this.
     To(ClaimRow),
