@@ -210,9 +210,33 @@ sections! {
         username_max: usize = 32, "characters", "longest user name";
         username_min: usize = 3, "characters", "shortest user name";
     }
+    /// Repeated requests under one `Idempotency-Key` (spec 2.2).
+    idempotency: Idempotency {
+        key_chars: usize = 128, "characters", "longest key";
+        ttl_s: u64 = 86_400, "s", "how long a key gives the same answer";
+        lease_ms: u64 = 5_000, "ms", "a request that has not been answered for so long may be served anew: its node may have died";
+        wait_ms: u64 = 10_000, "ms", "how long a repetition waits for the first; longer than the lease";
+        poll_ms: u64 = 50, "ms", "it looks first after this, and then half as often each time";
+        poll_max_ms: u64 = 1_000, "ms", "but no more seldom: a crowd that waits must not keep the database from what it waits for";
+        sweep_ms: u64 = 60_000, "ms", "how often expired keys are forgotten";
+    }
     /// Video and voice.
     media: Media {
         enabled: bool = false, "bool", "whether rooms may have video and voice; without it games are full text games";
+    }
+    /// Events, their rewards and claims on them (spec 2.2).
+    rewards: Rewards {
+        condition_depth: usize = 5, "levels", "deepest nesting of a condition";
+        condition_terms: usize = 32, "terms", "terms of a condition at most";
+        preview_accounts: u32 = 2_000, "accounts", "accounts that a preview of a condition looks at";
+        workers: usize = 4, "workers", "claims that a node works on at once; under the connections of its pool";
+        batch: u32 = 4, "claims", "claims a worker takes at once";
+        poll_ms: u64 = 250, "ms", "how often an idle worker looks for claims of other nodes";
+        lease_ms: u64 = 5_000, "ms", "a claim that has not moved for so long is taken by another worker";
+        answer_ms: u64 = 2_000, "ms", "how long a claim's request waits for its end before it is answered with 202";
+        deadline_ms: u64 = 25_000, "ms", "a claim that is not granted by then is compensated";
+        tries: i64 = 5, "tries", "a grant that fails so often is compensated";
+        export_rows: u32 = 100_000, "rows", "rows of a CSV export at most";
     }
     /// Logs.
     log: Log {

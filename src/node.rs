@@ -6,7 +6,7 @@ use crate::{
         session::{Door, SessionNotice},
     },
     auth::{self, Identity},
-    clock::{SharedClock, SystemClock},
+    clock::{Clock as _, SharedClock, SystemClock},
     cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Watchdog, on_redis},
     config::Config,
     game::Registry,
@@ -83,6 +83,8 @@ impl Node {
         actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
         auth::watch(&watched, &cluster);
         actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
+        state.claims().work(Arc::new(cluster.clone()));
+        actix::spawn(sweep_requests(store.clone(), config.clone()));
         let watchdog = start_watchdog(&config, &arbiters);
         state.set_ready(true);
         tracing::info!(%address, admin = %admin_address, "node is up");
@@ -261,6 +263,16 @@ async fn compare_clocks(store: Store, state: HttpState, config: Arc<Config>) {
             Err(error) => tracing::debug!(%error, "the clocks could not be compared"),
         }
         tokio::time::sleep(Duration::from_millis(settings.clock_check_ms)).await;
+    }
+}
+
+/// Idempotency keys are forgotten when their time is over.
+async fn sweep_requests(store: Store, config: Arc<Config>) {
+    loop {
+        if let Err(error) = store.sweep_requests(None, SystemClock.now()).await {
+            tracing::debug!(%error, "expired idempotency keys could not be forgotten");
+        }
+        tokio::time::sleep(Duration::from_millis(config.idempotency.sweep_ms)).await;
     }
 }
 

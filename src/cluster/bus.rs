@@ -78,6 +78,8 @@ pub(super) enum Body {
     Push { kind: String, room: Uuid, epoch: i64, n: u64, to: Vec<SessionId>, push: Arc<Push> },
     /// A room's answer to a request of a session of the receiver.
     Answer { session: SessionId, answer: Answer },
+    /// For the account's session, whose node the receiver should be. Not a room's: nobody counts it.
+    Tell { player: PlayerId, push: Arc<Push> },
     /// A newer session of the account is on the sender, or a later place of this one.
     Replaced {
         session: SessionId,

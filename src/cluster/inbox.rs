@@ -75,6 +75,9 @@ impl Cluster {
                     session.outbox.answer(answer);
                 }
             }
+            Body::Tell { player, push } => {
+                self.push_here(player, &push);
+            }
             Body::Replaced { session, by } => self.replaced(session, by),
             Body::Evict { kind, key } => {
                 if let Some(kind) = self.kind(&kind) {

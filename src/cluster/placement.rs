@@ -63,6 +63,9 @@ pub trait Placement: Send + Sync + 'static {
         player: PlayerId,
         session: SessionRef,
     ) -> BoxFuture<'static, Result<Option<SessionRef>, PlacementError>>;
+    /// The account's session.
+    fn whereabouts(&self, player: PlayerId)
+    -> BoxFuture<'static, Result<Option<SessionRef>, PlacementError>>;
     /// The session has ended, if it is still the account's.
     fn depart(&self, player: PlayerId, session: SessionRef)
     -> BoxFuture<'static, Result<(), PlacementError>>;

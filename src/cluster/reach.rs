@@ -82,6 +82,33 @@ impl Cluster {
         }
     }
 
+    /// A push to the account's session of this node. False if it has none here.
+    pub(super) fn push_here(&self, player: PlayerId, push: &Arc<Push>) -> bool {
+        let session = self.hub().session_of(player).and_then(|id| self.hub().session(id));
+        session.map(|session| session.outbox.push(push.clone())).is_some()
+    }
+
+    /// A push to the account's session, wherever that is. At most once: who is nowhere, or on his way, does not get it.
+    pub fn push_to_player(&self, player: PlayerId, push: Arc<Push>) {
+        if self.push_here(player, &push) {
+            return;
+        }
+        let Some(peers) = self.peers() else { return };
+        let (cluster, whereabouts) = (self.clone(), peers.placement.whereabouts(player));
+        actix::spawn(async move {
+            match whereabouts.await {
+                Ok(Some(session)) if session.node == cluster.me() => drop(cluster.push_here(player, &push)),
+                Ok(Some(session)) => {
+                    if let Some(peers) = cluster.peers() {
+                        peers.send(session.node, None, &Body::Tell { player, push });
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%error, %player, "a player could not be found"),
+            }
+        });
+    }
+
     /// Takes a session over from the node that holds it.
     pub async fn hand_over(&self, session: SessionRef, player: PlayerId) -> HandOver {
         let since = self.started_at();

@@ -12,13 +12,17 @@ mod accounts_tests;
 mod activity;
 mod admin;
 mod audit;
+mod claims;
 mod dead_letters;
+mod events;
 mod guard;
 mod headers;
+mod idempotency;
 mod matches;
 mod page;
 mod pages;
 mod problem;
+mod rewards;
 mod routes;
 mod service_tokens;
 mod sessions;
@@ -29,6 +33,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod traced;
+mod wallet;
 
 pub use admin::configure_admin;
 pub use guard::bearer;

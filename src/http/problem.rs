@@ -1,6 +1,6 @@
 //! Refusals as RFC 9457 problem documents with a stable `code`: the one table from errors to HTTP (rule 7).
 
-use crate::{auth::AuthError, clock::UnixMs, store::StoreError, trace};
+use crate::{auth::AuthError, clock::UnixMs, liveops::conditions::Fault, store::StoreError, trace};
 use actix_web::{HttpResponse, ResponseError, http::StatusCode, http::header};
 use serde::Serialize;
 use std::fmt;
@@ -76,11 +76,21 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
+    /// 409: not as things are.
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
     /// 422: this field of the request cannot be so; `reason` is a stable name.
     pub fn invalid(field: &'static str, reason: &'static str) -> Self {
         let detail = format!("{field}: {reason}");
         let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail);
         Self { field: Some(field), reason: Some(reason), ..problem }
+    }
+
+    /// 422: the request can be understood, but this field of it cannot be.
+    pub fn invalid_field(field: &str, what: impl fmt::Display) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", format!("{field}: {what}"))
     }
 
     /// 429: too often; `wait_ms` says when.
@@ -185,6 +195,12 @@ impl From<StoreError> for Problem {
             }
             StoreError::Bug(error) => Self::bug(&error),
         }
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        Self::invalid_field(&fault.field, fault.what)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The one table of the REST API: method, path, whom it is for, handler. What is not here is not served.
 
 use super::{
-    HttpState, Problem, accounts, activity, audit, dead_letters, guard::Access, matches, pages,
-    service_tokens, sessions, staff_accounts,
+    HttpState, Problem, accounts, activity, audit, claims, dead_letters, events, guard::Access, idempotency,
+    matches, pages, rewards, service_tokens, sessions, staff_accounts, wallet,
 };
 use crate::auth::Role;
 use actix_web::{
@@ -25,6 +25,11 @@ const ADMIN: &[Role] = &[Role::Admin];
 const TENDS_STREAM: &[Role] = &[Role::Operator, Role::Admin];
 const SEES_STREAM: &[Role] = &[Role::Auditor, Role::Operator, Role::Admin];
 
+/// Who runs events and their rewards.
+const RUNS_EVENTS: &[Role] = &[Role::Operator, Role::Admin];
+/// Who looks through claims.
+const READS_CLAIMS: &[Role] = &[Role::Operator, Role::Auditor, Role::Admin];
+
 /// A row of the table.
 pub(super) struct Row {
     pub method: Method,
@@ -41,6 +46,7 @@ fn row(method: Method, path: &'static str, access: Access, handler: fn(Route) ->
 pub(super) fn table() -> Vec<Row> {
     use Access::{Anyone, Roles, Service, SignedIn};
     let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
+    let patch = Method::PATCH;
     vec![
         row(post.clone(), "/api/v1/accounts", Anyone, |r| r.to(accounts::create)),
         row(post.clone(), "/api/v1/accounts/guest", Anyone, |r| r.to(accounts::create_guest)),
@@ -82,7 +88,30 @@ pub(super) fn table() -> Vec<Row> {
         row(delete.clone(), "/api/v1/sessions", SignedIn, |r| r.to(sessions::sign_out_everywhere)),
         row(delete, "/api/v1/sessions/current", SignedIn, |r| r.to(sessions::sign_out)),
         row(post.clone(), "/api/v1/sessions/refresh", Anyone, |r| r.to(sessions::refresh)),
-        row(post, "/api/v1/ws-tickets", SignedIn, |r| r.to(sessions::issue_ticket)),
+        row(post.clone(), "/api/v1/ws-tickets", SignedIn, |r| r.to(sessions::issue_ticket)),
+        row(get.clone(), "/api/v1/admin/claims", Roles(READS_CLAIMS), |r| r.to(claims::list)),
+        row(get.clone(), "/api/v1/me/claims", SignedIn, |r| r.to(claims::mine)),
+        row(get.clone(), "/api/v1/me/inventory", SignedIn, |r| r.to(wallet::inventory)),
+        row(get.clone(), "/api/v1/me/wallet", SignedIn, |r| r.to(wallet::balance)),
+        row(get.clone(), "/api/v1/me/wallet/ledger", SignedIn, |r| r.to(wallet::ledger)),
+        row(post.clone(), "/api/v1/events", Roles(RUNS_EVENTS), |r| {
+            idempotency::optional(r.to(events::create))
+        }),
+        row(get.clone(), "/api/v1/events", SignedIn, |r| r.to(events::list)),
+        row(post.clone(), "/api/v1/events/preview", Roles(RUNS_EVENTS), |r| r.to(events::preview)),
+        row(get.clone(), "/api/v1/events/{id}", SignedIn, |r| r.to(events::one)),
+        row(patch.clone(), "/api/v1/events/{id}", Roles(RUNS_EVENTS), |r| r.to(events::change)),
+        row(post.clone(), "/api/v1/events/{id}/status", Roles(RUNS_EVENTS), |r| r.to(events::set_status)),
+        row(get.clone(), "/api/v1/events/{id}/progress", SignedIn, |r| r.to(events::progress)),
+        row(post.clone(), "/api/v1/events/{id}/rewards", Roles(RUNS_EVENTS), |r| {
+            idempotency::optional(r.to(rewards::create))
+        }),
+        row(get.clone(), "/api/v1/events/{id}/rewards", SignedIn, |r| r.to(rewards::list)),
+        row(post.clone(), "/api/v1/events/{event}/rewards/{reward}/claims", SignedIn, |r| {
+            idempotency::required(r.to(claims::create))
+        }),
+        row(get.clone(), "/api/v1/rewards/{id}", SignedIn, |r| r.to(rewards::one)),
+        row(patch, "/api/v1/rewards/{id}", Roles(RUNS_EVENTS), |r| r.to(rewards::change)),
         row(get.clone(), "/.well-known/jwks.json", Anyone, |r| r.to(accounts::jwks)),
         row(get.clone(), "/", Anyone, |r| r.to(pages::index)),
         row(get.clone(), "/r/{code}", Anyone, |r| r.to(pages::index)),

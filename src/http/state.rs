@@ -1,6 +1,9 @@
 //! What the handlers share.
 
-use crate::{auth::Identity, clock::SharedClock, config::Config, limits::KeyedBuckets, store::Store};
+use crate::{
+    auth::Identity, clock::SharedClock, config::Config, limits::KeyedBuckets, liveops::claims::Claims,
+    store::Store,
+};
 use std::{
     net::IpAddr,
     sync::{
@@ -19,6 +22,8 @@ pub struct Shared {
     pub(super) store: Store,
     pub(super) config: Arc<Config>,
     pub(super) clock: SharedClock,
+    /// Claims on rewards.
+    pub(super) claims: Claims,
     /// Guest accounts, by the address that asks for them.
     pub(super) guests: KeyedBuckets<IpAddr>,
     ready: AtomicBool,
@@ -29,11 +34,13 @@ impl HttpState {
     /// Not ready until [`HttpState::set_ready`] says so.
     pub fn new(identity: Identity, store: Store, config: Arc<Config>, clock: SharedClock) -> Self {
         let guests = KeyedBuckets::per_minute(config.limits.guests_per_minute);
+        let claims = Claims::new(store.clone(), &config, clock.clone());
         Self(Arc::new(Shared {
             identity,
             store,
             config,
             clock,
+            claims,
             guests,
             ready: AtomicBool::new(false),
             clock_skew_ms: AtomicI64::new(0),
@@ -48,6 +55,11 @@ impl HttpState {
     /// How far the database's clock is before this node's (spec 1.5); too far, and the node is not ready.
     pub fn set_clock_skew(&self, ms: i64) {
         self.0.clock_skew_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// Claims on rewards: the node's workers are started with it.
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.0.claims
     }
 
     pub(super) fn clock_skew_ms(&self) -> i64 {

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
+mod rewards;
 mod stream;
 
 pub(super) struct Kit {

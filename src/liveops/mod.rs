@@ -1,5 +1,7 @@
-//! The activity stream (spec 2.3): facts of what players did, on their way from the transaction that made them true to
-//! those who act on them.
+//! What operators do with the game while it runs (spec 2.2, 2.3): the activity stream, and what hangs on it.
+//!
+//! [`conditions`] of events are pure; [`claims`] carries claims on rewards through their saga. The stream takes facts of
+//! what players did from the transaction that made them true to those who act on them.
 //!
 //! A fact is written to the outbox in its own transaction (`store::outbox`). The relay ([`relay`]) hands what is due to a
 //! transport ([`stream`]: Redis Streams, or memory within one process), which may lose it; the groups ([`groups`]) of
@@ -8,6 +10,8 @@
 //!
 //! Put together by `node`. It knows no actor and no rule of a game.
 
+pub(crate) mod claims;
+pub(crate) mod conditions;
 pub(crate) mod consumers;
 pub(crate) mod counters;
 pub(crate) mod facts;

@@ -88,6 +88,8 @@ impl Db {
         let options = options.application_name("playhouse").options([
             ("idle_in_transaction_session_timeout", longest.as_str()),
             ("lock_timeout", longest.as_str()),
+            // Statements say themselves what they change on which condition: none may fail to be serialised.
+            ("default_transaction_isolation", "read committed"),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(settings.readers + 1)

@@ -5,6 +5,7 @@
 //! Called by the cluster, sessions and HTTP handlers; it knows no actor and no rule of a game.
 
 mod audit;
+mod claims;
 mod commit;
 mod counters;
 mod credentials;
@@ -13,29 +14,43 @@ mod dead_letters;
 mod entities;
 mod epochs;
 mod error;
+mod events;
+mod grants;
+mod idempotency;
 mod identity;
 mod keys;
 mod matches;
 mod outbox;
+mod rewards;
 mod rooms;
 mod staff_accounts;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod wallet;
+#[cfg(test)]
+mod wallet_tests;
 mod writer;
 
 pub(crate) use audit::{ADD_AUDIT, AuditEntry, AuditFilter, audit};
+pub(crate) use claims::{ClaimFilter, ClaimRow, Reserved};
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use credentials::{Added, BackOff, CredentialsRow};
 pub(crate) use db::{Db, read, write};
 pub(crate) use dead_letters::{DeadLetter, DeadLetterFilter};
 pub use epochs::EpochChange;
 pub use error::StoreError;
+pub(crate) use events::{EventChange, EventRow, Saved};
+pub(crate) use grants::{GrantResult, GrantRewardCommand, Undone};
+pub(crate) use idempotency::{IdempotencyRow, KeyOf, StoredAnswer};
 pub(crate) use identity::{AccountRow, NewSignIn, NicknameKeys, Rotate, Rotated, TicketRow};
 pub(crate) use keys::{ServiceTokenRow, SigningKeyRow};
 pub use matches::MatchRecord;
 pub(crate) use outbox::{ADD_FACT, DueFact, Failed, NOTE_CONSUMED, OutboxRow, TAKE_OUT, confirm, fact};
+pub(crate) use rewards::{RewardChange, RewardRow};
 pub(crate) use staff_accounts::{AccountQuery, BanRow, StaffAccountRow};
+pub(crate) use wallet::{InventoryRow, LedgerRow, MOST};
+pub use wallet::{Transfer, Transferred, Wallet};
 
 use crate::{clock::SharedClock, config::Config};
 use std::{future::Future, sync::Arc};

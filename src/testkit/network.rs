@@ -256,6 +256,13 @@ impl Placement for NetworkNode {
         self.at_once(|state| state.players.insert(player, session).filter(|before| *before != session))
     }
 
+    fn whereabouts(
+        &self,
+        player: PlayerId,
+    ) -> BoxFuture<'static, Result<Option<SessionRef>, PlacementError>> {
+        self.at_once(|state| state.players.get(&player).copied())
+    }
+
     fn depart(
         &self,
         player: PlayerId,

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod activity;
+mod claims;
 mod cluster;
 mod crash;
 mod deploy;

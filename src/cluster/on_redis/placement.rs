@@ -135,6 +135,15 @@ impl Placement for RedisPlacement {
         .boxed()
     }
 
+    fn whereabouts(
+        &self,
+        player: PlayerId,
+    ) -> BoxFuture<'static, Result<Option<SessionRef>, PlacementError>> {
+        let (mut redis, key) = (self.redis.clone(), self.names.player(player));
+        let get = within(self.longest, async move { redis.get::<_, Option<String>>(key).await });
+        async move { Ok(get.await?.as_deref().and_then(session_of)) }.boxed()
+    }
+
     fn depart(
         &self,
         player: PlayerId,

@@ -9,7 +9,7 @@ use actix_web::web::{self, Data};
 
 impl Kit {
     /// Somebody with this role, signed in.
-    async fn made_staff(&self, nickname: &str, role: &'static str) -> Guest {
+    pub(super) async fn made_staff(&self, nickname: &str, role: &'static str) -> Guest {
         let guest = self.guest(nickname).await;
         let sql = "UPDATE accounts SET role = $2 WHERE account_id = $1";
         crate::store::write!(self.store.db(), pool => {

@@ -66,6 +66,12 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
         "oneself",
         "the node stops and others go on: it closes with 1012 in so many ms; reconnect to any node and resume",
     ),
+    (
+        "claim.changed",
+        "{claim: {id, event, reward, account, kind, name, amount, status, reason?, created_at, updated_at}}",
+        "oneself",
+        "a claim on a reward has come to another status; it may be missed, `GET /api/v1/me/claims` has them all",
+    ),
     ("session.replaced", "{}", "oneself", "a newer session of the account is there; close 4001 follows"),
     (
         "room.state",

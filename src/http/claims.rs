@@ -1,0 +1,145 @@
+//! Claims on rewards (spec 2.2): players make them, staff look through them.
+
+use super::{
+    HttpState, Problem,
+    accounts::Answer,
+    events::id_in,
+    guard::SignedIn,
+    idempotency::Operation,
+    page::{Page, PageQuery},
+};
+use crate::{
+    liveops::claims::{ClaimView, state::Status},
+    store::{ClaimFilter, ClaimRow, Store},
+};
+use actix_web::{
+    HttpResponse,
+    http::header,
+    web::{Bytes, Data, Path, Query},
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+/// Claims that one read of an export brings.
+const EXPORT_PAGE: u32 = 500;
+
+/// `?account=&event=&reward=&status=&from=&to=&format=`
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct ClaimQuery {
+    account: Option<Uuid>,
+    event: Option<Uuid>,
+    reward: Option<Uuid>,
+    status: Option<String>,
+    /// Made at this time or later, in Unix ms.
+    from: Option<i64>,
+    /// Made before.
+    to: Option<i64>,
+    /// `csv`: all of them as a file; else a page.
+    format: Option<String>,
+}
+
+/// `POST /events/{event}/rewards/{reward}/claims` → 201 `{claim}` when it is over, 202 while it runs.
+pub(super) async fn create(
+    state: Data<HttpState>,
+    SignedIn(who): SignedIn,
+    path: Path<(String, String)>,
+    Operation(id): Operation,
+) -> Answer {
+    let of = (id_in(&path.0, "reward")?, id_in(&path.1, "reward")?);
+    let claim = state.claims.request(id, who.account, of).await?;
+    let claim = claim.ok_or_else(|| Problem::not_found("there is no such reward"))?;
+    let mut answer = if claim.is_final() { HttpResponse::Created() } else { HttpResponse::Accepted() };
+    Ok(answer.json(json!({"claim": ClaimView::from(&claim)})))
+}
+
+/// `GET /me/claims` → a page, newest first.
+pub(super) async fn mine(state: Data<HttpState>, SignedIn(who): SignedIn, page: Query<PageQuery>) -> Answer {
+    let filter = ClaimFilter { account: Some(who.account.0), before: page.after()?, ..Default::default() };
+    one_page(&state.store, &filter, page.limit()).await
+}
+
+/// `GET /admin/claims` → a page, newest first; with `format=csv` all that match, as a file.
+pub(super) async fn list(state: Data<HttpState>, query: Query<ClaimQuery>, page: Query<PageQuery>) -> Answer {
+    let ClaimQuery { account, event, reward, status, from, to, format } = query.into_inner();
+    if status.as_deref().is_some_and(|status| Status::named(status).is_none()) {
+        return Err(Problem::bad_request("bad_request", "status: no claim has such a status"));
+    }
+    let filter = ClaimFilter { account, event, reward, status, from, to, before: page.after()? };
+    match format.as_deref() {
+        None | Some("json") => one_page(&state.store, &filter, page.limit()).await,
+        Some("csv") => Ok(export(state.store.clone(), filter, state.config.rewards.export_rows)),
+        Some(_) => Err(Problem::bad_request("bad_request", "format: json or csv")),
+    }
+}
+
+async fn one_page(store: &Store, filter: &ClaimFilter, limit: u32) -> Answer {
+    let claims = store.claims(filter, limit + 1).await?;
+    let claims = claims.iter().map(ClaimView::from).collect();
+    Ok(HttpResponse::Ok().json(Page::of(claims, limit, |claim: &ClaimView| claim.id)))
+}
+
+/// Written as it is read, page by page: the whole is never in memory.
+fn export(store: Store, filter: ClaimFilter, most: u32) -> HttpResponse {
+    const HEAD: &str = "id,event,reward,account,kind,name,amount,status,reason,created_at,updated_at\r\n";
+    let rows = futures_util::stream::unfold((store, filter, most), |(store, mut filter, left)| async move {
+        let limit = left.min(EXPORT_PAGE);
+        if limit == 0 {
+            return None;
+        }
+        match store.claims(&filter, limit).await {
+            Ok(claims) => {
+                filter.before = Some(claims.last()?.claim_id);
+                let left = if claims.len() < limit as usize { 0 } else { left - limit };
+                let text: String = claims.iter().map(csv_row).collect();
+                Some((Ok(Bytes::from(text)), (store, filter, left)))
+            }
+            // The connection is cut off: half a file must not look like a whole one.
+            Err(error) => {
+                tracing::warn!(%error, "an export of claims broke off");
+                Some((Err(error), (store, filter, 0)))
+            }
+        }
+    });
+    let head = futures_util::stream::once(std::future::ready(Ok(Bytes::from_static(HEAD.as_bytes()))));
+    HttpResponse::Ok()
+        .content_type("text/csv; charset=utf-8")
+        .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"claims.csv\""))
+        .streaming(Box::pin(futures_util::StreamExt::chain(head, rows)))
+}
+
+fn csv_row(claim: &ClaimRow) -> String {
+    format!(
+        "{},{},{},{},{},{},{},{},{},{},{}\r\n",
+        claim.claim_id,
+        claim.event_id,
+        claim.reward_id,
+        claim.account_id,
+        claim.kind,
+        csv_text(&claim.name),
+        claim.amount,
+        claim.status,
+        claim.reason.as_deref().unwrap_or_default(),
+        claim.created_at,
+        claim.updated_at
+    )
+}
+
+/// A cell of RFC 4180. What a spreadsheet would take for a formula is made text.
+fn csv_text(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let mark = if formula { "'" } else { "" };
+    format!("\"{mark}{}\"", text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::csv_text;
+
+    #[test]
+    fn a_cell_is_text_whatever_it_holds() {
+        assert_eq!(csv_text("100 points, \"gold\""), "\"100 points, \"\"gold\"\"\"");
+        assert_eq!(csv_text("=HYPERLINK(1)"), "\"'=HYPERLINK(1)\"");
+    }
+}
