@@ -119,11 +119,9 @@ fn p99(mut took: Vec<f64>) -> f64 {
 /// Names that differ, so that none of them has to wait. How many passwords were checked.
 async fn flood(base: &str, over: &AtomicBool) -> u64 {
     let (client, wrong) = (reqwest::Client::new(), AtomicU64::new(0));
-    let attacking = (0..ATTACKERS).map(async |n| {
-        let mut tried = 0_u64;
+    let attacking = (0..ATTACKERS).map(async |_| {
         while !over.load(Ordering::Relaxed) {
-            tried += 1;
-            let body = json!({"username": format!("name-{n}-{tried}"), "password": "a wrong password"});
+            let body = json!({"username": uuid::Uuid::new_v4().simple().to_string(), "password": "a wrong password"});
             let answer = client.post(format!("{base}/api/v1/sessions")).json(&body).send().await.unwrap();
             match answer.status().as_u16() {
                 401 => drop(wrong.fetch_add(1, Ordering::Relaxed)),
