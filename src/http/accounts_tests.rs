@@ -184,6 +184,15 @@ async fn log_ins_that_fail_wait_longer_and_longer() {
 }
 
 #[actix::test]
+async fn a_free_try_holds_up_nobody_whose_clock_is_behind() {
+    let kit = Kit::new().await;
+    for _ in 0..2 {
+        assert_eq!(kit.ask(sign_in("ann", "wrong password")).await.0, 401);
+        kit.clock.advance_s(-1);
+    }
+}
+
+#[actix::test]
 async fn an_address_that_tries_many_names_waits_too() {
     let kit = Kit::with(|config| config.auth.log_in_free_address = 3).await;
     for n in 0..4 {

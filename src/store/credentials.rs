@@ -195,7 +195,8 @@ impl Store {
                     return Ok(Err(until));
                 };
                 let sql = "UPDATE log_in_failures SET blocked_until = $2 WHERE who = $1";
-                let until = now.0 + back_off.wait_ms(failures);
+                // Not `now` where there is no wait: another's clock, or his place in the queue, may be behind it.
+                let until = Some(back_off.wait_ms(failures)).filter(|wait| *wait > 0).map_or(0, |wait| now.0 + wait);
                 sqlx::query(sql).bind(who).bind(until).execute(&mut *tx).await?;
             }
             tx.commit().await?;

@@ -1,6 +1,9 @@
 //! Accounts over real sockets: whose sessions end, when, and what opens no socket any more.
 
-use crate::node::{Dial, Here, Wire, start};
+use crate::{
+    node::{Dial, Here, PATIENCE, Wire, start},
+    process::Process,
+};
 use playhouse::{
     auth::Identity,
     clock::SystemClock,
@@ -53,7 +56,7 @@ async fn admin(here: &Here) -> String {
 /// The socket's close code, and how long it took from now.
 async fn ends(mut wire: Wire) -> (Option<u16>, Duration) {
     let began = Instant::now();
-    wire.rest().await;
+    tokio::time::timeout(PATIENCE, wire.rest()).await.expect("the socket to be closed");
     (wire.closed, began.elapsed())
 }
 
@@ -133,7 +136,7 @@ fn playhouse(dir: &std::path::Path, args: &[&str], password: Option<&str>) -> st
 #[actix::test]
 async fn the_operator_makes_the_first_admin_and_rotates_the_keys_of_a_running_node() {
     let dir = tempfile::tempdir().unwrap();
-    let node = crate::process::Process::with(dir.path(), &["auth.key_settle_s=1"]);
+    let node = Process::with(dir.path(), &["auth.key_settle_s=1"]);
     let made = playhouse(dir.path(), &["admin", "create", "root"], Some(PASSWORD));
     assert!(made.status.success(), "{made:?}");
     for text in [&made.stdout, &made.stderr] {
@@ -151,7 +154,7 @@ async fn the_operator_makes_the_first_admin_and_rotates_the_keys_of_a_running_no
     let rotated = playhouse(dir.path(), &["--set", "auth.key_settle_s=1", "admin", "rotate-keys"], None);
     assert!(rotated.status.success(), "{rotated:?}");
     let header = |token: &str| token.split('.').next().unwrap().to_owned();
-    let deadline = Instant::now() + crate::node::PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let (_, fresh) = post(&node.base(), "/api/v1/sessions", None, body.clone()).await;
         if header(&token(&fresh)) != header(&token(&signed_in)) {
@@ -167,22 +170,24 @@ async fn the_operator_makes_the_first_admin_and_rotates_the_keys_of_a_running_no
 #[actix::test]
 async fn a_ban_on_one_node_ends_the_session_on_another_at_once_by_the_bus_alone() {
     let (redis, postgres) = (PrivateRedis::start().unwrap(), PrivatePostgres::start().unwrap());
-    let join = |config: &mut playhouse::config::Config| {
-        config.redis.url = Some(redis.url());
-        config.database.url = Some(postgres.url());
-        config.auth.epoch_poll_ms = 600_000; // neither asks SQL
-    };
-    let (one, other) = (start(join).await, start(join).await);
-    let admin = admin(&one).await;
-    let ann = Guest::sign_in(&other.base, "Ann").await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (redis_url, database) =
+        (format!("redis.url={}", redis.url()), format!("database.url={}", postgres.url()));
+    let settings = [redis_url.as_str(), database.as_str(), "auth.epoch_poll_ms=600000"]; // neither asks SQL
+    let (one, other) = (Process::with(dir.path(), &settings), Process::with(dir.path(), &settings));
+    let made = playhouse(dir.path(), &["--set", &database, "admin", "create", "root"], Some(PASSWORD));
+    assert!(made.status.success(), "{made:?}");
+    let body = json!({"username": "root", "password": PASSWORD});
+    let (_, admin) = post(&one.base(), "/api/v1/sessions", None, body).await;
+    let admin = admin["tokens"]["access_token"].as_str().unwrap().to_owned();
+    let ann = Guest::sign_in(&other.base(), "Ann").await.unwrap();
     let (wire, _) = Wire::enter(&ann).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await; // a beat: each node knows of the other
     let path = format!("/api/v1/admin/accounts/{}/ban", ann.id);
-    assert_eq!(post(&one.base, &path, Some(&admin), json!({"reason": "cheats"})).await.0, 204);
+    assert_eq!(post(&one.base(), &path, Some(&admin), json!({"reason": "cheats"})).await.0, 204);
     let (code, took) = ends(wire).await;
     assert_eq!(code, Some(4003));
     assert!(took < WITHIN, "{took:?}");
-    let me = reqwest::Client::new().get(format!("{}/api/v1/me", other.base)).bearer_auth(&ann.access_token);
+    let me = reqwest::Client::new().get(format!("{}/api/v1/me", other.base())).bearer_auth(&ann.access_token);
     assert_eq!(me.send().await.unwrap().status().as_u16(), 401, "its token is void there too");
-    one.node.stop().await;
-    other.node.stop().await;
 }
