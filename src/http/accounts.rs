@@ -6,6 +6,7 @@ use actix_web::{
     http::header,
     web::{Data, Json, Path},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -13,19 +14,19 @@ use serde_json::json;
 pub(super) type Answer = Result<HttpResponse, Problem>;
 
 /// Body of `POST /accounts/guest`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct GuestBody {
     nickname: Option<String>,
 }
 
 /// Body of `POST /sessions/refresh`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct RefreshBody {
     refresh_token: String,
 }
 
 /// Body of `PUT /me/nickname`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct NicknameBody {
     nickname: String,
 }

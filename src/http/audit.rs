@@ -10,11 +10,12 @@ use actix_web::{
     HttpResponse,
     web::{Data, Query},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
 /// `?actor=&target=`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct AuditQuery {
     actor: Option<Uuid>,
     target: Option<String>,

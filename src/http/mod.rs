@@ -1,19 +1,25 @@
 //! The REST API under `/api/v1`, the player's pages, and the operators' listener.
 //!
 //! Handlers are thin: they read a request, ask identity or the store, and write an answer; every rule is
-//! elsewhere. One table in `routes` says which path is for whom; every refusal is a [`Problem`] (RFC 9457).
+//! elsewhere. One table in `routes` says which path is for whom and what the OpenAPI document says of it; every
+//! refusal is a [`Problem`] (RFC 9457).
 //! Called by [`crate::node`], which puts `/ws` beside it. Never touches an actor.
 
 mod accounts;
 mod admin;
 mod audit;
+mod describe;
 mod guard;
 mod headers;
 mod matches;
+mod moderation;
+mod openapi;
 mod page;
 mod pages;
 mod problem;
 mod routes;
+mod shapes;
+mod staff;
 mod state;
 #[cfg(test)]
 mod tests;

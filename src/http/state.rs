@@ -1,6 +1,8 @@
 //! What the handlers share.
 
-use crate::{auth::Identity, clock::SharedClock, config::Config, limits::KeyedBuckets, store::Store};
+use crate::{
+    auth::Identity, clock::SharedClock, cluster::Cluster, config::Config, limits::KeyedBuckets, store::Store,
+};
 use std::{
     net::IpAddr,
     sync::{
@@ -18,6 +20,8 @@ pub struct Shared {
     pub(super) identity: Identity,
     pub(super) store: Store,
     pub(super) config: Arc<Config>,
+    /// To rooms, for staff.
+    pub(super) cluster: Cluster,
     /// Guest accounts, by the address that asks for them.
     pub(super) guests: KeyedBuckets<IpAddr>,
     ready: AtomicBool,
@@ -26,12 +30,19 @@ pub struct Shared {
 
 impl HttpState {
     /// Not ready until [`HttpState::set_ready`] says so.
-    pub fn new(identity: Identity, store: Store, config: Arc<Config>, _clock: SharedClock) -> Self {
+    pub fn new(
+        identity: Identity,
+        store: Store,
+        config: Arc<Config>,
+        _clock: SharedClock,
+        cluster: Cluster,
+    ) -> Self {
         let guests = KeyedBuckets::per_minute(config.limits.guests_per_minute);
         Self(Arc::new(Shared {
             identity,
             store,
             config,
+            cluster,
             guests,
             ready: AtomicBool::new(false),
             clock_skew_ms: AtomicI64::new(0),

@@ -2,9 +2,12 @@
 
 use super::*;
 use crate::{
+    actors::room::RoomActor,
     auth::{Identity, tests::SetClock},
     clock::UnixMs,
+    cluster::{Arbiters, Cluster},
     config::Config,
+    game::Registry,
     ids::{MatchId, PlayerId, RoomId},
     store::{Commit, Fence, Row, Store},
 };
@@ -38,7 +41,10 @@ impl Kit {
         let (config, clock) = (Arc::new(config), SetClock::new());
         let store = Store::open(&config, clock.clone()).await.expect("store");
         let identity = Identity::open(&store, &config, clock.clone()).await.expect("identity");
-        let state = HttpState::new(identity, store.clone(), config, clock.clone());
+        let (entities, arbiters) = (Arc::new(store.clone()), Arbiters::current());
+        let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters, None);
+        cluster.register(RoomActor::factory(Registry::standard()));
+        let state = HttpState::new(identity, store.clone(), config, clock.clone(), cluster);
         Self { state, store, clock, _dir: dir }
     }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// One change.
-#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
-pub(crate) struct AuditEntry {
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema, sqlx::FromRow)]
+pub struct AuditEntry {
     /// By time.
     pub id: Uuid,
     /// Unix milliseconds.

@@ -1,9 +1,11 @@
 //! What entities commit: their state under their epoch, and the rows that go with it (spec 6.2).
 
+use super::AuditEntry;
 use crate::{
     clock::UnixMs,
     ids::{MatchId, PlayerId, RoomId},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -115,6 +117,8 @@ pub enum Row {
         /// Everything of its recording that is known at the end.
         ended: Value,
     },
+    /// What a member of the staff has done to the entity.
+    Audit(AuditEntry),
     /// A player reports another.
     Report {
         /// Of the report.
@@ -146,7 +150,7 @@ impl Commit {
 }
 
 /// A room in the list (spec 1.2).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Listing {
     /// Its id.
     pub room_id: RoomId,

@@ -11,18 +11,22 @@ mod entities;
 mod error;
 mod identity;
 mod matches;
+mod moderation;
 mod rooms;
 mod statements;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub(crate) use audit::{ADD_AUDIT, AuditEntry, AuditFilter, audit};
+pub use audit::AuditEntry;
+pub(crate) use audit::{ADD_AUDIT, AuditFilter, audit};
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use db::{Db, read, write};
 pub use error::StoreError;
 pub(crate) use identity::{AccountRow, NewSignIn, NicknameKeys, Rotate, Rotated, TicketRow};
 pub use matches::MatchRecord;
+pub(crate) use rooms::RoomFilter;
+pub(crate) use moderation::{MuteRow, PlayerRow, Report, ReportFilter};
 
 use crate::{clock::SharedClock, config::Config};
 use std::{future::Future, sync::Arc};

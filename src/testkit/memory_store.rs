@@ -4,7 +4,7 @@ use crate::{
     clock::UnixMs,
     cluster::{EntityStore, RoomIndex},
     ids::{MatchId, PlayerId, RoomId},
-    store::{Activated, Commit, CommitError, Due, Fence, Listing, Row, StoreError},
+    store::{Activated, AuditEntry, Commit, CommitError, Due, Fence, Listing, Row, StoreError},
 };
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -57,6 +57,7 @@ struct Tables {
     listings: BTreeMap<RoomId, Listing>,
     matches: BTreeMap<MatchId, StoredMatch>,
     reports: Vec<Value>,
+    audit: Vec<AuditEntry>,
     faults: VecDeque<Fault>,
     commits: u64,
 }
@@ -106,6 +107,11 @@ impl MemoryStore {
     /// The logs that came with reports.
     pub fn reports(&self) -> Vec<Value> {
         self.lock().reports.clone()
+    }
+
+    /// What staff have done, oldest first.
+    pub fn audit(&self) -> Vec<AuditEntry> {
+        self.lock().audit.clone()
     }
 
     /// Who has a seat where.
@@ -178,6 +184,7 @@ impl Tables {
             Row::MatchEnded { match_id, ended, .. } => {
                 self.matches.entry(match_id).or_default().ended = Some(ended);
             }
+            Row::Audit(entry) => self.audit.push(entry),
             Row::Report { log, .. } => self.reports.push(log),
         }
     }

@@ -1,0 +1,78 @@
+//! Answers of more than one field that no other type names, for the OpenAPI document.
+//!
+//! A running node is held against them by `scripts/test.sh`.
+
+use crate::{
+    auth::{Account, Tokens},
+    ids::MatchId,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+/// A new account, signed in.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct NewAccount {
+    account: Account,
+    tokens: Tokens,
+}
+
+/// What one signs in with.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct TokensAnswer {
+    tokens: Tokens,
+}
+
+/// An account.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct AccountAnswer {
+    account: Account,
+}
+
+/// A nickname as it is shown.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct NicknameAnswer {
+    nickname: String,
+}
+
+/// Whether a nickname can be had.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Availability {
+    available: bool,
+    /// Why not: `taken`, or what is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// A match in a list.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct MatchItem {
+    match_id: MatchId,
+    /// Unix ms.
+    started_at: i64,
+    /// Unix ms.
+    ended_at: Option<i64>,
+    winner: Option<String>,
+}
+
+/// A match as it was recorded: see `docs/protocol.md`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RecordingAnswer {
+    match_id: MatchId,
+    game: String,
+    entries: Vec<Value>,
+    winner: String,
+}
+
+/// Public keys (RFC 7517).
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Jwks {
+    keys: Vec<serde_json::Map<String, Value>>,
+}
+
+/// An OpenAPI document.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct OpenApi {
+    openapi: String,
+    paths: serde_json::Map<String, Value>,
+}
