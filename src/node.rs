@@ -61,7 +61,8 @@ impl Node {
         trace::start(&config, cluster.me())?;
         cluster.register(RoomActor::factory(games));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
-        let state = HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
+        let state =
+            HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
         let poll = Duration::from_millis(config.moderation.poll_ms);
         actix::spawn(door.mutes.clone().follow(store.clone(), clock, poll));
         let sockets = ws::Sockets::default();

@@ -20,6 +20,8 @@ mod problem;
 mod routes;
 mod shapes;
 mod staff;
+#[cfg(test)]
+mod staff_tests;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -145,12 +145,14 @@ fn parameters(row: &Row, schemas: &mut Schemas) -> Vec<Value> {
         .collect();
     for shape in &row.description.queries {
         let schema = shape(&mut schemas.inbound).to_value();
-        let required = |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|r| r == name));
+        let required =
+            |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|r| r == name));
         for (name, field) in schema["properties"].as_object().into_iter().flatten() {
             let mut field = field.clone();
             let meaning = field.as_object_mut().and_then(|field| field.remove("description"));
             not_null(&mut field);
-            let mut parameter = json!({"name": name, "in": "query", "required": required(name), "schema": field});
+            let mut parameter =
+                json!({"name": name, "in": "query", "required": required(name), "schema": field});
             if let Some(meaning) = meaning {
                 parameter["description"] = meaning;
             }
@@ -158,23 +160,25 @@ fn parameters(row: &Row, schemas: &mut Schemas) -> Vec<Value> {
         }
     }
     for (name, meaning) in &row.description.headers {
-        parameters.push(json!({"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}}));
+        parameters.push(
+            json!({"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}}),
+        );
     }
     parameters
 }
 
 /// A parameter is left out, never null.
 fn not_null(schema: &mut Value) {
-    if let Some(kinds) = schema["type"].as_array_mut() {
+    if let Some(kinds) = schema.get_mut("type").and_then(Value::as_array_mut) {
         kinds.retain(|kind| kind != "null");
         if let [one] = kinds.as_slice() {
             schema["type"] = one.clone();
         }
     }
-    if let Some(values) = schema["enum"].as_array_mut() {
+    if let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut) {
         values.retain(|value| !value.is_null());
     }
-    let choices = schema["anyOf"].as_array_mut().map(std::mem::take);
+    let choices = schema.get_mut("anyOf").and_then(Value::as_array_mut).map(std::mem::take);
     if let Some(mut choices) = choices {
         choices.retain(|choice| choice["type"] != "null");
         match <[Value; 1]>::try_from(choices) {
@@ -234,13 +238,16 @@ mod tests {
     fn every_reference_leads_somewhere_and_every_operation_has_its_own_id() {
         let document = openapi(&table());
         let text = document.to_string();
-        let references: BTreeSet<&str> = text.split("\"$ref\":\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let references: BTreeSet<&str> =
+            text.split("\"$ref\":\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert!(references.contains("/components/schemas/Problem"));
         for reference in references {
             assert!(document.pointer(reference).is_some(), "{reference}");
         }
-        let operations = document["paths"].as_object().into_iter().flatten().flat_map(|(_, path)| path.as_object());
-        let ids: Vec<_> = operations.flatten().map(|(_, operation)| operation["operationId"].clone()).collect();
+        let operations =
+            document["paths"].as_object().into_iter().flatten().flat_map(|(_, path)| path.as_object());
+        let ids: Vec<_> =
+            operations.flatten().map(|(_, operation)| operation["operationId"].clone()).collect();
         let different: BTreeSet<String> = ids.iter().map(Value::to_string).collect();
         assert_eq!(ids.len(), different.len(), "{ids:?}");
         assert!(ids.len() > 10);

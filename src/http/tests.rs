@@ -22,15 +22,15 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
-struct Kit {
-    state: HttpState,
-    store: Store,
-    clock: Arc<SetClock>,
+pub(super) struct Kit {
+    pub state: HttpState,
+    pub store: Store,
+    pub clock: Arc<SetClock>,
     _dir: tempfile::TempDir,
 }
 
 impl Kit {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         Self::with(|_| ()).await
     }
 
@@ -48,7 +48,7 @@ impl Kit {
         Self { state, store, clock, _dir: dir }
     }
 
-    async fn app(
+    pub async fn app(
         &self,
     ) -> impl Service<actix_http::Request, Response = ServiceResponse<impl MessageBody>, Error = Error> {
         let app = App::new().configure(configure(self.state.clone()));
@@ -62,7 +62,7 @@ impl Kit {
     }
 
     /// Status and JSON of an answer.
-    async fn ask(&self, request: TestRequest) -> (u16, Value) {
+    pub async fn ask(&self, request: TestRequest) -> (u16, Value) {
         let app = self.app().await;
         let peer = "192.0.2.1:9".parse().expect("address");
         let response = call_service(&app, request.peer_addr(peer).to_request()).await;
@@ -72,7 +72,7 @@ impl Kit {
     }
 
     /// A guest's id, access and refresh token.
-    async fn guest(&self, nickname: &str) -> Guest {
+    pub async fn guest(&self, nickname: &str) -> Guest {
         let (status, body) = self.ask(post("/api/v1/accounts/guest", json!({"nickname": nickname}))).await;
         assert_eq!(status, 201, "{body}");
         let text = |value: &Value| value.as_str().expect("text").to_owned();
@@ -84,23 +84,23 @@ impl Kit {
     }
 }
 
-struct Guest {
-    id: PlayerId,
-    access: String,
-    refresh: String,
+pub(super) struct Guest {
+    pub id: PlayerId,
+    pub access: String,
+    pub refresh: String,
 }
 
 impl Guest {
-    fn sends(&self, request: TestRequest) -> TestRequest {
+    pub fn sends(&self, request: TestRequest) -> TestRequest {
         request.insert_header((header::AUTHORIZATION, format!("Bearer {}", self.access)))
     }
 }
 
-fn get(path: &str) -> TestRequest {
+pub(super) fn get(path: &str) -> TestRequest {
     TestRequest::get().uri(path)
 }
 
-fn post(path: &str, body: Value) -> TestRequest {
+pub(super) fn post(path: &str, body: Value) -> TestRequest {
     TestRequest::post().uri(path).set_json(body)
 }
 
@@ -113,7 +113,7 @@ fn header_of<B>(response: &ServiceResponse<B>, name: header::HeaderName) -> Stri
     value.to_str().expect("text").to_owned()
 }
 
-fn assert_problem((status, body): (u16, Value), expected: u16, code: &str) {
+pub(super) fn assert_problem((status, body): (u16, Value), expected: u16, code: &str) {
     assert_eq!(
         (status, &body["code"], &body["status"]),
         (expected, &json!(code), &json!(expected)),

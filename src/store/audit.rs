@@ -27,6 +27,11 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
+    /// Staff have put somebody out of a room.
+    pub(crate) const ROOM_KICKED: &str = "room.kicked";
+    /// Staff have ended a room.
+    pub(crate) const ROOM_ENDED: &str = "room.ended";
+
     /// A change that happens now.
     pub(crate) fn new(
         now: UnixMs,

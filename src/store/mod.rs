@@ -25,8 +25,8 @@ pub(crate) use db::{Db, read, write};
 pub use error::StoreError;
 pub(crate) use identity::{AccountRow, NewSignIn, NicknameKeys, Rotate, Rotated, TicketRow};
 pub use matches::MatchRecord;
-pub(crate) use rooms::RoomFilter;
 pub(crate) use moderation::{MuteRow, PlayerRow, Report, ReportFilter};
+pub(crate) use rooms::RoomFilter;
 
 use crate::{clock::SharedClock, config::Config};
 use std::{future::Future, sync::Arc};

@@ -123,7 +123,8 @@ impl Store {
         });
         let Some(report) = report else { return Ok(None) };
         let sql = "SELECT log FROM reports WHERE id = $1";
-        let log: Json<Value> = read!(self.db(), pool => sqlx::query_scalar(sql).bind(id).fetch_one(pool).await?);
+        let log: Json<Value> =
+            read!(self.db(), pool => sqlx::query_scalar(sql).bind(id).fetch_one(pool).await?);
         Ok(Some((report, log.0)))
     }
 

@@ -64,7 +64,8 @@ impl Store {
         filter: &RoomFilter,
         limit: u32,
     ) -> Result<Vec<Listing>, StoreError> {
-        let sql = "SELECT * FROM rooms WHERE room_id < $1 AND ($2 = '' OR status = $2) AND ($3 = '' OR game = $3)
+        let sql =
+            "SELECT * FROM rooms WHERE room_id < $1 AND ($2 = '' OR status = $2) AND ($3 = '' OR game = $3)
                    AND ($4 = '' OR code = UPPER($4) OR LOWER(name) LIKE $5 ESCAPE '!' OR room_id = $6)
                    ORDER BY room_id DESC LIMIT $7";
         let search = filter.search.as_deref().unwrap_or_default().trim();

@@ -42,11 +42,14 @@ impl Step<'_> {
             StaffOrder::Watch => return refuse(ErrorCode::Internal, "watching changes nothing"),
             StaffOrder::Kick { player_id, ban, reason } => {
                 self.put_out(*player_id, *ban)?;
-                ("room.kicked", json!({"player_id": player_id, "ban": ban, "reason": reason}))
+                (AuditEntry::ROOM_KICKED, json!({"player_id": player_id, "ban": ban, "reason": reason}))
             }
             StaffOrder::End { reason } => {
                 self.close("ended");
-                ("room.ended", json!({"reason": reason, "code": self.room.code, "name": self.room.name}))
+                (
+                    AuditEntry::ROOM_ENDED,
+                    json!({"reason": reason, "code": self.room.code, "name": self.room.name}),
+                )
             }
         };
         let by = (Some(by.account), by.role);

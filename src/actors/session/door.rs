@@ -1,8 +1,7 @@
 //! Where transports come in: a new session, or an old one that goes on on this socket (spec 1.1).
 
 use super::{
-    Mutes,
-    Attachment, Bounds, Outbox, PlayerSession, ResumeMode, ResumeSession, ResumeTokens,
+    Attachment, Bounds, Mutes, Outbox, PlayerSession, ResumeMode, ResumeSession, ResumeTokens,
     messages::SessionStart,
 };
 use crate::{

@@ -4,6 +4,7 @@ mod committing;
 mod entering;
 mod leaving;
 mod playing;
+mod staffed;
 
 use crate::testkit::{ScriptedPlayer, Stage};
 use serde_json::{Value, json};
