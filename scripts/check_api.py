@@ -40,11 +40,11 @@ def run(schemathesis, base, name, config, token=None, options=()):
     command += ["--generation-database", "none", "--continue-on-failure", *options]
     if token:
         command += ["--header", f"Authorization: Bearer {token}"]
-    return subprocess.run(command, check=False).returncode
+    return subprocess.run(command, check=False, cwd=os.path.dirname(config)).returncode  # it leaves a cache
 
 
 def main():
-    base, database, schemathesis = sys.argv[1:]
+    base, database, schemathesis = sys.argv[1], sys.argv[2], os.path.abspath(sys.argv[3])
     account, admin = staff(base, database, "ADMIN")
     token, leaving = guest(base)[1]["access_token"], guest(base)[1]["access_token"]
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,7 @@ use super::{
     HttpState, Problem,
     accounts::Answer,
     guard::SignedIn,
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, searched},
 };
 use crate::{
     auth::Principal,
@@ -158,7 +158,7 @@ pub(super) async fn players(
     page: Query<PageQuery>,
 ) -> Answer {
     let limit = page.limit();
-    let found = state.store.players(query.search.trim(), page.after()?, limit + 1).await?;
+    let found = state.store.players(&searched(&query.search), page.after()?, limit + 1).await?;
     Ok(HttpResponse::Ok().json(Page::of(found, limit, |player| player.id)))
 }
 

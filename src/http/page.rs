@@ -53,6 +53,11 @@ impl<T> Page<T> {
     }
 }
 
+/// What a request searches for: PostgreSQL knows no text with a NUL in it.
+pub(super) fn searched(text: &str) -> String {
+    text.replace('\0', "").trim().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

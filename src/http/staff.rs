@@ -7,7 +7,7 @@ use super::{
     accounts::Answer,
     guard::SignedIn,
     moderation::{Reason, checked},
-    page::{Page, PageQuery},
+    page::{Page, PageQuery, searched},
 };
 use crate::{
     actors::room::{Moderator, RoomActor, RoomCommand, RoomReply, StaffOrder},
@@ -142,6 +142,7 @@ pub(super) async fn nodes(state: Data<HttpState>) -> Answer {
 /// `GET /admin/rooms` → a page of `LISTING`, private ones too, newest first.
 pub(super) async fn rooms(state: Data<HttpState>, query: Query<RoomQuery>, page: Query<PageQuery>) -> Answer {
     let RoomQuery { status, game, search } = query.into_inner();
+    let [status, game, search] = [status, game, search].map(|text| text.as_deref().map(searched));
     let filter = RoomFilter { status, game, search, before: page.after()? };
     let limit = page.limit();
     let rooms = state.store.all_rooms(&filter, limit + 1).await?;

@@ -65,7 +65,7 @@ const act = {
     draw();
   },
   openForm(form) {
-    state.form = form;
+    state.form = { ...form, key: crypto.randomUUID?.() ?? String(Math.random()) }; // a form sent twice is done once
     draw();
   },
   closeForm() {
@@ -79,7 +79,7 @@ const act = {
       await form.submit(values);
       state.form = null;
       act.notice(form.done ?? "Done.");
-      if (form.to) act.go(...form.to);
+      if (form.to && state.route.length > form.to.length) act.go(...form.to);
       else look(true);
     } catch (error) {
       if (gone(error)) return;
@@ -87,7 +87,16 @@ const act = {
     }
     draw();
   },
-  call: (method, path, body) => session.api.call(method, path, body),
+  async preview(id, wish) {
+    try {
+      state.previewed = { id, ...(await session.api.call("POST", "/events/preview", wish)) };
+    } catch (error) {
+      if (gone(error)) return;
+      state.previewed = { id, error: sentence(error) };
+    }
+    draw();
+  },
+  call: (method, path, body) => session.api.call(method, path, body, { idempotencyKey: state.form?.key }),
   notice(text) {
     state.notice = text;
     draw();

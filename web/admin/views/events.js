@@ -44,17 +44,24 @@ function one(state, act, id) {
         state.session.mayAct && event.status !== "ended" && button("Edit", () => act.openForm(eventForm(act, event)))),
       h("div", { class: "two" },
         panel("Event", facts([["Description", event.description], ["From", time(event.starts_at)], ["To", time(event.ends_at)], ["Made", time(event.created_at)], ["Changed", time(event.updated_at)]])),
-        panel("Condition", preview(event.condition), h("details", null, h("summary", null, "As JSON"), json(event.condition)))),
+        panel("Condition", preview(event.condition), state.session.mayAct && state.session.has("POST", "/events/preview") && previewButton(state, act, event), h("details", null, h("summary", null, "As JSON"), json(event.condition)))),
       panel("Rewards",
         state.session.mayAct && h("div", null, button("New reward", () => act.openForm(rewardForm(act, path)))),
-        loaded(state.data.rewards, ({ items }) => table("Rewards", [["Name", (r) => r.name], ["Kind", (r) => r.kind], ["Amount", (r) => r.amount, "n"], ["Stock", (r) => r.stock ?? "no limit", "n"], ["Each", (r) => r.per_account_limit, "n"]], items, { empty: "No reward yet." }))),
+        loaded(state.data.rewards, ({ items }) => table("Rewards", [["Name", (r) => r.name], ["Kind", (r) => r.kind], ["Amount", (r) => r.amount, "n"], ["Stock", (r) => (r.stock === null ? "no limit" : `${r.left ?? "?"} of ${r.stock}`), "n"], ["Each", (r) => r.per_account_limit, "n"], ["", (r) => state.session.mayAct && button("Edit", () => act.openForm(rewardForm(act, path, r)), { "aria-label": `Edit ${r.name}` })]], items, { empty: "No reward yet." }))),
     ];
   });
 }
 
+/** How many of those who played meet it now. */
+function previewButton({ previewed }, act, { id, starts_at, ends_at, condition }) {
+  const ask = () => act.preview(id, { starts_at, ends_at, condition });
+  const mine = previewed?.id === id && previewed;
+  return h("div", { class: "head" }, button("Preview", ask), mine && h("span", { role: "status" }, mine.error ?? `${mine.met} of ${mine.looked_at}${mine.more ? " or more" : ""} players meet it now.`));
+}
+
 /** A condition in words. */
 export function preview(condition) {
-  if (!condition) return h("p", null, "None: everybody.");
+  if (!condition || condition.all?.length === 0) return h("p", null, "None: everybody.");
   for (const [name, text] of [["all", "All of:"], ["any", "Any of:"]]) if (condition[name]) return h("div", null, text, h("ul", null, condition[name].map((one, i) => h("li", { key: i }, preview(one)))));
   if (condition.not) return h("div", null, "Not: ", preview(condition.not));
   const bounds = (value) => Object.entries({ gte: "at least", gt: "more than", lte: "at most", lt: "less than", eq: "exactly" }).filter(([key]) => value?.[key] !== undefined).map(([key, text]) => `${text} ${value[key]}`).join(" and ");
@@ -65,7 +72,7 @@ export function preview(condition) {
 const local = (ms) => (ms ? new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16) : undefined);
 
 function parsed(text) {
-  if (!text?.trim()) return null;
+  if (!text?.trim() || text.trim() === "null") return undefined;
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -88,14 +95,17 @@ const eventForm = (act, event) => ({
   },
 });
 
-const rewardForm = (act, path) => ({
-  title: "New reward", verb: "Save",
+const rewardForm = (act, path, reward) => ({
+  title: reward ? `Edit ${reward.name}` : "New reward", verb: "Save",
   fields: [
-    { name: "name", label: "Name", required: true },
-    { name: "kind", label: "Kind", options: ["points", "item", "badge", "coupon"] },
-    { name: "amount", label: "Amount", type: "number", min: 1, value: 1, required: true },
-    { name: "stock", label: "Stock (empty: no limit)", type: "number", min: 0 },
-    { name: "per_account_limit", label: "For each account at most", type: "number", min: 1, value: 1, required: true },
-  ],
-  submit: ({ name, kind, amount, stock, per_account_limit }) => act.call("POST", `${path}/rewards`, { name, kind, amount: Number(amount), stock: stock === "" ? null : Number(stock), per_account_limit: Number(per_account_limit) }),
+    { name: "name", label: "Name", required: true, value: reward?.name },
+    !reward && { name: "kind", label: "Kind", options: ["points", "item", "badge", "coupon"] },
+    { name: "amount", label: "Amount", type: "number", min: 1, value: reward?.amount ?? 1, required: true },
+    { name: "stock", label: "Stock (empty: no limit)", type: "number", min: 0, value: reward?.stock ?? undefined },
+    { name: "per_account_limit", label: "For each account at most", type: "number", min: 1, value: reward?.per_account_limit ?? 1, required: true },
+  ].filter(Boolean),
+  submit({ name, kind, amount, stock, per_account_limit }) {
+    const wish = { name, amount: Number(amount), stock: stock === "" ? null : Number(stock), per_account_limit: Number(per_account_limit) };
+    return reward ? act.call("PATCH", `/rewards/${encodeURIComponent(reward.id)}`, wish) : act.call("POST", `${path}/rewards`, { kind, ...wish });
+  },
 });

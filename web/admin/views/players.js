@@ -14,7 +14,8 @@ export const players = {
     if (!id) return [{ key: "players", path: `/admin/players?limit=50&search=${encodeURIComponent(filters?.players ?? "")}`, once: true }];
     const of = encodeURIComponent(id);
     const claims = session.has("GET", "/admin/claims") ? [{ key: "player-claims", path: `/admin/claims?account=${of}`, once: true }] : [];
-    return [{ key: "player", path: `/admin/players/${of}`, once: true }, ...claims];
+    const account = session.has("GET", "/admin/accounts/{id}") ? [{ key: "player-account", path: `/admin/accounts/${of}`, once: true }] : [];
+    return [{ key: "player", path: `/admin/players/${of}`, once: true }, ...account, ...claims];
   },
   show: (state, act, [, id]) => (id ? one(state, act, id) : find(state, act)),
 };
@@ -52,17 +53,24 @@ function one(state, act, id) {
         ? facts([["State", tag("muted", "bad")], ["Reason", mute.reason], ["Until", mute.ends_at ? time(mute.ends_at) : "it is lifted"], ["Since", time(mute.at)]])
         : h("p", null, "May chat."))),
     panel("Reports about him", reportTable(reports)),
-    state.data["player-claims"] && panel("Claims", loaded(state.data["player-claims"], ({ items }) => table("Claims", [["Reward", (c) => c.reward_name ?? c.reward], ["Status", (c) => tag(c.status)], ["Made", (c) => time(c.created_at)]], items))),
+    state.data["player-account"] && loaded(state.data["player-account"], ({ sign_ins, bans }) => h("div", { class: "two" },
+      panel("Bans", table("Bans", [["Since", (b) => time(b.created_at)], ["Until", (b) => (b.ends_at ? time(b.ends_at) : "for good")], ["Reason", (b) => b.reason], ["", (b) => b.lifted_at && tag("lifted")]], bans, { key: "created_at", empty: "None." })),
+      panel("Sign-ins", table("Sign-ins", [["Since", (s) => time(s.created_at)], ["Until", (s) => time(s.expires_at)], ["", (s) => s.revoked_at && tag("ended")]], sign_ins, { key: "created_at", empty: "None." })))),
+    state.data["player-claims"] && panel("Claims", loaded(state.data["player-claims"], ({ items }) => table("Claims", [["Reward", (c) => c.name], ["Status", (c) => tag(c.status)], ["Made", (c) => time(c.created_at)]], items))),
   ]);
 }
 
-function actions({ session }, act, player, mute) {
+const isBanned = ({ data }) => data["player-account"]?.value?.bans.some((ban) => !ban.lifted_at && (!ban.ends_at || ban.ends_at > Date.now()));
+
+function actions(state, act, player, mute) {
+  const { session } = state;
   const path = `/admin/players/${encodeURIComponent(player.id)}`;
   const ban = "/admin/accounts/{id}/ban";
   return [
     mute
       ? button("Lift mute", () => act.openForm({ title: `Let ${player.nickname} chat again`, verb: "Lift mute", fields: [], submit: () => act.call("DELETE", `${path}/mute`) }))
       : button("Mute", () => act.openForm(muteForm(act, player, path))),
+    session.has("POST", "/admin/accounts/{id}/unban") && session.account.role === "ADMIN" && isBanned(state) && button("Lift ban", () => act.openForm({ title: `Let ${player.nickname} in again`, verb: "Lift ban", fields: [], submit: () => act.call("POST", `/admin/accounts/${encodeURIComponent(player.id)}/unban`) })),
     session.has("POST", ban) && session.account.role === "ADMIN" && button("Ban", () => act.openForm(banForm(act, player)), { kind: "danger" }),
   ];
 }
