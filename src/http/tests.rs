@@ -242,7 +242,9 @@ async fn every_answer_has_the_security_headers() {
         let response = call_service(&app, get(path).to_request()).await;
         let header = |name| response.headers().get(name).map(|value| value.to_str().expect("text"));
         assert!(
-            header(header::CONTENT_SECURITY_POLICY).is_some_and(|csp| csp.contains("frame-ancestors 'none'"))
+            header(header::CONTENT_SECURITY_POLICY).is_some_and(
+                |csp| csp.contains("frame-ancestors 'none'") && csp.contains("form-action 'none'")
+            )
         );
         assert_eq!(header(header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"), "{path}");
         assert_eq!(header(header::REFERRER_POLICY), Some("no-referrer"), "{path}");

@@ -70,3 +70,20 @@ async fn a_silenced_player_plays_on_but_does_not_chat() {
     stage.run_ms(60_000).await;
     players[1].ok("chat.send", json!({"text": "again"})).await;
 }
+
+#[actix::test]
+async fn staff_reach_a_room_on_another_node() {
+    let (stages, _network) = Stage::nodes(2).await;
+    let mut player = stages[0].player("Player").await;
+    player.ok("room.create", json!({"visibility": "private"})).await;
+    let room = stages[0].store.seats()[&player.id];
+    let there = &stages[1].cluster;
+    assert_eq!(there.nodes().len(), 2);
+    let Ok(RoomReply::Watched(shown)) = there.ask::<RoomActor>(room.0, order(StaffOrder::Watch)).await else {
+        panic!("the room shows itself");
+    };
+    assert_eq!(shown["room"]["members"][0]["player_id"], json!(player.id));
+    let end = order(StaffOrder::End { reason: "test".into() });
+    assert!(matches!(there.ask::<RoomActor>(room.0, end).await, Ok(RoomReply::Done)));
+    assert_eq!(player.expect("room.closed").await["reason"], "ended");
+}
