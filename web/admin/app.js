@@ -1,8 +1,8 @@
 // Owns: putting the console together: address → screen, what is read from the API and when, forms, signing in.
 // One-way: actions change `state`, `draw` shows it. Screens are pure functions of it.
 
-import { h, patch } from "/assets/lib/dom.js";
-import { button } from "/assets/ui.js";
+import { h, patch } from "../lib/dom.js";
+import { button } from "../ui.js";
 import { sampled } from "./charts.js";
 import { consoleIcon } from "./icons.js";
 import { formDialog, sentence } from "./parts.js";

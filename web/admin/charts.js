@@ -1,6 +1,6 @@
 // Owns: the console's pictures, drawn as inline SVG: figures over time, and what happened in a game.
 
-import { h } from "/assets/lib/dom.js";
+import { h } from "../lib/dom.js";
 
 const KEPT = 120;
 /** Samples that fill a chart at least: a young line does not pretend to be old. */

@@ -1,6 +1,6 @@
 // Owns: the console's own icons, on the grid of the page's: 24 × 24, one stroke.
 
-import { h } from "/assets/lib/dom.js";
+import { h } from "../lib/dom.js";
 
 const PATHS = {
   pulse: "M3 12h4l3-8 4 16 3-8h4",

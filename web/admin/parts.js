@@ -1,7 +1,7 @@
 // Owns: what many screens of the console share: tables, times, facts, forms in dialogs. No state of its own.
 
-import { h } from "/assets/lib/dom.js";
-import { button, dialog } from "/assets/ui.js";
+import { h } from "../lib/dom.js";
+import { button, dialog } from "../ui.js";
 
 /** A time of day here, with the date if it is another day. */
 export function time(ms) {

@@ -1,6 +1,6 @@
 // Owns: the API page: `/openapi.json` as a person reads it, with a way to try each call. Asks no other host.
 
-import { h, patch } from "/assets/lib/dom.js";
+import { h, patch } from "../lib/dom.js";
 
 const root = document.getElementById("console");
 const state = { document: null, error: null, filter: "", token: "", answers: {} };

@@ -113,6 +113,13 @@ async function ends(staff, player) {
 async function looksOnly(staff, token, nickname) {
   const { page } = staff;
   await signIn(staff, token);
+  for (const screen of await page.getByRole("navigation", { name: "Sections" }).getByRole("link").allInnerTexts()) {
+    await page.getByRole("link", { name: screen, exact: true }).click();
+    await page.getByRole("heading", { level: 1, name: screen }).waitFor();
+    await page.getByText("Loading…").waitFor({ state: "detached" });
+    const buttons = await page.locator("main button").allInnerTexts();
+    assert.deepEqual(buttons.filter((name) => !["Find", "Show more"].includes(name)), [], `nothing to change at ${screen}`);
+  }
   await page.getByRole("link", { name: "Audit log" }).click();
   for (const action of ["room.ended", "room.watched", "account.muted"]) await page.getByText(action, { exact: true }).first().waitFor();
   await staff.checkLayout("audit");

@@ -1,6 +1,6 @@
 // Owns: the audit log: who of the staff changed or looked at what.
 
-import { h } from "/assets/lib/dom.js";
+import { h } from "../../lib/dom.js";
 import { loaded, more, panel, short, table, tag, time } from "../parts.js";
 
 export const audit = {

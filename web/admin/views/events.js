@@ -1,7 +1,7 @@
 // Owns: events and their rewards (spec 2.2): lists, forms, and the next status. Shown where the server has them.
 
-import { h } from "/assets/lib/dom.js";
-import { button } from "/assets/ui.js";
+import { h } from "../../lib/dom.js";
+import { button } from "../../ui.js";
 import { facts, json, loaded, more, panel, table, tag, time } from "../parts.js";
 
 /** draft → active ⇄ inactive → ended */

@@ -1,6 +1,6 @@
 // Owns: the first screen: figures over time, the nodes.
 
-import { h } from "/assets/lib/dom.js";
+import { h } from "../../lib/dom.js";
 import { figure } from "../charts.js";
 import { loaded, panel, short, table, tag } from "../parts.js";
 

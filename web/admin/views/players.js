@@ -1,8 +1,8 @@
 // Owns: finding a player, and what is known of him: where he sits, mutes, reports, and his account's bans, claims and
 // wallet where the server has them.
 
-import { h } from "/assets/lib/dom.js";
-import { button } from "/assets/ui.js";
+import { h } from "../../lib/dom.js";
+import { button } from "../../ui.js";
 import { facts, loaded, more, panel, table, tag, time } from "../parts.js";
 import { reportTable } from "./reports.js";
 

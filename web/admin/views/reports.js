@@ -1,7 +1,7 @@
 // Owns: players' reports: the list, and one with its evidence. Reading one is written to the audit log.
 
-import { h } from "/assets/lib/dom.js";
-import { button } from "/assets/ui.js";
+import { h } from "../../lib/dom.js";
+import { button } from "../../ui.js";
 import { facts, json, loaded, more, panel, short, table, tag, time } from "../parts.js";
 
 export const reports = {

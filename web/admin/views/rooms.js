@@ -1,8 +1,8 @@
 // Owns: all rooms, and one room from the inside. Looking into a room is written to the audit log, so that it is
 // read when asked for and not again and again.
 
-import { h } from "/assets/lib/dom.js";
-import { button } from "/assets/ui.js";
+import { h } from "../../lib/dom.js";
+import { button } from "../../ui.js";
 import { lines, phases } from "../charts.js";
 import { facts, json, loaded, more, panel, short, table, tag, time } from "../parts.js";
 

@@ -1,6 +1,6 @@
 // Owns: the door of the console.
 
-import { h } from "/assets/lib/dom.js";
+import { h } from "../../lib/dom.js";
 
 export function signIn({ entering, session }, act) {
   const values = (event) => (event.preventDefault(), new FormData(event.target));

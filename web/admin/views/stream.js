@@ -1,7 +1,7 @@
 // Owns: claims (spec 2.2) and dead letters of the activity stream (spec 2.3). Shown where the server has them.
 
-import { h } from "/assets/lib/dom.js";
-import { button } from "/assets/ui.js";
+import { h } from "../../lib/dom.js";
+import { button } from "../../ui.js";
 import { facts, json, loaded, more, panel, short, table, tag, time } from "../parts.js";
 
 const GOOD = new Set(["granted"]);
