@@ -14,6 +14,8 @@ pub(super) type Shape = fn(&mut SchemaGenerator) -> Schema;
 pub(super) enum Body {
     /// JSON of this shape.
     Json(Shape),
+    /// JSON with one field of this shape.
+    Named(&'static str, Shape),
     /// Nothing.
     Empty,
     /// Something else of this media type.
@@ -74,6 +76,11 @@ impl Row {
     /// Answers with this type.
     pub fn gives<T: JsonSchema>(self, status: u16) -> Self {
         self.answers(status, Body::Json(|schemas| schemas.subschema_for::<T>()))
+    }
+
+    /// Answers with one field of this type: `{name: T}`.
+    pub fn gives_one<T: JsonSchema>(self, status: u16, name: &'static str) -> Self {
+        self.answers(status, Body::Named(name, |schemas| schemas.subschema_for::<T>()))
     }
 
     /// Answers with a page of these, and reads `cursor` and `limit`.

@@ -54,6 +54,7 @@ pub(super) struct PlayerQuery {
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Reason {
     /// For the audit log.
+    #[schemars(length(min = 1))]
     pub reason: String,
 }
 
@@ -61,6 +62,7 @@ pub(super) struct Reason {
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Resolution {
     /// What was found and done.
+    #[schemars(length(min = 1))]
     note: String,
 }
 
@@ -68,6 +70,7 @@ pub(super) struct Resolution {
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct MuteBody {
     /// The player is told.
+    #[schemars(length(min = 1))]
     reason: String,
     /// From now; none is until it is lifted.
     minutes: Option<u32>,

@@ -99,6 +99,11 @@ fn responses(row: &Row, schemas: &mut Schemas) -> Value {
                 let schema = shape(&mut schemas.outbound);
                 response["content"] = json!({"application/json": {"schema": schema}});
             }
+            Body::Named(name, shape) => {
+                let field = json!({*name: shape(&mut schemas.outbound)});
+                let schema = json!({"type": "object", "required": [name], "properties": field});
+                response["content"] = json!({"application/json": {"schema": schema}});
+            }
             Body::Text(mime) => response["content"] = json!({*mime: {"schema": {"type": "string"}}}),
             Body::Empty => {}
         }

@@ -11,14 +11,11 @@ use super::{
     openapi,
     page::Page,
     pages,
-    shapes::{
-        AccountAnswer, Availability, Jwks, MatchItem, NewAccount, NicknameAnswer, OpenApi, RecordingAnswer,
-        TokensAnswer,
-    },
+    shapes::{Availability, Jwks, MatchItem, NewAccount, OpenApi, RecordingAnswer},
     staff::{self, KickBody, RoomQuery, WatchedRoom},
 };
 use crate::{
-    auth::{Role, Ticket},
+    auth::{Account, Role, Ticket, Tokens},
     store::{AuditEntry, Listing, MuteRow, PlayerRow, Report},
 };
 use actix_web::{
@@ -62,17 +59,17 @@ fn players_api() -> Vec<Row> {
         row(post.clone(), "/api/v1/accounts/guest", Anyone, |r| r.to(accounts::create_guest))
             .is("Creates a guest account and signs in").takes::<GuestBody>().gives::<NewAccount>(201).refuses(&[409, 422, 429]),
         row(post.clone(), "/api/v1/sessions/refresh", Anyone, |r| r.to(accounts::refresh))
-            .is("Trades a refresh token for new tokens").takes::<RefreshBody>().gives::<TokensAnswer>(200).refuses(&[401]),
+            .is("Trades a refresh token for new tokens").takes::<RefreshBody>().gives_one::<Tokens>(200, "tokens").refuses(&[401]),
         row(delete, "/api/v1/sessions/current", SignedIn, |r| r.to(accounts::sign_out))
             .is("Signs out").gives_nothing(),
         row(post, "/api/v1/ws-tickets", SignedIn, |r| r.to(accounts::issue_ticket))
             .is("A ticket for one WebSocket").gives::<Ticket>(201).refuses(&[400]),
         row(get.clone(), "/api/v1/me", SignedIn, |r| r.to(accounts::me))
-            .is("Whose token this is").gives::<AccountAnswer>(200),
+            .is("Whose token this is").gives_one::<Account>(200, "account"),
         row(get.clone(), "/api/v1/me/nickname", SignedIn, |r| r.to(accounts::nickname))
-            .is("One's nickname").gives::<NicknameAnswer>(200),
+            .is("One's nickname").gives_one::<String>(200, "nickname"),
         row(put, "/api/v1/me/nickname", SignedIn, |r| r.to(accounts::rename))
-            .is("Takes another nickname").takes::<NicknameBody>().gives::<NicknameAnswer>(200).refuses(&[409, 422]),
+            .is("Takes another nickname").takes::<NicknameBody>().gives_one::<String>(200, "nickname").refuses(&[409, 422]),
         row(get.clone(), "/api/v1/me/matches", SignedIn, |r| r.to(matches::mine))
             .is("The matches one has played").query::<ListQuery>().gives::<Page<MatchItem>>(200),
         row(get.clone(), "/api/v1/nicknames/{nickname}", Anyone, |r| r.to(accounts::nickname_availability))

@@ -17,24 +17,6 @@ pub(super) struct NewAccount {
     tokens: Tokens,
 }
 
-/// What one signs in with.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct TokensAnswer {
-    tokens: Tokens,
-}
-
-/// An account.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct AccountAnswer {
-    account: Account,
-}
-
-/// A nickname as it is shown.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct NicknameAnswer {
-    nickname: String,
-}
-
 /// Whether a nickname can be had.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Availability {

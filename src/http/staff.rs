@@ -48,6 +48,7 @@ pub(super) struct KickBody {
     #[serde(default)]
     ban: bool,
     /// For the audit log.
+    #[schemars(length(min = 1))]
     reason: String,
 }
 
