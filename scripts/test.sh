@@ -135,6 +135,15 @@ need_python() {
   python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
 }
 
+need_schemathesis() { # sets schemathesis
+  local version=4.32.5 venv=$target/schemathesis
+  schemathesis=$venv/bin/schemathesis
+  [ "$("$schemathesis" --version 2>/dev/null | grep -o '[0-9.]*$')" = "$version" ] && return 0
+  need_python
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
+}
+
 need_npm() {
   command -v npm >/dev/null || apt_install npm
 }
@@ -225,10 +234,10 @@ js_tests() {
   node --test --test-reporter=spec "${files[@]}"
 }
 
-start_server() { # sets base
+start_server() { # start_server [OPTION…]: sets base
   local log=$scratch/node.out
   env -u PLAYHOUSE_CONFIG "$target/debug/playhouse" \
-    --set server.listen=127.0.0.1:0 --set admin.listen=127.0.0.1:0 --set "data.dir=$scratch/data" \
+    --set server.listen=127.0.0.1:0 --set admin.listen=127.0.0.1:0 --set "data.dir=$scratch/data" "$@" \
     >"$log" 2>"$scratch/node.err" &
   node_pid=$!
   for _ in $(seq 300); do
@@ -242,17 +251,33 @@ start_server() { # sets base
   return 1
 }
 
+api_tests() { # the running node against its OpenAPI document
+  local base= schemathesis= status=0
+  need_schemathesis
+  start_server --set limits.guests_per_minute=100000
+  python3 scripts/check_api.py "$base" "$scratch/data/playhouse.db" "$schemathesis" || status=$?
+  [ "$status" -eq 0 ] || tail -n 40 "$scratch/node.err"
+  stop_server
+  return "$status"
+}
+
 browser_tests() {
   need_node
   need_npm
   need_chromium
+  need_python
   (cd tests/browser && npm ci --silent --no-audit --no-fund)
   local base=
   start_server
   echo "node at $base"
   local status=0
   export ARTIFACTS=${ARTIFACTS:-$target/browser}
-  BASE_URL=$base node tests/browser/run.mjs || status=$?
+  local database=$scratch/data/playhouse.db operator auditor
+  operator=$(python3 scripts/make_staff.py "$base" "$database" OPERATOR)
+  auditor=$(python3 scripts/make_staff.py "$base" "$database" AUDITOR)
+  export ADMIN_NAME=root ADMIN_PASSWORD="a long password for root"
+  PLAYHOUSE_ADMIN_PASSWORD=$ADMIN_PASSWORD "$target/debug/playhouse" --set "data.dir=$scratch/data" admin create "$ADMIN_NAME"
+  OPERATOR_TOKEN=$operator AUDITOR_TOKEN=$auditor BASE_URL=$base node tests/browser/run.mjs || status=$?
   if [ "$status" -ne 0 ]; then
     echo "--- the node's last log lines"
     tail -n 40 "$scratch/node.err"
@@ -273,6 +298,7 @@ section "Rust tests" rust_tests
 section "SQL tests on PostgreSQL" sql_tests_on_postgres
 section "doc tests" doc_tests
 section "JavaScript tests" js_tests
+section "API tests" api_tests
 if $quick; then
   note "--quick: the browser tests were left out"
 else

@@ -2,6 +2,7 @@
 //!
 //! Everything else is given `now` as an argument, so that a test can run a whole game on virtual time.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
     ops::{Add, Sub},
@@ -10,8 +11,11 @@ use std::{
 };
 
 /// Milliseconds since the Unix epoch, UTC: the only time on the wire (spec 1.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
+#[schemars(inline)]
 pub struct UnixMs(pub i64);
 
 impl Add<u64> for UnixMs {

@@ -132,6 +132,11 @@ sections! {
         lease_ms: u64 = 5_000, "ms", "a node whose lease was not renewed for so long counts as dead (spec 6.2)";
         watchdog_ms: u64 = 5_000, "ms", "a thread that has not yielded for this long aborts the process; 0 is off";
     }
+    /// What staff do to players.
+    moderation: Moderation {
+        poll_ms: u64 = 1_000, "ms", "how often a node reads who is muted: a mute holds everywhere within this";
+        reason_chars: usize = 500, "characters", "longest reason or note of a moderator";
+    }
     /// Bounds on what a client may do or hold (spec 1.1).
     limits: Limits {
         frame_bytes: usize = 65_536, "bytes", "largest frame from a client (then close 1009)";

@@ -29,6 +29,17 @@ macro_rules! id {
                 self.0.fmt(f)
             }
         }
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(schemas: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                Uuid::json_schema(schemas)
+            }
+        }
         impl FromStr for $name {
             type Err = uuid::Error;
             fn from_str(s: &str) -> Result<Self, Self::Err> {

@@ -63,13 +63,16 @@ export class Api {
     this.store.save(null);
   }
 
-  /** Any call under `/api/v1`. Refreshes the access token when it is about to lapse, and once after a 401. */
-  async call(method, path, body, { auth = true } = {}) {
+  /**
+   * Any call under `/api/v1`. Refreshes the access token when it is about to lapse, and once after a 401.
+   * `idempotencyKey`: sent again with the same key, the call is done once.
+   */
+  async call(method, path, body, { auth = true, idempotencyKey } = {}) {
     if (auth && this.#expiresSoon()) await this.refresh();
-    let response = await this.#send(method, path, body, auth);
+    let response = await this.#send(method, path, body, auth, idempotencyKey);
     if (auth && response.status === 401 && this.identity) {
       await this.refresh();
-      response = await this.#send(method, path, body, auth);
+      response = await this.#send(method, path, body, auth, idempotencyKey);
     }
     return this.#read(response);
   }
@@ -109,9 +112,10 @@ export class Api {
     this.store.save(this.identity);
   }
 
-  async #send(method, path, body, auth) {
+  async #send(method, path, body, auth, idempotencyKey) {
     const headers = { Accept: "application/json" };
     if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (idempotencyKey) headers["Idempotency-Key"] = idempotencyKey;
     if (auth && this.identity) headers.Authorization = `Bearer ${this.identity.tokens.access_token}`;
     try {
       return await this.fetch(`${this.baseUrl}/api/v1${path}`, {

@@ -6,13 +6,14 @@ use crate::{
     ids::PlayerId,
     store::{AccountRow, NicknameKeys},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How many invented nicknames are tried before we give up: of millions, five are hardly all taken.
 pub(super) const INVENTIONS: usize = 5;
 
 /// What an account may do (spec 2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Role {
     /// Plays.
@@ -53,7 +54,7 @@ impl Role {
 }
 
 /// An account: `account` of the answers of spec 1.8.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Account {
     /// In a room: the player.
     pub id: PlayerId,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 /// `TOKENS` of spec 1.8.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, schemars::JsonSchema)]
 pub struct Tokens {
     /// A JWT.
     pub access_token: String,

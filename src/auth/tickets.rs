@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::sync::atomic::Ordering;
 
 /// The answer to `POST /api/v1/ws-tickets` (spec 1.8).
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, schemars::JsonSchema)]
 pub struct Ticket {
     /// For `/ws?ticket=…`.
     pub ticket: String,

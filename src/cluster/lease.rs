@@ -46,6 +46,20 @@ impl Cluster {
         self.peers().is_none_or(|peers| lock(&peers.beaten_at).is_some_and(|at| at.elapsed() < lease))
     }
 
+    /// The nodes that live, this one among them.
+    pub fn nodes(&self) -> Vec<NodeInfo> {
+        let Some(peers) = self.peers() else {
+            return vec![NodeInfo {
+                id: self.me(),
+                address: self.config().server.listen.to_string(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                load: self.load(),
+                draining: self.is_closing(),
+            }];
+        };
+        peers.living().values().cloned().collect()
+    }
+
     /// Brings the list of nodes up to date, unless that was done a moment ago.
     pub(super) async fn beat_unless_fresh(&self) {
         const FRESH: Duration = Duration::from_millis(50);

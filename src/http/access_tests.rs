@@ -44,14 +44,31 @@ const WHO: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/rewards/{id}", USER),
     ("PATCH", "/api/v1/rewards/{id}", "OPERATOR ADMIN"),
     ("DELETE", "/api/v1/admin/dead-letters/{id}", "OPERATOR ADMIN"),
-    ("GET", "/api/v1/admin/dead-letters", "AUDITOR OPERATOR ADMIN"),
-    ("GET", "/api/v1/admin/dead-letters/{id}", "AUDITOR OPERATOR ADMIN"),
+    ("GET", "/api/v1/admin/dead-letters", STAFF),
+    ("GET", "/api/v1/admin/dead-letters/{id}", STAFF),
     ("POST", "/api/v1/activity", "service:activity.write"),
     ("POST", "/api/v1/admin/dead-letters/{id}/retry", "OPERATOR ADMIN"),
     ("GET", "/api/v1/admin/audit", HISTORY),
     ("GET", "/api/v1/admin/service-tokens", HISTORY),
     ("POST", "/api/v1/admin/service-tokens", ADMIN),
     ("DELETE", "/api/v1/admin/service-tokens/{id}", ADMIN),
+    ("GET", "/admin", ANYONE),
+    ("GET", "/docs", ANYONE),
+    ("GET", "/openapi.json", ANYONE),
+    ("GET", "/api/v1/admin/mutes", STAFF),
+    ("GET", "/api/v1/admin/nodes", STAFF),
+    ("GET", "/api/v1/admin/overview", STAFF),
+    ("GET", "/api/v1/admin/players", STAFF),
+    ("GET", "/api/v1/admin/players/{id}", STAFF),
+    ("POST", "/api/v1/admin/players/{id}/mute", "OPERATOR ADMIN"),
+    ("DELETE", "/api/v1/admin/players/{id}/mute", "OPERATOR ADMIN"),
+    ("GET", "/api/v1/admin/reports", STAFF),
+    ("GET", "/api/v1/admin/reports/{id}", STAFF),
+    ("POST", "/api/v1/admin/reports/{id}/resolve", "OPERATOR ADMIN"),
+    ("GET", "/api/v1/admin/rooms", STAFF),
+    ("GET", "/api/v1/admin/rooms/{id}", STAFF),
+    ("POST", "/api/v1/admin/rooms/{id}/end", "OPERATOR ADMIN"),
+    ("POST", "/api/v1/admin/rooms/{id}/kick", "OPERATOR ADMIN"),
     ("GET", "/api/v1/matches/{id}", USER),
     ("DELETE", "/api/v1/me", USER),
     ("GET", "/api/v1/me", USER),
@@ -257,6 +274,11 @@ async fn what_is_others_is_not_found_or_refused() {
     }
     for pattern in ["/api/v1/admin/dead-letters/{id}", "/api/v1/admin/dead-letters/{id}/retry"] {
         other(pattern, pattern.replace("{id}", &Uuid::now_v7().to_string()), 403).await;
+    }
+    for (_, pattern, _) in WHO.iter().filter(|(_, path, _)| {
+        ["players", "reports", "rooms"].iter().any(|of| path.starts_with(&format!("/api/v1/admin/{of}/")))
+    }) {
+        other(pattern, pattern.replace("{id}", &ann.id.to_string()), 403).await;
     }
     let draft = "a draft, or nothing at all: players cannot tell";
     for (method, path, who) in

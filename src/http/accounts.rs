@@ -6,6 +6,7 @@ use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Json, Path},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -13,13 +14,13 @@ use serde_json::json;
 pub(super) type Answer = Result<HttpResponse, Problem>;
 
 /// Body of `POST /accounts/guest`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct GuestBody {
     nickname: Option<String>,
 }
 
 /// Body of `POST /accounts`, and of `POST /me/upgrade`, which needs no more than name and password.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct AccountBody {
     username: String,
     password: String,
@@ -39,7 +40,7 @@ impl AccountBody {
 }
 
 /// Body of `PATCH /me`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct ProfileBody {
     nickname: Option<String>,
     /// Empty: none any more.
@@ -47,14 +48,14 @@ pub(super) struct ProfileBody {
 }
 
 /// Body of `PUT /me/password`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct PasswordBody {
     current_password: String,
     new_password: String,
 }
 
 /// Body of `PUT /me/nickname`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct NicknameBody {
     nickname: String,
 }

@@ -18,13 +18,13 @@ use uuid::Uuid;
 const MOST: usize = 100;
 
 /// `{facts: [{id, kind, account, at?, body?}]}`
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PostedFacts {
     facts: Vec<PostedFact>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PostedFact {
     /// Drawn by the sender: the same fact sent again is the same fact.

@@ -19,15 +19,15 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// `?group=&kind=`
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 pub(super) struct DeadLetterQuery {
     group: Option<String>,
     kind: Option<String>,
 }
 
 /// A dead letter in a list.
-#[derive(Serialize)]
-struct Row {
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct DeadLetterItem {
     id: Uuid,
     fact_id: Uuid,
     /// Who gave it up.
@@ -40,7 +40,7 @@ struct Row {
     died_at: i64,
 }
 
-impl From<&DeadLetter> for Row {
+impl From<&DeadLetter> for DeadLetterItem {
     fn from(letter: &DeadLetter) -> Self {
         Self {
             id: letter.id,
@@ -56,10 +56,10 @@ impl From<&DeadLetter> for Row {
 }
 
 /// One of them: what it says as well.
-#[derive(Serialize)]
-struct Whole {
+#[derive(Serialize, schemars::JsonSchema)]
+pub(super) struct WholeDeadLetter {
     #[serde(flatten)]
-    row: Row,
+    row: DeadLetterItem,
     account: Option<Uuid>,
     /// Its fields; `null` if it cannot be read.
     body: Value,
@@ -77,8 +77,8 @@ pub(super) async fn list(
     let filter = DeadLetterFilter { consumer: group, kind, before: page.after()? };
     let limit = page.limit();
     let letters = state.store.dead_letters(&filter, limit + 1).await.map_err(Problem::from)?;
-    let rows = letters.iter().map(Row::from).collect();
-    Ok(HttpResponse::Ok().json(Page::of(rows, limit, |row: &Row| row.id)))
+    let rows = letters.iter().map(DeadLetterItem::from).collect();
+    Ok(HttpResponse::Ok().json(Page::of(rows, limit, |row: &DeadLetterItem| row.id)))
 }
 
 /// `GET /admin/dead-letters/{id}` → the same with `account`, `body` and `raw`.
@@ -88,7 +88,7 @@ pub(super) async fn one(state: Data<HttpState>, id: Path<Uuid>) -> Answer {
     let raw = letter.body.iter().map(|byte| format!("{byte:02x}")).collect();
     let account = fact.as_ref().and_then(|fact| fact.account).map(|account| account.0);
     let body = fact.map_or(Value::Null, |fact| fact.body);
-    Ok(HttpResponse::Ok().json(Whole { row: Row::from(&letter), account, body, raw }))
+    Ok(HttpResponse::Ok().json(WholeDeadLetter { row: DeadLetterItem::from(&letter), account, body, raw }))
 }
 
 /// `POST /admin/dead-letters/{id}/retry` → 204: its group is given it once more, with all its tries.

@@ -10,9 +10,10 @@ use actix_web::{
 };
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Pages run our own scripts alone and speak to us alone; nobody frames them (spec 2).
-const CSP: &str =
-    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'";
+/// Pages run our own scripts alone and speak to us alone; nobody frames them (spec 2). No form is sent by the browser
+/// itself: what is typed into one never ends up in an address.
+const CSP: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; \
+                   base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// For every answer. What is not said to be cached is not: answers carry tokens.
 const SECURITY: [(HeaderName, &str); 4] = [

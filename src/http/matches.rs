@@ -6,6 +6,7 @@ use actix_web::{
     HttpResponse,
     web::{Data, Path, Query},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +15,7 @@ const LIST: u32 = 20;
 const LIST_MAX: u32 = 100;
 
 /// `?limit=`
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub(super) struct ListQuery {
     limit: Option<u32>,
 }

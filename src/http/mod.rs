@@ -1,8 +1,9 @@
 //! The REST API under `/api/v1`, the player's pages, and the operators' listener.
 //!
 //! Handlers are thin: they read a request, ask identity or the store, and write an answer; every rule is
-//! elsewhere. One table in `routes` says which path is for whom; every refusal is a [`Problem`] (RFC 9457).
-//! Called by [`crate::node`], which puts `/ws` beside it. Never touches an actor.
+//! elsewhere. One table in `routes` says which path is for whom and what the OpenAPI document says of it; every
+//! refusal is a [`Problem`] (RFC 9457).
+//! Called by [`crate::node`], which puts `/ws` beside it. Reaches a room through the cluster alone.
 
 #[cfg(test)]
 mod access_tests;
@@ -14,11 +15,14 @@ mod admin;
 mod audit;
 mod claims;
 mod dead_letters;
+mod describe;
 mod events;
 mod guard;
 mod headers;
 mod idempotency;
 mod matches;
+mod moderation;
+mod openapi;
 mod page;
 mod pages;
 mod problem;
@@ -26,7 +30,11 @@ mod rewards;
 mod routes;
 mod service_tokens;
 mod sessions;
+mod shapes;
+mod staff;
 mod staff_accounts;
+#[cfg(test)]
+mod staff_accounts_tests;
 #[cfg(test)]
 mod staff_tests;
 mod state;

@@ -2,6 +2,7 @@
 
 use super::Problem;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Items of a page whose request names no limit, and at most.
@@ -10,7 +11,7 @@ const LIMIT_MAX: u32 = 100;
 
 /// What a request says of the page it wants. With `#[serde(flatten)]` numbers would not be read: put the fields
 /// beside filters instead.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 pub(super) struct PageQuery {
     /// From the page before; none is the first page.
     pub cursor: Option<String>,
@@ -33,7 +34,7 @@ impl PageQuery {
 }
 
 /// One page.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Page<T> {
     /// In order.
     pub items: Vec<T>,
@@ -50,6 +51,11 @@ impl<T> Page<T> {
         let last = items.last().filter(|_| more).and_then(|last| serde_json::to_vec(&key(last)).ok());
         Self { items, next_cursor: last.map(|key| URL_SAFE_NO_PAD.encode(key)) }
     }
+}
+
+/// What a request searches for: PostgreSQL knows no text with a NUL in it.
+pub(super) fn searched(text: &str) -> String {
+    text.replace('\0', "").trim().to_owned()
 }
 
 #[cfg(test)]

@@ -37,6 +37,16 @@ pub(super) async fn index(req: HttpRequest) -> Result<HttpResponse, Problem> {
     serve(&req, "index.html", Web::get("index.html"))
 }
 
+/// `/admin`
+pub(super) async fn console(req: HttpRequest) -> Result<HttpResponse, Problem> {
+    serve(&req, "index.html", Web::get("admin/index.html"))
+}
+
+/// `/docs`
+pub(super) async fn docs(req: HttpRequest) -> Result<HttpResponse, Problem> {
+    serve(&req, "index.html", Web::get("docs/index.html"))
+}
+
 /// `/favicon.ico`, which browsers ask for by themselves.
 pub(super) async fn icon(req: HttpRequest) -> Result<HttpResponse, Problem> {
     serve(&req, "icon.svg", Web::get("icon.svg"))

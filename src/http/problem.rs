@@ -1,6 +1,9 @@
 //! Refusals as RFC 9457 problem documents with a stable `code`: the one table from errors to HTTP (rule 7).
 
-use crate::{auth::AuthError, clock::UnixMs, liveops::conditions::Fault, store::StoreError, trace};
+use crate::{
+    auth::AuthError, clock::UnixMs, cluster::AskError, liveops::conditions::Fault, protocol::Rejection,
+    store::StoreError, trace,
+};
 use actix_web::{HttpResponse, ResponseError, http::StatusCode, http::header};
 use serde::Serialize;
 use std::fmt;
@@ -19,6 +22,32 @@ pub struct Problem {
     field: Option<&'static str>,
     until: Option<UnixMs>,
     retry_after_ms: Option<u64>,
+}
+
+/// A refusal (RFC 9457), for the OpenAPI document.
+#[derive(schemars::JsonSchema)]
+#[schemars(rename = "Problem")]
+#[allow(dead_code)] // `Document` is what is written
+pub(super) struct ProblemShape {
+    /// Always `about:blank`: the code says it all.
+    r#type: String,
+    /// Of the status.
+    title: String,
+    /// As in the status line.
+    status: u16,
+    /// Stable: what a program looks at.
+    code: String,
+    /// For a person.
+    detail: String,
+    /// What exactly is wrong, where a code has kinds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// When to try again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+    /// For whoever looks into the logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -183,6 +212,34 @@ impl ResponseError for Problem {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         response.body(self.document())
+    }
+}
+
+impl From<Rejection> for Problem {
+    /// A room's refusal, under the same code as over `/ws`.
+    fn from(rejection: Rejection) -> Self {
+        let status = StatusCode::from_u16(rejection.code.http_status());
+        let problem =
+            Self::new(status.unwrap_or(StatusCode::BAD_REQUEST), rejection.code.wire(), rejection.message);
+        Self { retry_after_ms: rejection.retry_after_ms, ..problem }
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::NotFound => Self::not_found("there is no such room"),
+            AskError::TimedOut => {
+                let detail = "no answer in time: it may have been done";
+                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", detail);
+                Self { retry_after_ms: Some(RETRY_UNAVAILABLE_MS), ..problem }
+            }
+            AskError::Unavailable | AskError::Moved | AskError::Unknown => {
+                let detail = "the room cannot be reached now";
+                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", detail);
+                Self { retry_after_ms: Some(RETRY_UNAVAILABLE_MS), ..problem }
+            }
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// Body of `POST /admin/service-tokens`.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 pub(super) struct TokenBody {
     name: String,
     scopes: Vec<String>,

@@ -10,14 +10,14 @@ use serde::Deserialize;
 use serde_json::json;
 
 /// Body of `POST /sessions`.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 pub(super) struct SignInBody {
     username: String,
     password: String,
 }
 
 /// Body of `POST /sessions/refresh`.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 pub(super) struct RefreshBody {
     refresh_token: String,
 }

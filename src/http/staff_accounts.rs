@@ -19,13 +19,13 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 /// `?query=`
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 pub(super) struct AccountsQuery {
     query: Option<String>,
 }
 
 /// Body of `POST /admin/accounts/{id}/ban`.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 pub(super) struct BanBody {
     reason: String,
     /// Unix milliseconds; none is without end.
@@ -33,7 +33,7 @@ pub(super) struct BanBody {
 }
 
 /// Body of `POST /admin/accounts/{id}/role`.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 pub(super) struct RoleBody {
     role: Role,
 }

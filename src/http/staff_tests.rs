@@ -1,126 +1,230 @@
-//! What staff see of accounts and do to them, as a client meets it.
+//! What staff can do over REST, who may, and what it leaves in the audit log.
 
-use super::accounts_tests::{PASSWORD, delete, sign_in};
-use super::tests::{Guest, Kit, assert_problem, get, post};
-use crate::ids::PlayerId;
+use super::{
+    guard::Access,
+    routes,
+    tests::{Guest, Kit, assert_problem, get, post},
+};
+use crate::{
+    actors::room::{Caller, RoomActor, RoomCommand, RoomMessage, RoomReply},
+    auth::Role,
+    clock::UnixMs,
+    ids::{PlayerId, RoomId},
+    protocol::messages::{CreateRoom, Visibility},
+    store::{Commit, Fence, Row},
+};
+use actix_web::{http::Method, test::TestRequest};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-#[actix::test]
-async fn a_banned_account_is_out_until_the_ban_ends_or_is_lifted() {
-    let kit = Kit::new().await;
-    let admin = kit.root().await;
-    let ann = kit.account("ann").await;
-    let path = |action: &str| format!("/api/v1/admin/accounts/{}/{action}", ann.id);
-    let now = crate::clock::Clock::now(&*kit.clock).0;
-    let ban = |ends_at: Option<i64>| {
-        admin.sends(post(&path("ban"), json!({"reason": "cheats", "ends_at": ends_at})))
-    };
-    let in_vain = kit.ask(ban(Some(now))).await;
-    assert_eq!(in_vain.1["field"], "ends_at");
-    assert_problem(in_vain, 422, "invalid_field");
-    assert_eq!(kit.ask(ban(Some(now + 60_000))).await.0, 204);
-    assert_problem(kit.me(&ann).await, 401, "invalid_token");
-    let refused = kit.ask(sign_in("ann", PASSWORD)).await;
-    assert_eq!(
-        (&refused.1["until"], &refused.1["detail"]),
-        (&json!(now + 60_000), &json!("the account is banned: cheats"))
-    );
-    assert_problem(refused, 403, "account_banned");
-    let refresh = || post("/api/v1/sessions/refresh", json!({"refresh_token": ann.refresh}));
-    assert_problem(kit.ask(refresh()).await, 403, "account_banned");
-    kit.clock.advance_s(61);
-    assert_eq!(kit.ask(refresh()).await.0, 200, "even a guest would come back");
-
-    kit.state.identity.poll().await.expect("polled");
-    assert_eq!(kit.ask(ban(None)).await.0, 204);
-    assert_problem(kit.ask(sign_in("ann", PASSWORD)).await, 403, "account_banned");
-    let unban = || admin.sends(post(&path("unban"), json!({})));
-    assert_eq!(kit.ask(unban()).await.0, 204);
-    assert_problem(kit.ask(unban()).await, 404, "not_found");
-    kit.signed_in("ann").await;
-    let (_, seen) = kit.ask(admin.sends(get(path("").trim_end_matches('/')))).await;
-    assert_eq!(seen["bans"].as_array().map(Vec::len), Some(2), "{seen}");
-    assert!(seen["bans"][0]["lifted_at"].is_i64() && seen["account"]["banned_until"].is_null(), "{seen}");
-    let actions = kit.audited(&admin).await;
-    assert_eq!(actions.iter().filter(|action| *action == "account.banned").count(), 2, "{actions:?}");
-    assert!(actions.contains(&"account.unbanned".to_owned()));
-    assert!(actions.contains(&"account.admin_created".to_owned()));
-}
-
-#[actix::test]
-async fn a_role_changes_what_one_may_do_with_the_next_token() {
-    let kit = Kit::new().await;
-    let admin = kit.root().await;
-    let ann = kit.account("ann").await;
-    let role = |id: PlayerId, role: &str| {
-        admin.sends(post(&format!("/api/v1/admin/accounts/{id}/role"), json!({"role": role})))
-    };
-    assert_eq!(kit.ask(role(ann.id, "OPERATOR")).await.0, 204);
-    assert_problem(kit.me(&ann).await, 401, "invalid_token");
-    let tokens = kit.state.identity.refresh(&ann.refresh).await.expect("still signed in");
-    let ann = Guest { access: tokens.access_token, ..ann };
-    assert_eq!(kit.ask(ann.sends(get("/api/v1/admin/accounts"))).await.0, 200);
-    assert_problem(kit.ask(role(admin.id, "USER")).await, 409, "not_to_oneself");
-    assert_problem(kit.ask(role(PlayerId::new(), "USER")).await, 404, "not_found");
-    assert_problem(kit.ask(role(kit.guest("Bob").await.id, "ADMIN")).await, 409, "guest_without_password");
-    assert_eq!(kit.ask(role(ann.id, "KING")).await.0, 400);
-    assert!(kit.audited(&admin).await.contains(&"account.role_changed".to_owned()));
-}
-
-#[actix::test]
-async fn staff_find_accounts_by_name_and_id() {
-    let kit = Kit::new().await;
-    let admin = kit.root().await;
-    let auditor = kit.staff(&admin, "eve", "AUDITOR").await;
-    for n in 0..3 {
-        kit.account(&format!("some_{n}")).await;
+impl Kit {
+    /// Somebody of the staff.
+    async fn of_staff(&self, nickname: &str, role: Role) -> Guest {
+        let guest = self.guest(nickname).await;
+        let sql = "UPDATE accounts SET role = $1 WHERE account_id = $2";
+        crate::store::write!(self.store.db(), pool => {
+            sqlx::query(sql).bind(role.as_str()).bind(guest.id.0).execute(pool).await.expect("updates");
+        });
+        let refresh = post("/api/v1/sessions/refresh", json!({"refresh_token": guest.refresh}));
+        let tokens = self.ask(refresh).await.1["tokens"].clone();
+        let access = tokens["access_token"].as_str().expect("token").to_owned();
+        Guest { access, ..guest }
     }
-    kit.account("someone").await;
-    let found = async |query: &str| {
-        let (status, body) = kit.ask(auditor.sends(get(&format!("/api/v1/admin/accounts?{query}")))).await;
-        assert_eq!(status, 200, "{body}");
-        body
-    };
-    let items = |body: &Value| body["items"].as_array().expect("a page").len();
-    assert_eq!(items(&found("query=SOME_").await), 3, "an underscore is no wildcard");
-    assert_eq!(items(&found("query=some").await), 4);
-    assert_eq!(found(&format!("query={}", admin.id)).await["items"][0]["username"], "root");
-    let first = found("query=some&limit=3").await;
-    let next = first["next_cursor"].as_str().expect("more");
-    assert_eq!((items(&first), items(&found(&format!("query=some&limit=3&cursor={next}")).await)), (3, 1));
-    let (_, one) = kit.ask(auditor.sends(get(&format!("/api/v1/admin/accounts/{}", auditor.id)))).await;
-    assert_eq!(
-        (&one["account"]["role"], one["sign_ins"].as_array().map(Vec::len)),
-        (&json!("AUDITOR"), Some(2))
-    );
-    assert!(!one.to_string().contains("argon2"), "no hash is shown");
+
+    async fn told(&self, room: RoomId, command: RoomCommand) -> RoomReply {
+        self.state.cluster.ask::<RoomActor>(room.0, command).await.expect("the room answers")
+    }
+
+    /// A private room of this leader with seven bots, its game begun.
+    async fn game(&self, leader: PlayerId) -> RoomId {
+        let (room, by) = (RoomId::new(), caller(leader));
+        let wish = CreateRoom { visibility: Some(Visibility::Private), ..CreateRoom::default() };
+        self.told(room, RoomCommand::Create { by: by.clone(), room: wish }).await;
+        let bots = std::iter::repeat_n(RoomMessage::AddBot, 7); // so many that one who goes ends no game
+        for message in bots.chain([RoomMessage::Start]) {
+            let reply = self.told(room, RoomCommand::Client { by: by.clone(), message }).await;
+            assert!(matches!(reply, RoomReply::Seated), "{reply:?}");
+        }
+        room
+    }
+
+    /// Actions in the audit log, newest first.
+    async fn audit_log(&self, admin: &Guest) -> Vec<Value> {
+        let (status, page) = self.ask(admin.sends(get("/api/v1/admin/audit"))).await;
+        assert_eq!(status, 200, "{page}");
+        page["items"].as_array().expect("items").clone()
+    }
+
+    async fn report(&self, room: RoomId, by: PlayerId, about: PlayerId) -> Uuid {
+        let (id, at) = (Uuid::now_v7(), UnixMs(1_000));
+        let row = Row::Report { id, room, by, about, reason: "rude".into(), log: json!({"chat": []}), at };
+        let (kind, key, state) = ("room", Uuid::now_v7(), Some(Vec::new()));
+        let fence = Fence::Create;
+        let commit = Commit { kind, key, fence, state, next_wake_at: None, wake_no: 0, rows: vec![row] };
+        self.store.commit(commit).await.expect("committed");
+        id
+    }
+}
+
+fn caller(player_id: PlayerId) -> Caller {
+    Caller { player_id, nickname: "Leader".into(), session: None, request: None }
 }
 
 #[actix::test]
-async fn service_tokens_are_issued_listed_and_revoked() {
+async fn staff_see_private_rooms_and_look_into_them_with_a_trace() {
     let kit = Kit::new().await;
-    let admin = kit.root().await;
-    let issue = |body: Value| admin.sends(post("/api/v1/admin/service-tokens", body));
-    let (status, body) = kit.ask(issue(json!({"name": "quests", "scopes": ["activity.write"]}))).await;
-    assert_eq!((status, &body["service_token"]["name"]), (201, &json!("quests")));
-    let token = body["token"].as_str().expect("shown once").to_owned();
-    assert!(kit.state.identity.verify_service(&token).await.is_ok());
-    let (_, list) = kit.ask(admin.sends(get("/api/v1/admin/service-tokens"))).await;
-    assert_eq!(list["items"].as_array().map(Vec::len), Some(1));
-    assert!(!list.to_string().contains(&token));
-    let id = body["service_token"]["id"].as_str().expect("id");
-    let revoke = || admin.sends(delete(&format!("/api/v1/admin/service-tokens/{id}")));
-    assert_eq!(kit.ask(revoke()).await.0, 204);
-    assert_problem(kit.ask(revoke()).await, 404, "not_found");
-    assert!(kit.state.identity.verify_service(&token).await.is_err());
-    assert_problem(kit.ask(issue(json!({"name": "x", "scopes": ["all"]}))).await, 422, "invalid_field");
+    let (player, admin) = (kit.guest("Ann").await, kit.of_staff("Ada", Role::Admin).await);
+    let room = kit.game(player.id).await;
+    let (_, rooms) = kit.ask(admin.sends(get("/api/v1/admin/rooms?status=playing"))).await;
+    assert_eq!(
+        (&rooms["items"][0]["room_id"], &rooms["items"][0]["visibility"]),
+        (&json!(room), &json!("private"))
+    );
+    let code = rooms["items"][0]["code"].as_str().expect("code").to_lowercase();
+    let (_, found) = kit.ask(admin.sends(get(&format!("/api/v1/admin/rooms?search={code}")))).await;
+    assert_eq!(found["items"].as_array().map(Vec::len), Some(1));
+    let (_, none) = kit.ask(admin.sends(get("/api/v1/admin/rooms?search=%25"))).await;
+    assert_eq!(none["items"], json!([]), "a per cent sign is itself");
+    for nul in ["rooms?search=%00", "rooms?status=%00&game=%00", "players?search=%00", "audit?target=%00"] {
+        assert_eq!(kit.ask(admin.sends(get(&format!("/api/v1/admin/{nul}")))).await.0, 200, "{nul}");
+    }
+    let (status, shown) = kit.ask(admin.sends(get(&format!("/api/v1/admin/rooms/{room}")))).await;
+    assert_eq!(status, 200, "{shown}");
+    assert_eq!(shown["room"]["members"].as_array().map(Vec::len), Some(8));
+    assert!(shown["events"][0]["effects"].to_string().contains("game.role"), "secrets too");
+    let log = kit.audit_log(&admin).await;
+    assert_eq!((&log[0]["action"], &log[0]["actor"]), (&json!("room.watched"), &json!(admin.id)));
+    assert_eq!(log[0]["detail"]["match_id"], shown["match_id"]);
+}
+
+#[actix::test]
+async fn who_plays_in_a_room_has_no_powers_over_it() {
+    let kit = Kit::new().await;
+    let (playing, admin) =
+        (kit.of_staff("Olga", Role::Operator).await, kit.of_staff("Ada", Role::Admin).await);
+    let room = kit.game(playing.id).await;
+    let at = |what: &str| format!("/api/v1/admin/rooms/{room}{what}");
+    assert_problem(kit.ask(playing.sends(get(&at("")))).await, 403, "not_allowed");
     assert_problem(
-        kit.ask(issue(json!({"name": "", "scopes": ["activity.write"]}))).await,
-        422,
-        "invalid_field",
+        kit.ask(playing.sends(post(&at("/end"), json!({"reason": "bored"})))).await,
+        403,
+        "not_allowed",
     );
-    let actions = kit.audited(&admin).await;
-    for action in ["service_token.issued", "service_token.revoked"] {
-        assert!(actions.contains(&action.to_owned()), "{actions:?}");
+    let kick = json!({"player_id": playing.id, "reason": "rude"});
+    assert_eq!(kit.ask(admin.sends(post(&at("/kick"), kick))).await.0, 204);
+    assert_problem(kit.ask(playing.sends(get(&at("")))).await, 403, "not_allowed");
+    assert_eq!(kit.audit_log(&admin).await.len(), 1, "the kick alone");
+}
+
+#[actix::test]
+async fn a_kick_and_an_end_are_done_and_in_the_log() {
+    let kit = Kit::new().await;
+    let (player, operator) = (kit.guest("Ann").await, kit.of_staff("Olga", Role::Operator).await);
+    let admin = kit.of_staff("Ada", Role::Admin).await;
+    let room = kit.game(player.id).await;
+    let at = |what: &str| format!("/api/v1/admin/rooms/{room}{what}");
+    let kick = |who: PlayerId| json!({"player_id": who, "ban": true, "reason": " rude "});
+    assert_problem(
+        kit.ask(operator.sends(post(&at("/kick"), kick(PlayerId::new())))).await,
+        409,
+        "not_in_room",
+    );
+    assert_eq!(kit.ask(operator.sends(post(&at("/kick"), kick(player.id)))).await.0, 204);
+    assert_eq!(kit.store.seat_of(player.id).await.expect("reads"), None, "he may go elsewhere");
+    let (_, shown) = kit.ask(operator.sends(get(&at("")))).await;
+    assert_eq!(shown["banned"], json!([player.id]));
+    let refused = kit.ask(operator.sends(post(&at("/end"), json!({"reason": " "})))).await;
+    assert!(refused.1["detail"].as_str().is_some_and(|detail| detail.starts_with("reason:")));
+    assert_problem(refused, 422, "invalid_field");
+    assert_eq!(kit.ask(operator.sends(post(&at("/end"), json!({"reason": "empty"})))).await.0, 204);
+    assert_problem(kit.ask(operator.sends(get(&at("")))).await, 404, "not_found");
+    let log = kit.audit_log(&admin).await;
+    let actions: Vec<_> = log.iter().map(|entry| entry["action"].clone()).collect();
+    assert_eq!(actions, ["room.ended", "room.watched", "room.kicked"]);
+    assert_eq!((&log[2]["role"], &log[2]["detail"]["reason"]), (&json!("OPERATOR"), &json!("rude")));
+}
+
+#[actix::test]
+async fn an_auditor_changes_nothing_and_a_player_sees_nothing() {
+    let kit = Kit::new().await;
+    let (player, auditor) = (kit.guest("Ann").await, kit.of_staff("Eve", Role::Auditor).await);
+    let rows: Vec<_> =
+        routes::table().into_iter().filter(|row| row.path.starts_with("/api/v1/admin/")).collect();
+    assert!(rows.len() > 10);
+    for row in rows {
+        let path = row.path.replace("{id}", &Uuid::nil().to_string());
+        let request = || TestRequest::default().method(row.method.clone()).uri(&path);
+        assert!(matches!(row.access, Access::Roles(_)), "{path} is open");
+        assert_problem(kit.ask(player.sends(request())).await, 403, "forbidden");
+        let (status, answer) = kit.ask(auditor.sends(request())).await;
+        let expected: &[u16] = if row.method == Method::GET { &[200, 404] } else { &[403] };
+        assert!(expected.contains(&status), "{} {path}: {status} {answer}", row.method);
     }
+}
+
+#[actix::test]
+async fn a_report_is_read_by_who_has_no_part_in_it_and_closed_once() {
+    let kit = Kit::new().await;
+    let (ann, bob) = (kit.guest("Ann").await, kit.guest("Bob").await);
+    let (operator, admin) =
+        (kit.of_staff("Olga", Role::Operator).await, kit.of_staff("Ada", Role::Admin).await);
+    let room = kit.game(operator.id).await;
+    let id = kit.report(room, ann.id, bob.id).await;
+    let at = |what: &str| format!("/api/v1/admin/reports{what}");
+    let (_, open) = kit.ask(operator.sends(get(&at("?status=open")))).await;
+    assert_eq!(
+        (&open["items"][0]["by_nickname"], &open["items"][0]["about_nickname"]),
+        (&json!("Ann"), &json!("Bob"))
+    );
+    assert_problem(kit.ask(operator.sends(get(&at(&format!("/{id}"))))).await, 403, "not_allowed");
+    assert_eq!(kit.ask(admin.sends(get(&at(&format!("/{id}"))))).await.1["log"], json!({"chat": []}));
+    let note = || post(&at(&format!("/{id}/resolve")), json!({"note": "warned"}));
+    assert_eq!(kit.ask(operator.sends(note())).await.0, 204);
+    assert_problem(kit.ask(admin.sends(note())).await, 404, "not_found");
+    assert_eq!(kit.ask(admin.sends(get(&at("?status=open")))).await.1["items"], json!([]));
+    let (_, closed) = kit.ask(admin.sends(get(&at(&format!("?status=resolved&about={}", bob.id))))).await;
+    assert_eq!(
+        (&closed["items"][0]["note"], &closed["items"][0]["resolved_by"]),
+        (&json!("warned"), &json!(operator.id))
+    );
+    let actions: Vec<_> = kit.audit_log(&admin).await.iter().map(|entry| entry["action"].clone()).collect();
+    assert_eq!(actions, ["report.resolved", "report.read"]);
+}
+
+#[actix::test]
+async fn a_player_is_found_silenced_and_heard_again() {
+    let kit = Kit::new().await;
+    let (ann, operator) = (kit.guest("Ann_100").await, kit.of_staff("Olga", Role::Operator).await);
+    let find = async |text: &str| {
+        let (_, page) = kit.ask(operator.sends(get(&format!("/api/v1/admin/players?search={text}")))).await;
+        page["items"].as_array().expect("items").iter().map(|item| item["id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(find("nn_1").await, [json!(ann.id)]);
+    assert_eq!(find(&ann.id.to_string()).await, [json!(ann.id)]);
+    assert_eq!(find("n%251").await, Vec::<Value>::new());
+    let file = format!("/api/v1/admin/players/{}", ann.id);
+    let mute = |body: Value| operator.sends(post(&format!("{file}/mute"), body));
+    assert_problem(kit.ask(mute(json!({"reason": ""}))).await, 422, "invalid_field");
+    let (status, muted) = kit.ask(mute(json!({"reason": "insults", "minutes": 10}))).await;
+    assert_eq!((status, &muted["reason"]), (200, &json!("insults")));
+    assert_eq!(muted["ends_at"], json!(muted["at"].as_i64().expect("ms") + 600_000));
+    assert_eq!(kit.ask(operator.sends(get(&file))).await.1["mute"], muted);
+    kit.clock.advance_s(600);
+    kit.state.identity.poll().await.expect("polled"); // or staff would be refused
+    assert_eq!(kit.ask(operator.sends(get(&file))).await.1["mute"], Value::Null, "its time is over");
+    let lift = || operator.sends(TestRequest::delete().uri(&format!("{file}/mute")));
+    assert_eq!(kit.ask(lift()).await.0, 204);
+    assert_problem(kit.ask(lift()).await, 404, "not_found");
+    let nobody = format!("/api/v1/admin/players/{}/mute", Uuid::now_v7());
+    assert_problem(kit.ask(operator.sends(post(&nobody, json!({"reason": "x"})))).await, 404, "not_found");
+}
+
+#[actix::test]
+async fn a_wrong_method_is_told_which_ones_there_are() {
+    let kit = Kit::new().await;
+    let app = kit.app().await;
+    let request = TestRequest::delete().uri("/api/v1/me/nickname").to_request();
+    let response = actix_web::test::call_service(&app, request).await;
+    assert_eq!(response.status(), 405);
+    assert_eq!(response.headers().get("allow").map(|v| v.as_bytes()), Some(&b"GET, PUT"[..]));
 }

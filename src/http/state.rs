@@ -1,8 +1,8 @@
 //! What the handlers share.
 
 use crate::{
-    auth::Identity, clock::SharedClock, config::Config, limits::KeyedBuckets, liveops::claims::Claims,
-    store::Store,
+    auth::Identity, clock::SharedClock, cluster::Cluster, config::Config, limits::KeyedBuckets,
+    liveops::claims::Claims, store::Store,
 };
 use std::{
     net::IpAddr,
@@ -24,6 +24,8 @@ pub struct Shared {
     pub(super) clock: SharedClock,
     /// Claims on rewards.
     pub(super) claims: Claims,
+    /// To rooms, for staff.
+    pub(super) cluster: Cluster,
     /// Guest accounts, by the address that asks for them.
     pub(super) guests: KeyedBuckets<IpAddr>,
     ready: AtomicBool,
@@ -32,7 +34,13 @@ pub struct Shared {
 
 impl HttpState {
     /// Not ready until [`HttpState::set_ready`] says so.
-    pub fn new(identity: Identity, store: Store, config: Arc<Config>, clock: SharedClock) -> Self {
+    pub fn new(
+        identity: Identity,
+        store: Store,
+        config: Arc<Config>,
+        clock: SharedClock,
+        cluster: Cluster,
+    ) -> Self {
         let guests = KeyedBuckets::per_minute(config.limits.guests_per_minute);
         let claims = Claims::new(store.clone(), &config, clock.clone());
         Self(Arc::new(Shared {
@@ -41,6 +49,7 @@ impl HttpState {
             config,
             clock,
             claims,
+            cluster,
             guests,
             ready: AtomicBool::new(false),
             clock_skew_ms: AtomicI64::new(0),

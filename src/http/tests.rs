@@ -2,9 +2,12 @@
 
 use super::*;
 use crate::{
+    actors::room::RoomActor,
     auth::{Identity, tests::SetClock},
     clock::UnixMs,
+    cluster::{Arbiters, Cluster},
     config::Config,
+    game::Registry,
     ids::{MatchId, PlayerId, RoomId},
     store::{Commit, Fence, Row, Store},
 };
@@ -41,7 +44,10 @@ impl Kit {
         let (config, clock) = (Arc::new(config), SetClock::new());
         let store = Store::open(&config, clock.clone()).await.expect("store");
         let identity = Identity::open(&store, &config, clock.clone()).await.expect("identity");
-        let state = HttpState::new(identity, store.clone(), config, clock.clone());
+        let (entities, arbiters) = (Arc::new(store.clone()), Arbiters::current());
+        let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters, None);
+        cluster.register(RoomActor::factory(Registry::standard()));
+        let state = HttpState::new(identity, store.clone(), config, clock.clone(), cluster);
         Self { state, store, clock, _dir: dir }
     }
 
@@ -55,7 +61,7 @@ impl Kit {
         Guest { id: PlayerId::new(), access: String::new(), refresh: String::new() }
     }
 
-    async fn app(
+    pub async fn app(
         &self,
     ) -> impl Service<actix_http::Request, Response = ServiceResponse<impl MessageBody>, Error = Error> {
         let app = App::new().configure(configure(self.state.clone()));
@@ -232,7 +238,9 @@ async fn every_answer_has_the_security_headers() {
         let response = call_service(&app, get(path).to_request()).await;
         let header = |name| response.headers().get(name).map(|value| value.to_str().expect("text"));
         assert!(
-            header(header::CONTENT_SECURITY_POLICY).is_some_and(|csp| csp.contains("frame-ancestors 'none'"))
+            header(header::CONTENT_SECURITY_POLICY).is_some_and(
+                |csp| csp.contains("frame-ancestors 'none'") && csp.contains("form-action 'none'")
+            )
         );
         assert_eq!(header(header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"), "{path}");
         assert_eq!(header(header::REFERRER_POLICY), Some("no-referrer"), "{path}");

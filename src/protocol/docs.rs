@@ -121,7 +121,6 @@ fn codes(out: &mut String) {
         let meaning = schema::doc_before(&format!("{code:?} = "));
         put(out, format!("| `{}` | {} | {retry} | {} |", code.wire(), code.http_status(), cell(&meaning)));
     }
-    put(out, "\n`muted` is not sent yet.");
     put(out, "\n## Close codes\n\n| code | meaning |\n| --- | --- |");
     for (code, meaning) in schema::close_codes() {
         put(out, format!("| {code} | {} |", cell(&meaning)));

@@ -7,8 +7,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// One change.
-#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
-pub(crate) struct AuditEntry {
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema, sqlx::FromRow)]
+pub struct AuditEntry {
     /// By time.
     pub id: Uuid,
     /// Unix milliseconds.
@@ -27,6 +27,11 @@ pub(crate) struct AuditEntry {
 }
 
 impl AuditEntry {
+    /// Staff have put somebody out of a room.
+    pub(crate) const ROOM_KICKED: &str = "room.kicked";
+    /// Staff have ended a room.
+    pub(crate) const ROOM_ENDED: &str = "room.ended";
+
     /// A change that happens now.
     pub(crate) fn new(
         now: UnixMs,

@@ -1,10 +1,12 @@
 //! What entities commit: their state under their epoch, and the rows that go with it (spec 6.2).
 
+use super::AuditEntry;
 use crate::{
     clock::UnixMs,
     ids::{MatchId, PlayerId, RoomId},
     liveops::Fact,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -118,6 +120,8 @@ pub enum Row {
     },
     /// Something that this commit makes true, for the activity stream.
     Fact(Fact),
+    /// What a member of the staff has done to the entity.
+    Audit(AuditEntry),
     /// A player reports another.
     Report {
         /// Of the report.
@@ -149,7 +153,7 @@ impl Commit {
 }
 
 /// A room in the list (spec 1.2).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Listing {
     /// Its id.
     pub room_id: RoomId,

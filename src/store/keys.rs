@@ -15,7 +15,7 @@ pub(crate) struct SigningKeyRow {
 }
 
 /// A token of another service, without the token.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, sqlx::FromRow, schemars::JsonSchema)]
 pub(crate) struct ServiceTokenRow {
     #[sqlx(rename = "token_id")]
     pub id: Uuid,

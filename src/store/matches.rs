@@ -41,6 +41,15 @@ impl Store {
         }))
     }
 
+    /// The newest entries of a match's log, oldest first.
+    pub(crate) async fn newest_entries(&self, id: MatchId, limit: u32) -> Result<Vec<Value>, StoreError> {
+        let sql = "SELECT body FROM match_entries WHERE match_id = $1 ORDER BY n DESC LIMIT $2";
+        let entries: Vec<Json<Value>> = read!(self.db(), pool => {
+            sqlx::query_scalar(sql).bind(id.0).bind(i64::from(limit)).fetch_all(pool).await?
+        });
+        Ok(entries.into_iter().rev().map(|entry| entry.0).collect())
+    }
+
     /// The ended matches of an account, newest first: `{match_id, started_at, ended_at, winner}`.
     pub async fn matches_of(&self, account: PlayerId, limit: u32) -> Result<Vec<Value>, StoreError> {
         let sql = "SELECT m.match_id, m.started_at, m.ended_at, m.winner FROM match_players p

@@ -43,6 +43,50 @@ impl From<ListingRow> for Listing {
 /// How many rooms a quick join tries.
 const QUICK_JOIN_ROOMS: i64 = 5;
 
+/// Which rooms staff ask for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RoomFilter {
+    /// `waiting` or `playing`.
+    pub status: Option<String>,
+    /// Of this game.
+    pub game: Option<String>,
+    /// Id, code, or a part of the name.
+    pub search: Option<String>,
+    /// Older than this one.
+    pub before: Option<Uuid>,
+}
+
+/// For staff.
+impl Store {
+    /// Rooms, private ones too, newest first.
+    pub(crate) async fn all_rooms(
+        &self,
+        filter: &RoomFilter,
+        limit: u32,
+    ) -> Result<Vec<Listing>, StoreError> {
+        let sql =
+            "SELECT * FROM rooms WHERE room_id < $1 AND ($2 = '' OR status = $2) AND ($3 = '' OR game = $3)
+                   AND ($4 = '' OR code = UPPER($4) OR LOWER(name) LIKE $5 ESCAPE '!' OR room_id = $6)
+                   ORDER BY room_id DESC LIMIT $7";
+        let search = filter.search.as_deref().unwrap_or_default().trim();
+        let (like, id) = (super::moderation::like(search), Uuid::parse_str(search).ok());
+        let rows: Vec<ListingRow> = read!(self.db(), pool => {
+            let query = sqlx::query_as(sql).bind(filter.before.unwrap_or(Uuid::max()));
+            let query = query.bind(filter.status.as_deref().unwrap_or_default());
+            let query = query.bind(filter.game.as_deref().unwrap_or_default()).bind(search);
+            query.bind(like).bind(id).bind(i64::from(limit)).fetch_all(pool).await?
+        });
+        Ok(rows.into_iter().map(Listing::from).collect())
+    }
+
+    /// Rooms that wait, rooms that play, and players at their tables.
+    pub(crate) async fn room_figures(&self) -> Result<(i64, i64, i64), StoreError> {
+        let sql = "SELECT COUNT(CASE WHEN status = 'waiting' THEN 1 END), COUNT(CASE WHEN status = 'playing' THEN 1 END),
+                   CAST(COALESCE(SUM(members), 0) AS BIGINT) FROM rooms";
+        Ok(read!(self.db(), pool => sqlx::query_as(sql).fetch_one(pool).await?))
+    }
+}
+
 impl Store {
     /// The room in which this account has its seat.
     pub async fn seat_of(&self, account: PlayerId) -> Result<Option<RoomId>, StoreError> {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 /// An account as staff see it.
-#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow, schemars::JsonSchema)]
 pub(crate) struct StaffAccountRow {
     #[sqlx(rename = "account_id")]
     pub id: Uuid,
@@ -27,7 +27,7 @@ pub(crate) struct StaffAccountRow {
 }
 
 /// One sign-in of an account.
-#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow, schemars::JsonSchema)]
 pub(crate) struct SignInRow {
     #[sqlx(rename = "sign_in_id")]
     pub id: Uuid,
@@ -37,7 +37,7 @@ pub(crate) struct SignInRow {
 }
 
 /// A ban, in force or not.
-#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow, schemars::JsonSchema)]
 pub(crate) struct BanRow {
     #[sqlx(rename = "ban_id")]
     pub id: Uuid,

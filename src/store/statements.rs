@@ -268,6 +268,9 @@ macro_rules! statements {
                     Row::Unlist { room } => {
                         sqlx::query("DELETE FROM rooms WHERE room_id = $1").bind(room.0).execute(db).await?;
                     }
+                    Row::Audit(entry) => {
+                        crate::store::audit!(db, entry);
+                    }
                     Row::Report { id, room, by, about, reason, log, at } => {
                         let sql = "INSERT INTO reports (id, room_id, by_account, about, reason, log, at)
                                    VALUES ($1, $2, $3, $4, $5, $6, $7)";

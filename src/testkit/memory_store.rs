@@ -5,7 +5,7 @@ use crate::{
     cluster::{EntityStore, RoomIndex},
     ids::{MatchId, PlayerId, RoomId},
     liveops::Fact,
-    store::{Activated, Commit, CommitError, Due, Fence, Listing, Row, StoreError},
+    store::{Activated, AuditEntry, Commit, CommitError, Due, Fence, Listing, Row, StoreError},
 };
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -59,6 +59,7 @@ struct Tables {
     matches: BTreeMap<MatchId, StoredMatch>,
     reports: Vec<Value>,
     facts: Vec<Fact>,
+    audit: Vec<AuditEntry>,
     faults: VecDeque<Fault>,
     commits: u64,
 }
@@ -113,6 +114,11 @@ impl MemoryStore {
     /// The facts that commits made true, in order.
     pub fn facts(&self) -> Vec<Fact> {
         self.lock().facts.clone()
+    }
+
+    /// What staff have done, oldest first.
+    pub fn audit(&self) -> Vec<AuditEntry> {
+        self.lock().audit.clone()
     }
 
     /// Who has a seat where.
@@ -186,6 +192,7 @@ impl Tables {
                 self.matches.entry(match_id).or_default().ended = Some(ended);
             }
             Row::Fact(fact) => self.facts.push(fact),
+            Row::Audit(entry) => self.audit.push(entry),
             Row::Report { log, .. } => self.reports.push(log),
         }
     }

@@ -271,6 +271,7 @@ export default {
   "error.nickname_taken": "Somebody already has this name. Try another.",
   "error.chat_closed": "You cannot write here now.",
   "error.muted": "You may not write for now.",
+  "error.muted_why": "A moderator has muted you (until: {until}). Reason: {why}",
   "error.too_large": "That is too long.",
   "error.try_again": "The server is busy. Try again in a moment.",
   "error.moving": "The room is moving to another server. One moment.",

@@ -33,6 +33,9 @@ export function errorText(error) {
   // The server names the field in front of its reason: "roles.mafia: must be …".
   const field = code === "invalid_settings" && /^[\w.]+(?=:)/.exec(error.message ?? "")?.[0];
   if (field) return t("error.invalid_settings_field", { field });
+  // "a moderator has silenced you until …: his reason"
+  const why = code === "muted" && /(?: until (\S+Z))?: (.+)$/.exec(error.message ?? "");
+  if (why) return t("error.muted_why", { why: why[2], until: why[1] ? new Date(why[1]).toLocaleString(language) : "–" });
   if (`error.${code}` in table) return table[`error.${code}`];
   if (error?.status === 429) return t("error.rate_limited");
   if (error?.status >= 500) return t("error.internal");

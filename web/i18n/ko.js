@@ -271,6 +271,7 @@ export default {
   "error.nickname_taken": "이미 쓰고 있는 닉네임이에요. 다른 이름을 골라 주세요.",
   "error.chat_closed": "지금은 여기에 쓸 수 없어요.",
   "error.muted": "지금은 글을 쓸 수 없어요.",
+  "error.muted_why": "운영자가 채팅을 막았어요 (해제: {until}). 이유: {why}",
   "error.too_large": "너무 길어요.",
   "error.try_again": "서버가 바빠요. 잠시 뒤에 다시 시도해 주세요.",
   "error.moving": "방이 다른 서버로 옮겨 가고 있어요. 잠시만요.",

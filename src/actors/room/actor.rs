@@ -8,7 +8,7 @@ use super::{
     chat::ChatLog,
     committing::{Committing, Work},
     decide::{Chance, Cx, Decision, RoomEffect, To},
-    messages::{Caller, RoomCommand, RoomMessage, RoomReply},
+    messages::{Caller, RoomCommand, RoomMessage, RoomReply, StaffOrder},
     reply::Reply,
     sinks::Sinks,
     state::{OkKind, RoomState},
@@ -84,6 +84,10 @@ impl RoomActor {
         match command {
             RoomCommand::Client { by, message: RoomMessage::Chat(chat) } => Some(self.say(by, &chat.text)),
             RoomCommand::Client { by, message: RoomMessage::State } => Some(self.show(by)),
+            RoomCommand::Staff { by, order: StaffOrder::Watch } => {
+                let shown = self.state.as_ref()?.shown_to(by, &self.chat);
+                Some(shown.map_or_else(RoomReply::Refused, RoomReply::Watched))
+            }
             RoomCommand::View { player_id } => {
                 let state = self.state.as_ref()?;
                 Some(RoomReply::View(state.game_view(*player_id)))

@@ -183,6 +183,7 @@ impl RoomState {
                 }
                 RoomReply::Seated
             }
+            RoomCommand::Staff { by, order } => step.staff(by, order)?,
             RoomCommand::Wake { wake_no } if *wake_no != step.room.wake_no => {
                 return Ok(Decision::not_member());
             }

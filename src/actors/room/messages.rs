@@ -1,6 +1,7 @@
 //! What a room can be told and what it answers: one enum each, the same near and far.
 
 use crate::{
+    auth::Role,
     cluster::PeerNotice,
     ids::{PlayerId, SessionRef},
     protocol::{
@@ -64,6 +65,13 @@ pub enum RoomCommand {
         /// Through whose eyes.
         player_id: PlayerId,
     },
+    /// Of the staff, over REST.
+    Staff {
+        /// Who.
+        by: Moderator,
+        /// What.
+        order: StaffOrder,
+    },
     /// A reminder is due; stale numbers are ignored.
     Wake {
         /// Of the commit that asked for it.
@@ -81,7 +89,48 @@ impl RoomCommand {
             Self::Detach { .. } => "detach",
             Self::Peer(_) => "peer",
             Self::View { .. } => "view",
+            Self::Staff { order, .. } => order.label(),
             Self::Wake { .. } => "wake",
+        }
+    }
+}
+
+/// A member of the staff; the route has let him through.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Moderator {
+    /// His account.
+    pub account: PlayerId,
+    /// As what he acts.
+    pub role: Role,
+}
+
+/// What staff ask of a room (spec 8.2).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum StaffOrder {
+    /// Shows everything as it is now.
+    Watch,
+    /// Puts a member out, out of a game too.
+    Kick {
+        /// Whom.
+        player_id: PlayerId,
+        /// He may not come back.
+        ban: bool,
+        /// For the audit log.
+        reason: String,
+    },
+    /// Ends the room; a game in it is aborted.
+    End {
+        /// For the audit log.
+        reason: String,
+    },
+}
+
+impl StaffOrder {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Watch => "staff.watch",
+            Self::Kick { .. } => "staff.kick",
+            Self::End { .. } => "staff.end",
         }
     }
 }
@@ -176,4 +225,8 @@ pub enum RoomReply {
     Elsewhere(SessionRef),
     /// What the player sees: `GAME`, or null.
     View(Value),
+    /// What a member of the staff sees: `{room, banned, match_id, started_at, chat}`.
+    Watched(Value),
+    /// Done, for one who has no seat here.
+    Done,
 }

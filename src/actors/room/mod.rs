@@ -15,6 +15,7 @@ mod messages;
 mod play;
 mod reply;
 mod sinks;
+mod staff;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ mod tests;
 mod view;
 
 pub use actor::RoomActor;
-pub use messages::{Caller, RoomCommand, RoomMessage, RoomReply};
+pub use messages::{Caller, Moderator, RoomCommand, RoomMessage, RoomReply, StaffOrder};
 pub use state::RoomState;
 
 /// The game of a room that names none.

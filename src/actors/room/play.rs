@@ -234,7 +234,7 @@ impl Step<'_> {
     }
 
     /// The room ends: a game in it is aborted, its seats are free, its row goes.
-    fn close(&mut self, reason: &str) {
+    pub(super) fn close(&mut self, reason: &str) {
         self.game_input(Input::Abandoned);
         self.push(To::All, "room.closed", &json!({"reason": reason}));
         let room = self.room.room_id;

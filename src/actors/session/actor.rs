@@ -167,10 +167,14 @@ impl PlayerSession {
         }));
     }
 
-    /// Reports keep a log each, so there are few of them.
+    /// Who is silenced does not chat. Reports keep a log each, so there are few of them.
     fn may_send(&self, message: &RoomMessage) -> Result<(), Rejection> {
-        if !matches!(message, RoomMessage::Report(_)) {
-            return Ok(());
+        match message {
+            RoomMessage::Report(_) => {}
+            RoomMessage::Chat(_) => {
+                return self.door.mutes.may_chat(self.player.id, self.door.cluster.clock().now());
+            }
+            _ => return Ok(()),
         }
         self.door.reports.take(self.player.id).map_err(|wait_ms| {
             let mut rejection = Rejection::new(ErrorCode::RateLimited, "too many reports");

@@ -1,7 +1,7 @@
 //! Where transports come in: a new session, or an old one that goes on on this socket (spec 1.1).
 
 use super::{
-    Attachment, Bounds, Outbox, PlayerSession, ResumeMode, ResumeSession, ResumeTokens,
+    Attachment, Bounds, Mutes, Outbox, PlayerSession, ResumeMode, ResumeSession, ResumeTokens,
     messages::SessionStart,
 };
 use crate::{
@@ -46,6 +46,8 @@ pub struct Door {
     pub(super) failed_joins: FailedJoins,
     /// Reports of players, by account.
     pub(super) reports: KeyedBuckets<PlayerId>,
+    /// Who may not chat.
+    pub mutes: Mutes,
 }
 
 /// Guesses at room codes, by account and by address.
@@ -66,6 +68,7 @@ impl Door {
                 addresses: KeyedBuckets::per_minute(per_minute),
             },
             reports,
+            mutes: Mutes::default(),
             cluster,
             rooms,
         })

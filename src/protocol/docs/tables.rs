@@ -97,7 +97,7 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
         "whether `room.start` would be taken now, on each change",
     ),
     ("room.started", "{room: ROOM}", "all members", "before the game's own pushes"),
-    ("room.closed", "{reason}", "all members", "the room is no more"),
+    ("room.closed", "{reason}", "all members", "the room is no more: `empty`, or `ended` by the staff"),
     ("chat.message", "CHAT", "who may read the channel and has not muted the writer", ""),
     (
         "game.role",

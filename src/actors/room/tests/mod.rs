@@ -5,6 +5,7 @@ mod entering;
 mod facts;
 mod leaving;
 mod playing;
+mod staffed;
 
 use crate::testkit::{ScriptedPlayer, Stage};
 use serde_json::{Value, json};

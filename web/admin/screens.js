@@ -1,0 +1,11 @@
+// Owns: the list of screens: name in the address, title, what it reads, and whether this server has what it needs.
+
+import { audit } from "./views/audit.js";
+import { claims, letters } from "./views/stream.js";
+import { events } from "./views/events.js";
+import { overview } from "./views/overview.js";
+import { players } from "./views/players.js";
+import { reports } from "./views/reports.js";
+import { rooms } from "./views/rooms.js";
+
+export const screens = [overview, rooms, players, reports, events, claims, letters, audit];

@@ -1,0 +1,90 @@
+// Owns: finding a player, and what is known of him: where he sits, mutes, reports, and his account's bans, claims and
+// wallet where the server has them.
+
+import { h } from "../../lib/dom.js";
+import { button } from "../../ui.js";
+import { facts, loaded, more, panel, table, tag, time } from "../parts.js";
+import { reportTable } from "./reports.js";
+
+export const players = {
+  name: "players",
+  title: "Players",
+  icon: "people",
+  reads({ filters, session }, [, id]) {
+    if (!id) return [{ key: "players", path: `/admin/players?limit=50&search=${encodeURIComponent(filters?.players ?? "")}`, once: true }];
+    const of = encodeURIComponent(id);
+    const claims = session.has("GET", "/admin/claims") ? [{ key: "player-claims", path: `/admin/claims?account=${of}`, once: true }] : [];
+    const account = session.has("GET", "/admin/accounts/{id}") ? [{ key: "player-account", path: `/admin/accounts/${of}`, once: true }] : [];
+    return [{ key: "player", path: `/admin/players/${of}`, once: true }, ...account, ...claims];
+  },
+  show: (state, act, [, id]) => (id ? one(state, act, id) : find(state, act)),
+};
+
+function find(state, act) {
+  const search = (event) => {
+    event.preventDefault();
+    state.filters = { ...state.filters, players: new FormData(event.target).get("search") };
+    for (const read of players.reads(state, [])) act.load(read.key, read.path);
+  };
+  return [
+    h("h1", null, "Players"),
+    h("form", { class: "filters", role: "search", onsubmit: search },
+      h("label", null, "Nickname or id", h("input", { name: "search", type: "search", "data-test": "find-player", mount: (el) => (el.value = state.filters?.players ?? "") })),
+      h("button", { type: "submit", class: "btn" }, "Find")),
+    panel(null, loaded(state.data.players, ({ items }) => [
+      table("Players", [
+        ["Nickname", (p) => h("a", { href: `#/players/${p.id}` }, p.nickname)],
+        ["", (p) => [p.guest && tag("guest"), p.role !== "USER" && tag(p.role, "warm")]],
+        ["Room", (p) => (p.room_id ? h("a", { href: `#/rooms/${p.room_id}` }, "look") : "–")],
+        ["Since", (p) => time(p.created_at)],
+        ["Id", (p) => h("span", { class: "mono" }, p.id)],
+      ], items, { empty: "Nobody has such a name." }),
+      more(state.data.players, act, "players"),
+    ])),
+  ];
+}
+
+function one(state, act, id) {
+  return loaded(state.data.player, ({ player, mute, reports }) => [
+    h("div", { class: "head" }, h("h1", null, player.nickname), h("span", { class: "grow" }), state.session.mayAct && actions(state, act, player, mute)),
+    h("div", { class: "two" },
+      panel("Account", facts([["Id", h("span", { class: "mono" }, id)], ["Kind", player.guest ? "guest" : "full"], ["Role", player.role], ["Since", time(player.created_at)], ["Room", player.room_id ? h("a", { href: `#/rooms/${player.room_id}` }, h("span", { class: "mono" }, player.room_id)) : "none"]])),
+      panel("Chat", mute
+        ? facts([["State", tag("muted", "bad")], ["Reason", mute.reason], ["Until", mute.ends_at ? time(mute.ends_at) : "it is lifted"], ["Since", time(mute.at)]])
+        : h("p", null, "May chat."))),
+    panel("Reports about him", reportTable(reports)),
+    state.data["player-account"] && loaded(state.data["player-account"], ({ sign_ins, bans }) => h("div", { class: "two" },
+      panel("Bans", table("Bans", [["Since", (b) => time(b.created_at)], ["Until", (b) => (b.ends_at ? time(b.ends_at) : "for good")], ["Reason", (b) => b.reason], ["", (b) => b.lifted_at && tag("lifted")]], bans, { key: "created_at", empty: "None." })),
+      panel("Sign-ins", table("Sign-ins", [["Since", (s) => time(s.created_at)], ["Until", (s) => time(s.expires_at)], ["", (s) => s.revoked_at && tag("ended")]], sign_ins, { key: "created_at", empty: "None." })))),
+    state.data["player-claims"] && panel("Claims", loaded(state.data["player-claims"], ({ items }) => table("Claims", [["Reward", (c) => c.name], ["Status", (c) => tag(c.status)], ["Made", (c) => time(c.created_at)]], items))),
+  ]);
+}
+
+const isBanned = ({ data }) => data["player-account"]?.value?.bans.some((ban) => !ban.lifted_at && (!ban.ends_at || ban.ends_at > Date.now()));
+
+function actions(state, act, player, mute) {
+  const { session } = state;
+  const path = `/admin/players/${encodeURIComponent(player.id)}`;
+  const ban = "/admin/accounts/{id}/ban";
+  return [
+    mute
+      ? button("Lift mute", () => act.openForm({ title: `Let ${player.nickname} chat again`, verb: "Lift mute", fields: [], submit: () => act.call("DELETE", `${path}/mute`) }))
+      : button("Mute", () => act.openForm(muteForm(act, player, path))),
+    session.has("POST", "/admin/accounts/{id}/unban") && session.account.role === "ADMIN" && isBanned(state) && button("Lift ban", () => act.openForm({ title: `Let ${player.nickname} in again`, verb: "Lift ban", fields: [], submit: () => act.call("POST", `/admin/accounts/${encodeURIComponent(player.id)}/unban`) })),
+    session.has("POST", ban) && session.account.role === "ADMIN" && button("Ban", () => act.openForm(banForm(act, player)), { kind: "danger" }),
+  ];
+}
+
+const muteForm = (act, player, path) => ({
+  title: `Mute ${player.nickname}`, verb: "Mute", kind: "danger", done: `${player.nickname} may not chat.`,
+  text: "He plays on, but nobody hears him. He is told the reason.",
+  fields: [{ name: "reason", label: "Reason", required: true, maxlength: 500 }, { name: "minutes", label: "Minutes (empty: until it is lifted)", type: "number", min: 1, max: 525600 }],
+  submit: ({ reason, minutes }) => act.call("POST", `${path}/mute`, minutes ? { reason, minutes: Number(minutes) } : { reason }),
+});
+
+const banForm = (act, player) => ({
+  title: `Ban ${player.nickname}`, verb: "Ban", kind: "danger", done: `${player.nickname} is banned.`,
+  text: "His sessions end at once, everywhere.",
+  fields: [{ name: "reason", label: "Reason", required: true, maxlength: 500 }, { name: "until", label: "Until (empty: for good)", type: "datetime-local" }],
+  submit: ({ reason, until }) => act.call("POST", `/admin/accounts/${encodeURIComponent(player.id)}/ban`, until ? { reason, ends_at: new Date(until).getTime() } : { reason }),
+});

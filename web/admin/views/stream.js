@@ -1,0 +1,77 @@
+// Owns: claims (spec 2.2) and dead letters of the activity stream (spec 2.3). Shown where the server has them.
+
+import { h } from "../../lib/dom.js";
+import { button } from "../../ui.js";
+import { facts, json, loaded, more, panel, short, table, tag, time } from "../parts.js";
+
+const GOOD = new Set(["granted"]);
+const BAD = new Set(["rejected", "compensated"]);
+
+export const claims = {
+  name: "claims",
+  title: "Claims",
+  icon: "gift",
+  shown: (session) => session.has("GET", "/admin/claims"),
+  reads: () => [{ key: "claims", path: "/admin/claims?limit=50" }],
+  show(state, act) {
+    return [
+      h("h1", null, "Claims"),
+      panel(null, loaded(state.data.claims, ({ items }) => [
+        table("Claims", [
+          ["Made", (c) => time(c.created_at)],
+          ["Player", (c) => h("a", { href: `#/players/${c.account}` }, short(c.account))],
+          ["Reward", (c) => [c.name, " ", tag(c.kind)]],
+          ["Event", (c) => h("a", { href: `#/events/${c.event}` }, short(c.event))],
+          ["Status", (c) => tag(c.status, GOOD.has(c.status) ? "good" : BAD.has(c.status) ? "bad" : "warm")],
+          ["Reason", (c) => c.reason ?? "–"],
+        ], items, { empty: "Nobody has claimed anything." }),
+        more(state.data.claims, act, "claims"),
+      ])),
+    ];
+  },
+};
+
+export const letters = {
+  name: "dead-letters",
+  title: "Dead letters",
+  icon: "letter",
+  shown: (session) => session.has("GET", "/admin/dead-letters"),
+  reads: (_, [, id]) => (id ? [{ key: "letter", path: `/admin/dead-letters/${encodeURIComponent(id)}`, once: true }] : [{ key: "letters", path: "/admin/dead-letters?limit=50" }]),
+  show: (state, act, [, id]) => (id ? one(state, act) : all(state, act)),
+};
+
+function all(state, act) {
+  return [
+    h("h1", null, "Dead letters"),
+    h("p", { class: "hint" }, "Messages that a consumer could not take, however often it tried."),
+    panel(null, loaded(state.data.letters, ({ items }) => [
+      table("Dead letters", [
+        ["Given up", (l) => h("a", { href: `#/dead-letters/${l.id}` }, time(l.died_at))],
+        ["Message", (l) => h("b", null, l.kind)],
+        ["For", (l) => l.group],
+        ["Tries", (l) => l.tries, "n"],
+        ["Error", (l) => l.error],
+        ["", (l) => choices(state, act, l)],
+      ], items, { empty: "None: every message was taken." }),
+      more(state.data.letters, act, "letters"),
+    ])),
+  ];
+}
+
+function one(state, act) {
+  return loaded(state.data.letter, (letter) => [
+    h("div", { class: "head" }, h("h1", null, letter.kind), h("span", { class: "grow" }), choices(state, act, letter)),
+    panel(null, facts([["Given up", time(letter.died_at)], ["Happened", time(letter.at)], ["For", letter.group], ["Tries", letter.tries], ["Error", letter.error], ["Player", letter.account && h("a", { href: `#/players/${letter.account}` }, short(letter.account))], ["Fact", h("span", { class: "mono" }, letter.fact_id)]])),
+    panel("What it says", letter.body === null ? h("p", { class: "mono" }, letter.raw) : json(letter.body)),
+  ]);
+}
+
+function choices({ session }, act, letter) {
+  if (!session.mayAct) return null;
+  const path = `/admin/dead-letters/${encodeURIComponent(letter.id)}`;
+  return [
+    button("Retry", () => act.openForm({ title: "Try this message again", verb: "Retry", done: "It is tried again.", to: ["dead-letters"], fields: [], submit: () => act.call("POST", `${path}/retry`) })),
+    " ",
+    button("Drop", () => act.openForm({ title: "Drop this message", verb: "Drop", kind: "danger", done: "It is dropped.", to: ["dead-letters"], text: "What it says will not be done.", fields: [], submit: () => act.call("DELETE", path) }), { kind: "danger" }),
+  ];
+}

@@ -1,0 +1,40 @@
+// The console's pure parts: what a game's log becomes, and conditions in words.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { lines, phases } from "../admin/charts.js";
+import { preview } from "../admin/views/events.js";
+
+
+const at = (ms, effects, input = null) => ({ at: ms, input, effects });
+const push = (name, payload, to = "all") => ({ kind: "push", name, payload, to });
+const [ann, bob] = ["01a1fe7d-9753-760d-b7ad-813841009665", "01a1fe7d-9753-760d-b7ad-813841009666"];
+const events = [
+  at(0, [push("game.role", { role: "mafia" }, { only: [ann] }), push("game.phase", { day: 1, phase: "day" })]),
+  at(4_000, [push("game.votes", { votes: {} })], { kind: "command", by: ann, name: "game.vote", payload: { suspect: bob } }),
+  at(6_000, [push("game.phase", { day: 1, phase: "night" }), push("game.death", { player_id: bob })]),
+  at(9_000, [], { kind: "connection", player_id: bob, connected: false }),
+];
+const nameOf = (id) => ({ [ann]: "Ann", [bob]: "Bob" })[id] ?? "?";
+
+test("a log is told in lines with names, tallies left out", () => {
+  const told = lines(events, nameOf).map(({ text }) => text);
+  assert.deepEqual(told.slice(0, 3), ['→ Ann: game.role {"role":"mafia"}', '→ all: game.phase {"day":1,"phase":"day"}', 'Ann: game.vote {"suspect":Bob}']);
+  assert.equal(told.at(-1), "Bob drops");
+  assert.ok(!told.some((text) => text.includes("game.votes")));
+});
+
+test("a timeline has a band a phase, as long as it was, and a line a death", () => {
+  const [svg] = phases(events, 10_000).children;
+  const bands = svg.children.filter((node) => node.tag === "rect");
+  assert.deepEqual(bands.map(({ props }) => [props.class, props.x, props.width]), [["p day", 0, 600], ["p night", 600, 400]]);
+  assert.equal(svg.children.filter((node) => node.props.class === "dead").length, 1);
+  assert.equal(phases([], 0), null);
+});
+
+test("a condition is read in words", () => {
+  const text = (node) => (typeof node === "string" ? node : node.children.map(text).join(" "));
+  const told = text(preview({ all: [{ count: "game_won", where: { game: "mafia" }, gte: 3 }, { days_active: { gte: 2 } }] }));
+  assert.match(told.replace(/\s+/g, " "), /All of: .*game_won \(game: mafia\): at least 3 times .*days_active: at least 2/);
+  assert.equal(text(preview({ all: [] })), "None: everybody.");
+});
