@@ -19,15 +19,17 @@ impl Mafia {
             facts.push(GameFact::new("player_died", death.player_id, json!({"cause": death.cause})));
         }
         match (&before.winner, self.winner.as_deref()) {
-            (None, Some(winner)) if winner != "aborted" => facts.extend(self.results(winner)),
+            (None, Some(winner)) if winner != "aborted" => facts.extend(self.results(winner, input)),
             _ => {}
         }
         facts
     }
 
-    fn results(&self, winner: &str) -> Vec<GameFact> {
+    /// Of those who played to the end: whose leaving is the end did not.
+    fn results(&self, winner: &str, input: &Input) -> Vec<GameFact> {
         let mut facts = Vec::new();
-        for player in &self.players {
+        let left = |player: &Player| matches!(input, Input::Left { player_id } if *player_id == player.id);
+        for player in self.players.iter().filter(|player| !left(player)) {
             let won = self.has_won(player, winner);
             facts.push(GameFact::new("game_finished", player.id, json!({"won": won})));
             if won {
