@@ -63,9 +63,9 @@ impl Node {
         trace::start(&config, cluster.me())?;
         cluster.register(RoomActor::factory(games));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
-        let activity = ActivityStream::of_node(&config, &store, &clock, cluster.me()).await;
+        let state = HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone());
+        let activity = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims()).await;
         let activity = activity.context("Redis (redis.url)")?;
-        let state = HttpState::new(identity.clone(), store.clone(), config.clone(), clock);
         let (sockets, watched) = (ws::Sockets::default(), identity.clone());
         let upgrades =
             Arc::new(ws::WsState { identity, door, config: config.clone(), sockets: sockets.clone() });
