@@ -87,8 +87,14 @@ pub(super) enum Body {
     Evict { kind: String, key: Uuid },
     /// A room of the sender misses this session: it should say where it is.
     Seek { session: SessionId },
-    /// The sender has the player, and asks for his session.
-    HandOver { session: SessionId, player: PlayerId },
+    /// The sender has the player, and asks for his session. After `until` he has gone on without it, and may be back
+    /// where he was.
+    HandOver {
+        session: SessionId,
+        player: PlayerId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<UnixMs>,
+    },
 }
 
 impl Parcel {
