@@ -117,8 +117,10 @@ impl Cluster {
             return HandOver::Lost { since: peers.lost_at(session.node).unwrap_or(since) };
         }
         let (asked, answer) = oneshot::channel();
-        let body = Body::HandOver { session: session.id, player };
-        let within = Duration::from_millis(self.config().cluster.hand_over_ms);
+        let within_ms = self.config().cluster.hand_over_ms;
+        let until = Some(self.clock().now() + within_ms);
+        let body = Body::HandOver { session: session.id, player, until };
+        let within = Duration::from_millis(within_ms);
         peers.ask(session.node, &body, within, Box::new(asked));
         match tokio::time::timeout(within, answer).await {
             Ok(Ok(Ok(bytes))) => match unpack(&bytes) {

@@ -23,7 +23,7 @@ impl Kit {
     /// The id of a dead letter.
     async fn letter(&self, account: PlayerId) -> String {
         let fact = Fact::new("level_up", Some(account), self.state.clock.now(), json!({"level": 3}));
-        self.store.add_facts(&[fact.clone()]).await.expect("added");
+        self.store.add_facts(std::slice::from_ref(&fact)).await.expect("added");
         let (now, policy) = (self.state.clock.now(), &self.state.config.activity);
         for _ in 0..policy.tries {
             let failed = self.store.fact_failed((COUNTERS, fact.id), "it is poisoned", now, policy).await;

@@ -160,7 +160,7 @@ async fn a_database_that_is_away_costs_no_try(transport: Transport) {
     let ann = PlayerId::new();
     let fact = kit.won(ann);
     kit.mood(&fact, Mood::Away);
-    kit.add(&[fact.clone()]).await;
+    kit.add(std::slice::from_ref(&fact)).await;
     for _ in 0..3 {
         kit.relay().turn().await;
         let handled = kit.worker().turn().await; // on Redis it is taken over from ourselves
@@ -225,7 +225,7 @@ async fn a_late_delivery_of_a_dead_letter_has_no_effect_and_its_retry_has_one() 
     let kit = Kit::memory().await;
     let ann = PlayerId::new();
     let fact = kit.won(ann);
-    kit.add(&[fact.clone()]).await;
+    kit.add(std::slice::from_ref(&fact)).await;
     let failing =
         || kit.store.fact_failed((groups::COUNTERS, fact.id), "no", kit.clock.now(), &kit.config.activity);
     for _ in 0..4 {
@@ -233,7 +233,7 @@ async fn a_late_delivery_of_a_dead_letter_has_no_effect_and_its_retry_has_one() 
     }
     assert_eq!(failing().await, Ok(Failed::Dead));
     assert_eq!(failing().await, Ok(Failed::Gone));
-    assert_eq!(kit.store.count_facts(&[fact.clone()], kit.clock.now()).await, Ok(0));
+    assert_eq!(kit.store.count_facts(std::slice::from_ref(&fact), kit.clock.now()).await, Ok(0));
     let id = letters(&kit).await[0].id;
     let staff = crate::store::AuditEntry::new(
         kit.clock.now(),
@@ -252,11 +252,11 @@ async fn what_was_handled_long_ago_is_forgotten() {
     let kit = Kit::memory().await;
     let ann = PlayerId::new();
     let fact = kit.won(ann);
-    kit.add(&[fact.clone()]).await;
+    kit.add(std::slice::from_ref(&fact)).await;
     kit.run().await;
     let (long_ago, now) = (crate::clock::UnixMs(0), kit.clock.now() + 1);
     kit.store.sweep_activity(long_ago, long_ago).await.expect("swept");
-    kit.add(&[fact.clone()]).await;
+    kit.add(std::slice::from_ref(&fact)).await;
     kit.run().await;
     assert_eq!(kit.wins(ann).await, 1, "known");
     kit.store.sweep_activity(now, long_ago).await.expect("swept");
