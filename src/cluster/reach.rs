@@ -143,9 +143,11 @@ impl Cluster {
         while self.is_attached(self.here(session)) == Some(true) {
             match peers.placement.arrive(player, self.here(session)).await {
                 Ok(Some(before)) if before.node != self.me() => {
-                    let by =
-                        self.hub().place_of(session).map(|moves| SessionRef { moves, ..self.here(session) });
-                    peers.send(before.node, None, &Body::Replaced { session: before.id, by });
+                    // One that has left meanwhile was announced too late, and replaces nobody.
+                    if let Some(moves) = self.hub().place_of(session) {
+                        let by = Some(SessionRef { moves, ..self.here(session) });
+                        peers.send(before.node, None, &Body::Replaced { session: before.id, by });
+                    }
                     return;
                 }
                 Ok(_) => return,
