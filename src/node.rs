@@ -63,10 +63,10 @@ impl Node {
         trace::start(&config, cluster.me())?;
         cluster.register(RoomActor::factory(games));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
-        let activity = ActivityStream::of_node(&config, &store, &clock, cluster.me()).await;
-        let activity = activity.context("Redis (redis.url)")?;
         let state =
             HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
+        let activity = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims()).await;
+        let activity = activity.context("Redis (redis.url)")?;
         let poll = Duration::from_millis(config.moderation.poll_ms);
         actix::spawn(door.mutes.clone().follow(store.clone(), clock, poll));
         let (sockets, watched) = (ws::Sockets::default(), identity.clone());

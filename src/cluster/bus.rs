@@ -92,8 +92,14 @@ pub(super) enum Body {
     Seek { session: SessionId },
     /// Tokens of an account are void, and its sessions end.
     EpochChanged(EpochChange),
-    /// The sender has the player, and asks for his session.
-    HandOver { session: SessionId, player: PlayerId },
+    /// The sender has the player, and asks for his session. After `until` he has gone on without it, and may be back
+    /// where he was.
+    HandOver {
+        session: SessionId,
+        player: PlayerId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<UnixMs>,
+    },
 }
 
 impl Parcel {

@@ -47,7 +47,9 @@ impl Cluster {
 
     fn take(&self, peers: &Peers, from: NodeId, ask: Option<u64>, body: Body) {
         match body {
-            Body::Command { until: Some(until), .. } if until < self.clock().now() => {
+            Body::Command { until: Some(until), .. } | Body::HandOver { until: Some(until), .. }
+                if until < self.clock().now() =>
+            {
                 metrics::counter!("playhouse_bus_parcels_total", "outcome" => "late").increment(1);
             }
             Body::Command { kind, key, command, .. } => self.command(from, ask, &kind, key, &command),
@@ -86,7 +88,7 @@ impl Cluster {
             }
             Body::EpochChanged(change) => self.epoch_changed(&change),
             Body::Seek { session } => self.hub().seek_seat(session),
-            Body::HandOver { session, player } => {
+            Body::HandOver { session, player, .. } => {
                 let handed = self.hub().hand_over(session, player).ok_or(AskError::NotFound);
                 let reply = handed.and_then(|handed| {
                     pack(&handed).map(Bytes::from).map_err(|error| {

@@ -245,6 +245,19 @@ async fn an_announcement_that_comes_late_replaces_nothing() {
 }
 
 #[actix::test]
+async fn a_request_for_a_session_that_comes_late_takes_it_from_nobody() {
+    let (first, second, network, mut ada, mut ben) = two().await;
+    let session = first.cluster.hub().session_of(ada.id).expect("there");
+    let until = Some(first.cluster.clock().now());
+    first.run_ms(1).await;
+    let late = Body::HandOver { session, player: ada.id, until };
+    let parcel = Parcel::seal(NodeId::new(), 1, Some(1), None, &late).expect("sealed");
+    network.join(NodeId::new()).0.send(first.cluster.me(), parcel).expect("sent");
+    second.run_ms(100).await;
+    say(&mut ben, &mut ada, "still yours").await;
+}
+
+#[actix::test]
 async fn new_rooms_go_to_the_node_with_less_to_do() {
     let (mut stages, _network) = Stage::nodes(2).await;
     let (second, first) = (stages.pop().expect("two"), stages.pop().expect("one"));

@@ -117,8 +117,10 @@ impl Cluster {
             return HandOver::Lost { since: peers.lost_at(session.node).unwrap_or(since) };
         }
         let (asked, answer) = oneshot::channel();
-        let body = Body::HandOver { session: session.id, player };
-        let within = Duration::from_millis(self.config().cluster.hand_over_ms);
+        let within_ms = self.config().cluster.hand_over_ms;
+        let until = Some(self.clock().now() + within_ms);
+        let body = Body::HandOver { session: session.id, player, until };
+        let within = Duration::from_millis(within_ms);
         peers.ask(session.node, &body, within, Box::new(asked));
         match tokio::time::timeout(within, answer).await {
             Ok(Ok(Ok(bytes))) => match unpack(&bytes) {
@@ -141,9 +143,11 @@ impl Cluster {
         while self.is_attached(self.here(session)) == Some(true) {
             match peers.placement.arrive(player, self.here(session)).await {
                 Ok(Some(before)) if before.node != self.me() => {
-                    let by =
-                        self.hub().place_of(session).map(|moves| SessionRef { moves, ..self.here(session) });
-                    peers.send(before.node, None, &Body::Replaced { session: before.id, by });
+                    // One that has left meanwhile was announced too late, and replaces nobody.
+                    if let Some(moves) = self.hub().place_of(session) {
+                        let by = Some(SessionRef { moves, ..self.here(session) });
+                        peers.send(before.node, None, &Body::Replaced { session: before.id, by });
+                    }
                     return;
                 }
                 Ok(_) => return,

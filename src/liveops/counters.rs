@@ -10,7 +10,6 @@ use futures_util::future::{BoxFuture, FutureExt};
 use std::collections::BTreeMap;
 
 /// How often an account did one thing.
-#[cfg_attr(not(test), allow(dead_code))]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Count {
     /// `game_won` …
@@ -22,7 +21,6 @@ pub(crate) struct Count {
 }
 
 /// What an account did in a time.
-#[cfg_attr(not(test), allow(dead_code))]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Counters {
     /// One for each combination of dimensions.
@@ -31,7 +29,6 @@ pub(crate) struct Counters {
     pub days_active: i64,
 }
 
-#[cfg_attr(not(test), allow(dead_code))]
 impl Counters {
     /// How often it did this, where every dimension of the filter is as the filter says.
     pub(crate) fn count(&self, kind: &str, filter: &BTreeMap<String, String>) -> i64 {

@@ -15,9 +15,14 @@ pub(crate) struct Group {
 /// Counts what accounts do.
 pub(crate) const COUNTERS: &str = "counters";
 
+/// Ends the running claims of accounts that are closed.
+pub(crate) const CLAIMS: &str = "claims";
+
 /// All groups.
-pub(crate) static GROUPS: &[Group] =
-    &[Group { name: COUNTERS, wants: |kind| schemas::dimensions(kind).is_some() }];
+pub(crate) static GROUPS: &[Group] = &[
+    Group { name: COUNTERS, wants: |kind| schemas::dimensions(kind).is_some() },
+    Group { name: CLAIMS, wants: |kind| kind == "user_status_changed" },
+];
 
 /// The groups that want facts of this kind.
 pub(crate) fn of(kind: &str) -> impl Iterator<Item = &'static str> {

@@ -1,11 +1,11 @@
 //! What operators do with the game while it runs (spec 2.2, 2.3): the activity stream, and what hangs on it.
 //!
-//! [`conditions`] of events are pure; [`claims`] carries claims on rewards through their saga. The stream takes facts of
+//! `conditions` of events are pure; `claims` carries claims on rewards through their saga. The stream takes facts of
 //! what players did from the transaction that made them true to those who act on them.
 //!
-//! A fact is written to the outbox in its own transaction (`store::outbox`). The relay ([`relay`]) hands what is due to a
-//! transport ([`stream`]: Redis Streams, or memory within one process), which may lose it; the groups ([`groups`]) of
-//! consumers ([`consumers`]) handle it and confirm it in the transaction of their effect. Only that confirmation takes it
+//! A fact is written to the outbox in its own transaction (`store::outbox`). The relay (`relay`) hands what is due to a
+//! transport (`stream`: Redis Streams, or memory within one process), which may lose it; the groups (`groups`) of
+//! consumers (`consumers`) handle it and confirm it in the transaction of their effect. Only that confirmation takes it
 //! out of the outbox, so nothing is lost, and what comes twice has one effect.
 //!
 //! Put together by `node`. It knows no actor and no rule of a game.

@@ -3,6 +3,7 @@
 //! Started and stopped by `node`. A stop lets each task finish its turn; what is left is in the outbox.
 
 use super::{
+    claims::{Claims, closing::CloseAccounts},
     consumers::{Consumer, Worker},
     counters::CountActivity,
     relay::Relay,
@@ -42,6 +43,7 @@ impl ActivityStream {
         store: &Store,
         clock: &SharedClock,
         me: NodeId,
+        claims: &Claims,
     ) -> Result<Self, redis::RedisError> {
         let settings = config.activity.clone();
         let stream: Arc<dyn Stream> = match &config.redis.url {
@@ -50,7 +52,7 @@ impl ActivityStream {
         };
         let counting = Arc::new(CountActivity::new(store.clone(), clock.clone()));
         let parts = Parts { store: store.clone(), stream, clock: clock.clone(), settings };
-        Ok(Self::start(&parts, vec![counting]))
+        Ok(Self::start(&parts, vec![counting, Arc::new(CloseAccounts(claims.clone()))]))
     }
 
     /// Starts them, in the current runtime.

@@ -5,11 +5,14 @@
 //! Rows are locked in one order: grant, claim, taker, reward. Called by [`crate::liveops::claims`] alone, which
 //! decides; a COMMIT whose answer is lost is an error to it, after which it reads what is there.
 
-use super::{Db, Store, StoreError, read, write};
+use super::{Db, Store, StoreError, confirm, read, write};
 use crate::{
     clock::UnixMs,
     ids::PlayerId,
-    liveops::claims::state::{Reason, Status},
+    liveops::{
+        claims::state::{Reason, Status},
+        groups,
+    },
 };
 use uuid::Uuid;
 
@@ -185,6 +188,7 @@ impl Store {
     }
 
     /// All running claims of an account are to end; workers see to it at once. How many they are.
+    #[cfg(test)]
     pub(crate) async fn cancel_claims(
         &self,
         account: PlayerId,
@@ -196,6 +200,30 @@ impl Store {
             sqlx::query(sql).bind(account.0).bind(reason.as_str()).bind(now.0).execute(pool).await?.rows_affected()
         });
         Ok(done)
+    }
+
+    /// As [`cancel_claims`](Self::cancel_claims), for the accounts of these facts, and confirms them: all or none.
+    /// What was handled before has no second effect: the account may be back. How many claims will end.
+    pub(crate) async fn close_accounts(
+        &self,
+        facts: &[(Uuid, Option<PlayerId>)],
+        now: UnixMs,
+    ) -> Result<u64, StoreError> {
+        let sql = "UPDATE claims SET cancel = $2, due_at = $3 WHERE account_id = $1 AND due_at IS NOT NULL";
+        write!(self.db(), pool => {
+            let mut tx = pool.begin().await?;
+            let mut ended = 0;
+            for (fact, account) in facts {
+                if !confirm!(&mut *tx, groups::CLAIMS, *fact, now) {
+                    continue;
+                }
+                let Some(account) = account else { continue };
+                let cancel = sqlx::query(sql).bind(account.0).bind(Reason::AccountClosed.as_str());
+                ended += cancel.bind(now.0).execute(&mut *tx).await?.rows_affected();
+            }
+            tx.commit().await?;
+            Ok(ended)
+        })
     }
 
     /// Claims, newest first.

@@ -4,6 +4,7 @@
 //! the [`saga`] performs, the store's constraints have the last word on stock, limits and grants. Called by the REST
 //! API and by [`crate::node`], which starts the workers. Knows no HTTP and no session.
 
+pub(crate) mod closing;
 pub(crate) mod ports;
 pub(crate) mod saga;
 pub(crate) mod state;
@@ -20,7 +21,7 @@ use crate::{
 use ports::{Announce, Granter};
 use saga::Saga;
 use serde::Serialize;
-use state::{Reason, Status};
+use state::Status;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -156,15 +157,6 @@ impl Claims {
             pause *= 2;
         }
         Ok(claim)
-    }
-
-    /// All running claims of an account end: nothing more is granted to it.
-    #[allow(dead_code)] // called by the consumer of `user_status_changed`
-    pub(crate) async fn cancel(&self, account: PlayerId) -> Result<u64, StoreError> {
-        let now = self.0.clock.now();
-        let cancelled = self.0.store.cancel_claims(account, Reason::AccountClosed, now).await?;
-        self.0.due.notify_waiters();
-        Ok(cancelled)
     }
 
     /// Starts this node's workers, which carry on what is due, its own or other nodes'.

@@ -3,12 +3,13 @@
 use super::{
     ports::{GrantPort, Steps},
     saga::Terms,
+    state::Reason,
     *,
 };
 use crate::{
     auth::{Role, tests::SetClock},
     clock::Clock as _,
-    liveops::counters::Counters,
+    liveops::{Fact, consumers::Consumer as _, counters::Counters},
     store::{
         AuditEntry, EventRow, GrantResult, GrantRewardCommand, Reserved, RewardRow, Saved, Undone, Wallet,
         read,
@@ -306,6 +307,29 @@ async fn a_compensation_that_crashes_gives_back_once() {
         assert_eq!(kit.status(next).await.0, "granted", "{at:?}");
         kit.assert_sound().await;
     }
+}
+
+#[actix::test]
+async fn a_banned_account_s_claim_is_compensated_once_and_its_next_one_is_not() {
+    let kit = Kit::new("points", Some(1), 1).await;
+    let account = PlayerId::new();
+    let id = kit.claim(account).await;
+    kit.work(&Faults { at: Some(Fault::Before(4)), ..Faults::default() }).await;
+    assert_eq!(kit.status(id).await.0, "reserved");
+    let banned =
+        Fact::new("user_status_changed", Some(account), kit.clock.now(), json!({"status": "banned"}));
+    kit.store.add_facts(std::slice::from_ref(&banned)).await.expect("written");
+    let claims = Claims::new(kit.store.clone(), &kit.config, kit.clock.clone());
+    let closing = super::closing::CloseAccounts(claims);
+    closing.handle(vec![banned.clone()]).await.expect("handled");
+    kit.clock.advance_s(6);
+    kit.work(&Faults::default()).await;
+    assert_eq!(kit.status(id).await.0, "compensated");
+    let next = kit.claim(account).await; // he is back
+    closing.handle(vec![banned]).await.expect("the fact comes again");
+    kit.work(&Faults::default()).await;
+    assert_eq!(kit.status(next).await.0, "granted");
+    kit.assert_sound().await;
 }
 
 #[actix::test]
