@@ -252,7 +252,7 @@ start_server() { # start_server [OPTION…]: sets base
 }
 
 api_tests() { # the running node against its OpenAPI document
-  local base= schemathesis= status=0
+  local base='' schemathesis='' status=0
   need_schemathesis
   start_server --set limits.guests_per_minute=100000
   python3 scripts/check_api.py "$base" "$scratch/data/playhouse.db" "$schemathesis" || status=$?
