@@ -6,12 +6,12 @@
 use crate::{
     actors::session::{HandedOver, Outbox, PlayerSession, SessionNotice},
     auth::SignInId,
-    ids::{PlayerId, SessionId},
+    ids::{NodeId, PlayerId, SessionId},
     store::EpochChange,
 };
 use actix::Addr;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -50,6 +50,9 @@ struct Sessions {
     parked_as: HashMap<SessionId, u64>,
     parkings: u64,
     parked_cap: usize,
+    /// Where sessions went that were here: their players may not have learned of it. The oldest are forgotten.
+    gone_to: HashMap<SessionId, NodeId>,
+    gone: VecDeque<SessionId>,
 }
 
 impl Hub {
@@ -61,6 +64,8 @@ impl Hub {
             parked_as: HashMap::new(),
             parkings: 0,
             parked_cap,
+            gone_to: HashMap::new(),
+            gone: VecDeque::new(),
         }))
     }
 
@@ -101,11 +106,17 @@ impl Hub {
     }
 
     /// The session goes on on another node: all it needs for that, if it is this account's. Here it ends.
-    pub fn hand_over(&self, id: SessionId, player: PlayerId) -> Option<HandedOver> {
+    pub fn hand_over(&self, id: SessionId, player: PlayerId, to: NodeId) -> Option<HandedOver> {
         let handle = self.session(id).filter(|handle| handle.player == player)?;
         self.unregister(id);
+        self.lock().has_gone(id, to);
         notice(&handle, SessionNotice::HandedOver);
         Some(handle.outbox.hand_over())
+    }
+
+    /// To which node a session went that was here.
+    pub fn gone_to(&self, id: SessionId) -> Option<NodeId> {
+        self.lock().gone_to.get(&id).copied()
     }
 
     /// This session tells its room again where it is.
@@ -191,6 +202,17 @@ impl Hub {
 }
 
 impl Sessions {
+    fn has_gone(&mut self, id: SessionId, to: NodeId) {
+        if self.gone_to.insert(id, to).is_none() {
+            self.gone.push_back(id);
+        }
+        if self.gone.len() > self.parked_cap
+            && let Some(oldest) = self.gone.pop_front()
+        {
+            self.gone_to.remove(&oldest);
+        }
+    }
+
     fn park(&mut self, id: SessionId) {
         self.unpark(id);
         self.parkings += 1;

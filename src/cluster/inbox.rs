@@ -89,7 +89,8 @@ impl Cluster {
             Body::EpochChanged(change) => self.epoch_changed(&change),
             Body::Seek { session } => self.hub().seek_seat(session),
             Body::HandOver { session, player, .. } => {
-                let handed = self.hub().hand_over(session, player).ok_or(AskError::NotFound);
+                let gone = || self.hub().gone_to(session).map_or(AskError::NotFound, |_| AskError::Moved);
+                let handed = self.hub().hand_over(session, player, from).ok_or_else(gone);
                 let reply = handed.and_then(|handed| {
                     pack(&handed).map(Bytes::from).map_err(|error| {
                         tracing::error!(error, "a session could not be written");

@@ -231,6 +231,20 @@ async fn a_newer_session_on_another_node_replaces_the_older() {
 }
 
 #[actix::test]
+async fn a_session_that_went_to_a_node_which_died_at_once_goes_on_where_it_was() {
+    let (first, second, network, mut ada, mut ben) = two().await;
+    drop(ada.resume_in_vain(&second).await); // it is there, and his answer is lost
+    network.cut_off(second.cluster.me());
+    second.die();
+    first.run_ms(7_000).await;
+    assert_eq!(ada.resume(&first).await.expect("resumed")["mode"], "snapshot");
+    assert_eq!(ben.resume(&first).await.expect("resumed")["mode"], "snapshot");
+    ben.expect("room.state").await;
+    ada.expect("room.state").await;
+    say(&mut ada, &mut ben, "nothing is lost").await;
+}
+
+#[actix::test]
 async fn an_announcement_that_comes_late_replaces_nothing() {
     let (first, second, network, mut ada, mut ben) = two().await;
     let session = first.cluster.hub().session_of(ada.id).expect("there");

@@ -160,12 +160,12 @@ impl Door {
             let attachment = handle.addr.send(message).await.ok()??;
             return Some(Attached { session, handle, attachment });
         }
-        if claims.node == self.cluster.me() {
-            return None; // it has ended
-        }
+        // His answer may have been lost with the node that he went to from here. Else it has ended.
+        let here = claims.node == self.cluster.me();
+        let node = if here { self.cluster.hub().gone_to(session)? } else { claims.node };
         // What it was here before it went there: the other node could not ask for it then.
-        drop(self.cluster.hub().hand_over(session, player.id));
-        let there = SessionRef { id: session, node: claims.node, moves: claims.moves };
+        drop(self.cluster.hub().hand_over(session, player.id, node));
+        let there = SessionRef { id: session, node, moves: claims.moves };
         let outbox = match self.cluster.hand_over(there, player.id).await {
             HandOver::Done(handed) => Outbox::restored(self.bounds(), handed),
             HandOver::Lost { since } => {
