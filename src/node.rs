@@ -123,6 +123,7 @@ impl Node {
         }
         self.cluster.close();
         self.cluster.leave().await;
+        self.state.claims().stop();
         self.activity.stop().await;
         self.store.close().await;
         admin.stop(false).await;

@@ -24,7 +24,10 @@ use serde::Serialize;
 use state::Status;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -84,6 +87,8 @@ impl ClaimRow {
 pub(crate) struct Claims(Arc<Inner>);
 
 struct Inner {
+    /// The node stops: nothing is taken up any more.
+    stopping: AtomicBool,
     store: Store,
     clock: SharedClock,
     settings: Arc<config::Rewards>,
@@ -98,7 +103,7 @@ impl Claims {
     pub(crate) fn new(store: Store, config: &Config, clock: SharedClock) -> Self {
         let settings = Arc::new(config.rewards.clone());
         let (due, waiting) = (Notify::new(), Mutex::default());
-        Self(Arc::new(Inner { store, clock, settings, due, waiting }))
+        Self(Arc::new(Inner { stopping: AtomicBool::new(false), store, clock, settings, due, waiting }))
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<Uuid, Vec<oneshot::Sender<ClaimRow>>>> {
@@ -166,17 +171,25 @@ impl Claims {
         }
     }
 
+    /// The node stops: its workers end after what they are doing.
+    pub(crate) fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+        self.0.due.notify_waiters();
+    }
+
     /// One of them. It may be stopped anywhere.
     pub(crate) async fn worker(self, announce: Arc<dyn Announce>) {
         let Inner { store, clock, settings, .. } = &*self.0;
         let grants = Granter { store: store.clone(), clock: clock.clone() };
         let saga = Saga { steps: store.clone(), grants, clock: clock.clone(), settings: settings.clone() };
         let idle = Duration::from_millis(settings.poll_ms);
-        loop {
+        while !self.0.stopping.load(Ordering::Relaxed) {
             let now = clock.now();
             let leased = store.lease_claims(now, now + settings.lease_ms, settings.batch).await;
             let leased = leased.unwrap_or_else(|error| {
-                tracing::warn!(%error, "claims could not be looked for");
+                if !self.0.stopping.load(Ordering::Relaxed) {
+                    tracing::warn!(%error, "claims could not be looked for");
+                }
                 Vec::new()
             });
             if leased.is_empty() {
