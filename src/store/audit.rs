@@ -87,7 +87,6 @@ pub(crate) struct AuditFilter {
 
 impl Store {
     /// Writes an entry whose change is not in SQL.
-    #[cfg_attr(not(test), allow(dead_code, reason = "staff's actions on live rooms use it"))]
     pub(crate) async fn audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
         write!(self.db(), pool => { audit!(pool, entry); });
         Ok(())

@@ -34,6 +34,10 @@ pub(crate) struct ClaimRow {
     pub updated_at: i64,
 }
 
+/// Every running claim of an account is to end.
+const CANCEL: &str =
+    "UPDATE claims SET cancel = $2, due_at = $3 WHERE account_id = $1 AND due_at IS NOT NULL";
+
 /// The columns of [`ClaimRow`].
 macro_rules! columns {
     () => {
@@ -139,7 +143,6 @@ impl Store {
              WHERE claim_id = $1 AND status = $2 AND (cancel IS NULL OR $5 IS NULL) RETURNING ",
             columns!()
         );
-        // Here the command for the worker behind the stream goes into the outbox, once there is one: fact!(…).
         Ok(write!(self.db(), pool => {
             let query = sqlx::query_as(sql).bind(id).bind(from.as_str()).bind(to.as_str());
             let query = query.bind(reason.map(Reason::as_str)).bind(due.map(|due| due.0)).bind(now.0);
@@ -195,9 +198,8 @@ impl Store {
         reason: Reason,
         now: UnixMs,
     ) -> Result<u64, StoreError> {
-        let sql = "UPDATE claims SET cancel = $2, due_at = $3 WHERE account_id = $1 AND due_at IS NOT NULL";
         let done = write!(self.db(), pool => {
-            sqlx::query(sql).bind(account.0).bind(reason.as_str()).bind(now.0).execute(pool).await?.rows_affected()
+            sqlx::query(CANCEL).bind(account.0).bind(reason.as_str()).bind(now.0).execute(pool).await?.rows_affected()
         });
         Ok(done)
     }
@@ -209,7 +211,6 @@ impl Store {
         facts: &[(Uuid, Option<PlayerId>)],
         now: UnixMs,
     ) -> Result<u64, StoreError> {
-        let sql = "UPDATE claims SET cancel = $2, due_at = $3 WHERE account_id = $1 AND due_at IS NOT NULL";
         write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
             let mut ended = 0;
@@ -218,7 +219,7 @@ impl Store {
                     continue;
                 }
                 let Some(account) = account else { continue };
-                let cancel = sqlx::query(sql).bind(account.0).bind(Reason::AccountClosed.as_str());
+                let cancel = sqlx::query(CANCEL).bind(account.0).bind(Reason::AccountClosed.as_str());
                 ended += cancel.bind(now.0).execute(&mut *tx).await?.rows_affected();
             }
             tx.commit().await?;

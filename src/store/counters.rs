@@ -16,7 +16,6 @@ use uuid::Uuid;
 
 /// Length of a bucket.
 pub(crate) const MINUTE_MS: i64 = 60_000;
-#[cfg_attr(not(test), allow(dead_code))]
 const DAY_MINUTES: i64 = 24 * 60;
 
 const COUNT: &str =
@@ -55,7 +54,6 @@ impl Store {
         })
     }
 
-    #[cfg_attr(not(test), allow(dead_code, reason = "the conditions of events read it"))]
     /// What an account did in `[from, to)`; exact where both are whole minutes. `None` is no bound.
     pub(crate) async fn activity(
         &self,

@@ -6,7 +6,7 @@ use super::{
     AccountRow, AuditEntry, EpochChange, NewSignIn, NicknameKeys, Store, StoreError, audit,
     epochs::end_sign_in,
     fact,
-    identity::{ADD_ACCOUNT, ADD_SIGN_IN, ADD_TOKEN, facts_of_new},
+    identity::{add_account, add_sign_in, facts_of_new},
     read, write,
 };
 use crate::clock::UnixMs;
@@ -67,16 +67,7 @@ impl Store {
     ) -> Result<Added, StoreError> {
         write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
-            let insert = sqlx::query(ADD_ACCOUNT)
-                .bind(account.account_id)
-                .bind(&account.nickname)
-                .bind(keys.key)
-                .bind(keys.look)
-                .bind(account.guest)
-                .bind(&account.role)
-                .bind(account.epoch)
-                .bind(sign_in.now.0);
-            if insert.execute(&mut *tx).await?.rows_affected() == 0 {
+            if add_account!(tx, account, keys, sign_in.now.0) == 0 {
                 return Ok(Added::NicknameTaken);
             }
             if add_credentials!(tx, credentials, sign_in.now.0) == 0 {
@@ -263,17 +254,7 @@ macro_rules! add_credentials {
     }};
 }
 
-macro_rules! add_sign_in {
-    ($tx:expr, $account:expr, $sign_in:expr) => {{
-        let (sign_in, account): (&NewSignIn, Uuid) = ($sign_in, $account);
-        let (id, expires_at) = (sign_in.sign_in_id, sign_in.expires_at.0);
-        let insert = sqlx::query(ADD_SIGN_IN).bind(id).bind(account).bind(sign_in.now.0);
-        insert.bind(expires_at).execute(&mut *$tx).await?;
-        let insert = sqlx::query(ADD_TOKEN).bind(&sign_in.token_hash).bind(id).bind(expires_at);
-        insert.execute(&mut *$tx).await?;
-    }};
-}
-use {add_credentials, add_sign_in};
+use add_credentials;
 
 const ADD_CREDENTIALS: &str =
     "INSERT INTO credentials (account_id, username, username_key, email, password_hash, changed_at)

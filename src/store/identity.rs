@@ -67,6 +67,41 @@ pub(crate) struct TicketRow {
     pub expires_at: i64,
 }
 
+/// Writes a new account. How many rows: none if its nickname is taken.
+macro_rules! add_account {
+    ($tx:expr, $account:expr, $keys:expr, $now:expr) => {{
+        let (account, keys, now): (&$crate::store::AccountRow, $crate::store::NicknameKeys<'_>, i64) =
+            ($account, $keys, $now);
+        let insert = sqlx::query($crate::store::identity::ADD_ACCOUNT)
+            .bind(account.account_id)
+            .bind(&account.nickname)
+            .bind(keys.key)
+            .bind(keys.look)
+            .bind(account.guest)
+            .bind(&account.role)
+            .bind(account.epoch)
+            .bind(now);
+        insert.execute(&mut *$tx).await?.rows_affected()
+    }};
+}
+
+/// Writes a new sign-in with its first refresh token.
+macro_rules! add_sign_in {
+    ($tx:expr, $account:expr, $sign_in:expr) => {{
+        let (sign_in, account): (&$crate::store::NewSignIn, uuid::Uuid) = ($sign_in, $account);
+        let (id, expires_at) = (sign_in.sign_in_id, sign_in.expires_at.0);
+        let insert =
+            sqlx::query($crate::store::identity::ADD_SIGN_IN).bind(id).bind(account).bind(sign_in.now.0);
+        insert.bind(expires_at).execute(&mut *$tx).await?;
+        let insert = sqlx::query($crate::store::identity::ADD_TOKEN)
+            .bind(&sign_in.token_hash)
+            .bind(id)
+            .bind(expires_at);
+        insert.execute(&mut *$tx).await?;
+    }};
+}
+pub(super) use {add_account, add_sign_in};
+
 impl Store {
     /// An account by its id.
     pub(crate) async fn account(&self, id: PlayerId) -> Result<Option<AccountRow>, StoreError> {
@@ -84,23 +119,10 @@ impl Store {
     ) -> Result<bool, StoreError> {
         write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
-            let insert = sqlx::query(ADD_ACCOUNT)
-                .bind(account.account_id)
-                .bind(&account.nickname)
-                .bind(keys.key)
-                .bind(keys.look)
-                .bind(account.guest)
-                .bind(&account.role)
-                .bind(account.epoch)
-                .bind(sign_in.now.0);
-            if insert.execute(&mut *tx).await?.rows_affected() == 0 {
+            if add_account!(tx, account, keys, sign_in.now.0) == 0 {
                 return Ok(false);
             }
-            let (id, expires_at) = (sign_in.sign_in_id, sign_in.expires_at.0);
-            let insert = sqlx::query(ADD_SIGN_IN).bind(id).bind(account.account_id).bind(sign_in.now.0);
-            insert.bind(expires_at).execute(&mut *tx).await?;
-            let insert = sqlx::query(ADD_TOKEN).bind(&sign_in.token_hash).bind(id).bind(expires_at);
-            insert.execute(&mut *tx).await?;
+            add_sign_in!(tx, account.account_id, sign_in);
             for fact in facts_of_new(account, sign_in.now) {
                 fact!(&mut *tx, &fact);
             }

@@ -24,6 +24,9 @@ use std::{
 
 #[cfg(feature = "testkit")]
 mod crowd;
+mod faults;
+
+use faults::{Broken, Fault, Faults, Faulty};
 
 pub(super) struct Kit {
     pub store: Store,
@@ -135,89 +138,6 @@ impl Kit {
         let unearned = "SELECT COUNT(*) FROM ledger l WHERE NOT EXISTS
             (SELECT 1 FROM claims c WHERE c.claim_id = l.ref AND c.status = 'granted')";
         assert_eq!(self.number(unearned).await, 0, "and nobody else");
-    }
-}
-
-/// Where the process dies.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
-    /// Before this call: nothing of it happened.
-    Before(usize),
-    /// After it: it happened, and its answer is lost.
-    After(usize),
-}
-
-#[derive(Default)]
-struct Faults {
-    at: Option<Fault>,
-    /// The account's claims are cancelled before this call.
-    cancel_at: Option<usize>,
-    calls: Cell<usize>,
-}
-
-/// The store, until the process dies.
-struct Faulty<'a> {
-    kit: &'a Kit,
-    faults: &'a Faults,
-}
-
-impl Faulty<'_> {
-    async fn call<T>(
-        &self,
-        account: Option<Uuid>,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let n = self.faults.calls.get();
-        self.faults.calls.set(n + 1);
-        let died = || Err(StoreError::Unavailable("it died".to_owned()));
-        if self.faults.at == Some(Fault::Before(n)) {
-            return died();
-        }
-        if let (Some(account), true) = (account, self.faults.cancel_at == Some(n)) {
-            let (account, now) = (PlayerId(account), self.kit.clock.now());
-            self.kit.store.cancel_claims(account, Reason::AccountClosed, now).await?;
-        }
-        let done = call.await?;
-        if self.faults.at == Some(Fault::After(n)) { died() } else { Ok(done) }
-    }
-}
-
-impl Steps for Faulty<'_> {
-    async fn load(&self, id: Uuid) -> Result<Option<ClaimRow>, StoreError> {
-        self.call(None, self.kit.store.load(id)).await
-    }
-    async fn terms(&self, claim: &ClaimRow) -> Result<Option<Terms>, StoreError> {
-        self.call(Some(claim.account_id), self.kit.store.terms(claim)).await
-    }
-    async fn activity(&self, claim: &ClaimRow, event: &EventRow) -> Result<Counters, StoreError> {
-        self.call(Some(claim.account_id), Steps::activity(&self.kit.store, claim, event)).await
-    }
-    async fn advance(
-        &self,
-        id: Uuid,
-        way: (Status, Status),
-        reason: Option<Reason>,
-        due: Option<UnixMs>,
-        now: UnixMs,
-    ) -> Result<Option<ClaimRow>, StoreError> {
-        let account = self.kit.store.claim(id).await?.map(|claim| claim.account_id);
-        self.call(account, self.kit.store.advance(id, way, reason, due, now)).await
-    }
-    async fn reserve(&self, claim: &ClaimRow, due: UnixMs, now: UnixMs) -> Result<Reserved, StoreError> {
-        self.call(Some(claim.account_id), self.kit.store.reserve(claim, due, now)).await
-    }
-    async fn compensate(&self, claim: &ClaimRow, reason: Reason, now: UnixMs) -> Result<Undone, StoreError> {
-        self.call(Some(claim.account_id), self.kit.store.compensate(claim, reason, now)).await
-    }
-    async fn failed(&self, id: Uuid, due: UnixMs, now: UnixMs) -> Result<(), StoreError> {
-        self.call(None, self.kit.store.failed(id, due, now)).await
-    }
-}
-
-impl GrantPort for Faulty<'_> {
-    async fn grant(&self, command: GrantRewardCommand) -> Result<Option<GrantResult>, StoreError> {
-        let granter = Granter { store: self.kit.store.clone(), clock: self.kit.clock.clone() };
-        self.call(Some(command.account.0), granter.grant(command)).await
     }
 }
 
@@ -421,15 +341,6 @@ async fn a_claim_that_takes_too_long_is_over_and_its_stock_back() {
     kit.work(&Faults::default()).await;
     assert_eq!(kit.status(id).await, ("compensated".to_owned(), Some("timed_out".to_owned())));
     kit.assert_sound().await;
-}
-
-/// Can grant nothing.
-struct Broken;
-
-impl GrantPort for Broken {
-    async fn grant(&self, _: GrantRewardCommand) -> Result<Option<GrantResult>, StoreError> {
-        Err(StoreError::Bug("it cannot".to_owned()))
-    }
 }
 
 #[actix::test]
