@@ -94,7 +94,11 @@ async fn run(db: Db, mut queue: mpsc::Receiver<Job>, batch: usize, longest: Dura
 }
 
 /// The result of each commit, in order.
-async fn write_all(db: &Db, commits: &[Commit], longest: Duration) -> Vec<Result<(), CommitError>> {
+pub(super) async fn write_all(
+    db: &Db,
+    commits: &[Commit],
+    longest: Duration,
+) -> Vec<Result<(), CommitError>> {
     let all = |error: CommitError| commits.iter().map(|_| Err(error.clone())).collect();
     match write_batch(db, commits, longest).await {
         Ok(results) => results,

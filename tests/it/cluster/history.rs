@@ -331,7 +331,7 @@ async fn whatever_fails_the_history_of_sixty_clients_is_true() {
     let seed = setting("PLAYHOUSE_SEED").unwrap_or(SEED);
     let long = Duration::from_secs(setting("PLAYHOUSE_HISTORY_S").unwrap_or(SECONDS));
     println!("PLAYHOUSE_SEED={seed}");
-    let mut servers = Servers::start(&[
+    let mut servers = <Servers>::start(&[
         "limits.chat_per_s=1000",
         "limits.chat_burst=1000",
         "limits.reports_per_min=100000",
