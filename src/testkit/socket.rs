@@ -64,7 +64,7 @@ impl Guest {
 pub struct SocketPlayer {
     /// Who.
     pub guest: Guest,
-    /// Every frame he was sent.
+    /// Every frame that he was sent, and in between, under `sent`, what he has sent.
     pub transcript: Vec<Value>,
     /// The close code, once closed.
     pub closed: Option<u16>,
@@ -109,7 +109,10 @@ impl SocketPlayer {
 
     /// Sends a request under this id, as after a resume.
     pub async fn send_with(&mut self, id: u32, name: &str, payload: Value) -> Result<(), Failure> {
-        self.send_raw(Message::text(json!({"id": id, "type": name, "payload": payload}).to_string())).await
+        let frame = json!({"id": id, "type": name, "payload": payload});
+        self.send_raw(Message::text(frame.to_string())).await?;
+        self.transcript.push(json!({ "sent": frame }));
+        Ok(())
     }
 
     /// Sends any message.

@@ -120,9 +120,6 @@ impl Match {
         if doubt || !game["winner"].is_null() {
             return; // what was in doubt may have been done; after its end a game shows nobody's own
         }
-        if let Some(will) = &self.will {
-            assert_eq!(game["you"]["will"], *will, "the last will");
-        }
         if let Some((started_at, choice)) = &self.ballot
             && *started_at == game["started_at"]
         {
@@ -368,6 +365,19 @@ impl Leader {
                 assert_eq!(game.is_null(), playing.cleared, "a game too many or too few: {state}");
                 if playing.cleared {
                     return;
+                }
+                if let (None, Some(will)) = (doubt, &playing.game.will)
+                    && game["winner"].is_null()
+                    && game["you"]["will"] != *will
+                {
+                    let of_late = self.me.transcript.len().saturating_sub(40);
+                    let frames: Vec<String> =
+                        self.me.transcript[of_late..].iter().map(Value::to_string).collect();
+                    panic!(
+                        "the last will is {}, acknowledged was {will}:\n{}",
+                        game["you"]["will"],
+                        frames.join("\n")
+                    );
                 }
                 playing.game.must_agree(&self.me.guest.id, game, doubt.is_some());
                 for death in game["deaths"].as_array().unwrap() {

@@ -248,12 +248,14 @@ async fn games_outlive_a_server_of<R: Router>(group: &str, kill: impl FnOnce(&mu
         })
         .await;
     cluster.all_is_well(&format!("a server of {group} died"), died).await;
-    let until_all_have_ended_one = 45_000;
-    cluster.play(until_all_have_ended_one, async |_| ()).await;
-    cluster.all_is_well("a while", Instant::now()).await;
-    let over: usize = cluster.leaders.iter().map(Leader::games_over).sum();
-    println!("{} commands acknowledged, {over} games ended", cluster.acknowledged());
-    assert!(over >= SOME, "{over} games ended");
+    let ended = |cluster: &Cluster<R>| cluster.leaders.iter().all(|leader| leader.games_over() > 0);
+    let longest = Instant::now() + Duration::from_secs(180); // of a debug build on a busy machine
+    while !ended(&cluster) {
+        assert!(Instant::now() < longest, "a game has not ended");
+        cluster.play(10_000, async |_| ()).await;
+    }
+    cluster.all_is_well("all have ended a game", Instant::now()).await;
+    println!("{} commands acknowledged", cluster.acknowledged());
 }
 
 #[actix::test]
