@@ -268,11 +268,14 @@ browser_tests() {
   need_python
   (cd tests/browser && npm ci --silent --no-audit --no-fund)
   local base=
-  start_server
+  start_server --set limits.guests_per_minute=100000
   echo "node at $base"
   local status=0
   export ARTIFACTS=${ARTIFACTS:-$target/browser}
   local database=$scratch/data/playhouse.db operator auditor
+  CONSOLE_PLAYER=$(python3 scripts/make_console_data.py "$base" "$database")
+  ADMIN_TOKEN=$(python3 scripts/make_staff.py "$base" "$database" ADMIN)
+  export CONSOLE_PLAYER ADMIN_TOKEN
   operator=$(python3 scripts/make_staff.py "$base" "$database" OPERATOR)
   auditor=$(python3 scripts/make_staff.py "$base" "$database" AUDITOR)
   export ADMIN_NAME=root ADMIN_PASSWORD="a long password for root"
