@@ -104,6 +104,12 @@ async fn an_event_goes_its_way_and_players_see_it_while_it_is_active() {
         let listed = kit.ask(ann.sends(get("/api/v1/events"))).await.1["items"].as_array().map(Vec::len);
         assert_eq!(listed, Some(usize::from(status == "active")));
     }
+    let listed = kit.ask(ann.sends(get("/api/v1/events"))).await.1["items"][0].clone();
+    assert_eq!(
+        listed,
+        kit.ask(ann.sends(get(&path))).await.1["event"],
+        "a list shows it as it is, its condition too"
+    );
     let progress = kit.ask(ann.sends(get(&format!("{path}/progress")))).await.1;
     assert_eq!((&progress["met"], &progress["terms"][0]["need"]), (&json!(false), &json!(3)));
     let renamed = kit.ask(operator.sends(patch(&path, json!({"title": "Win again"})))).await.1;
