@@ -18,12 +18,13 @@ export async function run({ open, log }) {
   assert.ok(player && ADMIN_TOKEN, "CONSOLE_PLAYER is an account that scripts/make_console_data.py prints, ADMIN_TOKEN an ADMIN's");
   for (const [role, token] of [["ADMIN", ADMIN_TOKEN], ["OPERATOR", OPERATOR_TOKEN], ["AUDITOR", AUDITOR_TOKEN]]) {
     for (const [size, width, height] of [["wide", 1320, 900], ["phone", 390, 844]]) {
-      const staff = await open({ name: `screens-${role.toLowerCase()}-${size}`, width, height });
+      const staff = await open({ name: `screens-${role.toLowerCase()}-${size}`, width, height, reducedMotion: "reduce" });
       await signIn(staff, token, role);
       await walk(staff, role);
       await thePlayer(staff, role, player);
       await anEvent(staff, role);
       await staff.checkLayout("an event");
+      if (role === "ADMIN") await forms(staff, player);
       if (role === "ADMIN") await pictures(staff, size);
     }
     log(`${role} has seen everything`);
@@ -89,6 +90,25 @@ async function anEvent(staff, role) {
   await page.getByRole("img", { name: /^[1-9]\d* claims: [1-9]\d* granted/ }).waitFor();
   await page.getByRole("meter").first().waitFor();
   await look(staff, "an event", role);
+}
+
+/** Each form fits, says what it wants, and goes without a trace. */
+async function forms(staff, player) {
+  const { page } = staff;
+  const winter = await page.evaluate(() => location.hash);
+  for (const [hash, names] of [[`#/players/${player}`, ["Ban", "Mute"]], ["#/events", ["New event"]], [winter, ["Edit", "New reward", "End"]]]) {
+    await page.goto(`/admin${hash}`);
+    await ready(page);
+    for (const name of names) {
+      await page.locator("main").getByRole("button", { name, exact: true }).first().click();
+      const dialog = page.getByRole("dialog");
+      await dialog.waitFor();
+      await staff.checkLayout(`the form ${name}`);
+      await staff.shot(`form-${name.toLowerCase().replace(" ", "-")}`);
+      await dialog.getByRole("button", { name: "Cancel" }).click();
+      await dialog.waitFor({ state: "detached" });
+    }
+  }
 }
 
 /** The figures of claims follow what is chosen. */
