@@ -96,7 +96,7 @@ async function anEvent(staff, role) {
 async function forms(staff, player) {
   const { page } = staff;
   const winter = await page.evaluate(() => location.hash);
-  for (const [hash, names] of [[`#/players/${player}`, ["Ban", "Mute"]], ["#/events", ["New event"]], [winter, ["Edit", "New reward", "End"]]]) {
+  for (const [hash, names] of [[`#/players/${player}`, ["Ban", "Mute"]], ["#/events", ["New event"]], [winter, ["Edit", "New reward", "Pause"]]]) {
     await page.goto(`/admin${hash}`);
     await ready(page);
     for (const name of names) {

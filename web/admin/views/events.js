@@ -6,7 +6,7 @@ import { facts, json, loaded, more, panel, table, tag, time } from "../parts.js"
 import { calendar, claimsOverTime, stock } from "../timelines.js";
 
 /** draft → active ⇄ inactive → ended */
-const NEXT = { draft: ["active"], active: ["inactive", "ended"], inactive: ["active", "ended"], ended: [] };
+const NEXT = { draft: ["active"], active: ["inactive"], inactive: ["active", "ended"], ended: [] };
 const VERBS = { active: "Activate", inactive: "Pause", ended: "End" };
 const EXAMPLE = '{"all": [{"count": "game_won", "where": {"game": "mafia"}, "gte": 3}]}';
 
