@@ -210,7 +210,7 @@ sections! {
         password_queue: usize = 64, "passwords", "passwords that wait to be checked; more are refused with try_again";
         password_threads: usize = 0, "threads", "threads that check passwords, with little priority; 0 is one for two cores";
         profile_cache: usize = 10_000, "accounts", "accounts whose GET /me is answered from memory";
-        profile_cache_ms: u64 = 1_000, "ms", "and for how long: what another node changed is seen then";
+        profile_cache_ms: u64 = 1_000, "ms", "and for how long: what another node changed is seen then, if its word is lost";
         token_cache: usize = 65_536, "tokens", "access tokens whose signature need not be checked again; 0 is none";
         username_max: usize = 32, "characters", "longest user name";
         username_min: usize = 3, "characters", "shortest user name";

@@ -9,6 +9,8 @@ use crate::{
 };
 use std::sync::atomic::Ordering;
 
+mod profiles;
+
 /// Shows what it was set to. (Tokio's paused clock would run ahead while SQLite's threads work.)
 pub(crate) struct SetClock(AtomicI64);
 

@@ -37,6 +37,7 @@ mod staff_accounts;
 mod staff_accounts_tests;
 #[cfg(test)]
 mod staff_tests;
+mod staff_wallet;
 mod state;
 #[cfg(test)]
 mod tests;

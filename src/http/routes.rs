@@ -5,7 +5,7 @@ use super::{
     accounts::{self, AccountBody, GuestBody, NicknameBody, PasswordBody, ProfileBody},
     activity::{self, PostedFacts},
     audit::{self, AuditQuery},
-    claims::{self, ClaimQuery},
+    claims::{self, ClaimQuery, ClaimsHistory, HistoryQuery},
     dead_letters::{self, DeadLetterItem, DeadLetterQuery, WholeDeadLetter},
     describe::Description,
     events::{
@@ -26,6 +26,7 @@ use super::{
     },
     staff::{self, KickBody, RoomQuery, WatchedRoom},
     staff_accounts::{self, AccountsQuery, BanBody, RoleBody},
+    staff_wallet,
     wallet::{self, EntryView, ThingView, WalletView},
 };
 use crate::{
@@ -226,6 +227,14 @@ fn accounts_of_others_api() -> Vec<Row> {
             .is("Gives an account a role").takes::<RoleBody>().gives_nothing().refuses(&[409, 422]),
         row(post.clone(), "/api/v1/admin/accounts/{id}/unban", Roles(ADMIN), |r| r.to(staff_accounts::unban))
             .is("Lifts a ban").gives_nothing().refuses(&[409]),
+        row(get.clone(), "/api/v1/admin/accounts/{id}/wallet", Roles(STAFF), |r| r.to(staff_wallet::balance))
+            .is("An account's points").gives::<WalletView>(200),
+        row(get.clone(), "/api/v1/admin/accounts/{id}/wallet/ledger", Roles(STAFF), |r| r.to(staff_wallet::ledger))
+            .is("Where its points came from and went").gives_page::<EntryView>(),
+        row(get.clone(), "/api/v1/admin/accounts/{id}/inventory", Roles(STAFF), |r| r.to(staff_wallet::inventory))
+            .is("What an account owns").gives_page::<ThingView>(),
+        row(get.clone(), "/api/v1/admin/accounts/{id}/matches", Roles(STAFF), |r| r.to(staff_wallet::played))
+            .is("The matches an account has played").query::<ListQuery>().gives::<Page<MatchItem>>(200),
         row(get, "/api/v1/admin/service-tokens", Roles(READS_HISTORY), |r| r.to(service_tokens::list))
             .is("Tokens of services, newest first").gives_page::<ServiceTokenRow>(),
         row(post, "/api/v1/admin/service-tokens", Roles(ADMIN), |r| r.to(service_tokens::issue))
@@ -244,6 +253,8 @@ fn stream_api() -> Vec<Row> {
             .is("Adds facts of a trusted server").takes::<PostedFacts>().gives_one::<usize>(202, "accepted").refuses(&[422]),
         row(get.clone(), "/api/v1/admin/claims", Roles(STAFF), |r| r.to(claims::list))
             .is("Claims, newest first").query::<ClaimQuery>().gives_page::<ClaimView>(),
+        row(get.clone(), "/api/v1/admin/claims/history", Roles(STAFF), |r| r.to(claims::history))
+            .is("How many claims were made when, and what became of them").query::<HistoryQuery>().gives::<ClaimsHistory>(200),
         row(get.clone(), "/api/v1/admin/dead-letters", Roles(STAFF), |r| r.to(dead_letters::list))
             .is("Facts that no consumer took").query::<DeadLetterQuery>().gives_page::<DeadLetterItem>(),
         row(get, "/api/v1/admin/dead-letters/{id}", Roles(STAFF), |r| r.to(dead_letters::one))

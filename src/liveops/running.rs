@@ -139,6 +139,10 @@ async fn observe(parts: &Parts, now: UnixMs) -> Result<(), crate::store::StoreEr
         metrics::gauge!("playhouse_activity_lag_seconds", "group" => group.name).set(ms as f64 / 1_000.0);
     }
     metrics::gauge!("playhouse_dead_letters").set(dead as f64);
+    let (claims, since) = parts.store.claims_running().await?;
+    metrics::gauge!("playhouse_claims_running").set(claims as f64);
+    let oldest_ms = since.map_or(0, |since| (now.0 - since).max(0));
+    metrics::gauge!("playhouse_claims_running_seconds").set(oldest_ms as f64 / 1_000.0);
     Ok(())
 }
 

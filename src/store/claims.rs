@@ -97,6 +97,32 @@ impl Store {
         Ok(self.claim(id).await?.filter(|claim| claim.account_id == account.0))
     }
 
+    /// How many claims run, and when the oldest of them was made.
+    pub(crate) async fn claims_running(&self) -> Result<(i64, Option<i64>), StoreError> {
+        let sql = "SELECT count(*), min(created_at) FROM claims WHERE due_at IS NOT NULL";
+        Ok(read!(self.db(), pool => sqlx::query_as(sql).fetch_one(pool).await?))
+    }
+
+    /// How many claims were made in each `step_ms` since `from`, by their status now: `(step, status, count)`.
+    pub(crate) async fn claims_by_time(
+        &self,
+        from: i64,
+        step_ms: i64,
+        event: Option<Uuid>,
+    ) -> Result<Vec<(i64, String, i64)>, StoreError> {
+        // Ids are ordered by time: the key finds the newest without a walk through the rest. A request that is
+        // repeated keeps its id, a day at most.
+        const TWO_DAYS_MS: i64 = 172_800_000;
+        const BITS_BELOW_MS: u32 = 80;
+        let oldest = u128::try_from(from.saturating_sub(TWO_DAYS_MS)).unwrap_or(0) << BITS_BELOW_MS;
+        let sql = "SELECT (created_at - $1) / $2, status, count(*) FROM claims
+                   WHERE claim_id >= $3 AND created_at >= $1 AND ($4 IS NULL OR event_id = $4) GROUP BY 1, 2";
+        Ok(read!(self.db(), pool => {
+            let query = sqlx::query_as(sql).bind(from).bind(step_ms).bind(Uuid::from_u128(oldest)).bind(event);
+            query.fetch_all(pool).await?
+        }))
+    }
+
     /// A claim by its id.
     pub(crate) async fn claim(&self, id: Uuid) -> Result<Option<ClaimRow>, StoreError> {
         let sql = concat!("SELECT ", columns!(), " FROM claims WHERE claim_id = $1");

@@ -35,7 +35,14 @@ impl Member {
 }
 
 fn node(load: u64) -> NodeInfo {
-    NodeInfo { id: NodeId::new(), address: "a:1".into(), version: "1".into(), load, draining: false }
+    NodeInfo {
+        id: NodeId::new(),
+        address: "a:1".into(),
+        version: "1".into(),
+        load,
+        sessions: 0,
+        draining: false,
+    }
 }
 
 fn listed(beat: &Beat) -> Vec<NodeId> {
