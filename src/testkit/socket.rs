@@ -99,10 +99,15 @@ impl SocketPlayer {
         Ok(player)
     }
 
+    /// An id for a request, to be known before it is sent: a send that fails, or is given up, may have arrived.
+    pub fn new_id(&mut self) -> u32 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
     /// Sends a request; its id.
     pub async fn send(&mut self, name: &str, payload: Value) -> Result<u32, Failure> {
-        let id = self.next_id;
-        self.next_id += 1;
+        let id = self.new_id();
         self.send_with(id, name, payload).await?;
         Ok(id)
     }

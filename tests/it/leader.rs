@@ -206,16 +206,13 @@ impl Leader {
             if let Knows::Playing(playing) = &mut self.knows {
                 playing.game.sent_in = playing.game.phase["started_at"].clone();
             }
-            let id = self.me.send(name, payload.clone()).await?;
-            self.in_doubt = Some((id, name, payload));
-            self.answer(id).await?;
-            return Ok(());
+            self.in_doubt = Some((self.me.new_id(), name, payload));
         }
-        self.send_again().await
+        self.send_it().await
     }
 
-    /// What is in doubt, under the same id.
-    async fn send_again(&mut self) -> Result<(), Failure> {
+    /// What is in doubt, under its id.
+    async fn send_it(&mut self) -> Result<(), Failure> {
         let Some((id, name, payload)) = self.in_doubt.clone() else { return Ok(()) };
         self.me.send_with(id, name, payload).await?;
         self.answer(id).await
@@ -312,7 +309,7 @@ impl Leader {
             if began.elapsed() > PATIENCE {
                 return Err(format!("{:?} is not answered", self.in_doubt).into());
             }
-            self.send_again().await?;
+            self.send_it().await?;
         }
         let state = self.state().await?;
         self.must_agree(&state);
