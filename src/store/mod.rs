@@ -38,6 +38,7 @@ pub(crate) use audit::{ADD_AUDIT, AuditFilter, audit};
 pub(crate) use claims::{ClaimFilter, ClaimRow, Reserved};
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use credentials::{Added, BackOff, CredentialsRow};
+use db::write_entity;
 pub(crate) use db::{Db, read, write};
 pub(crate) use dead_letters::{DeadLetter, DeadLetterFilter};
 pub use epochs::EpochChange;
@@ -114,7 +115,7 @@ impl Store {
                 let sql = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
                 sqlx::query_scalar(sql).fetch_one(r).await?
             }
-            Db::Postgres(pool) => {
+            Db::Postgres { pool, .. } => {
                 let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
                 sqlx::query_scalar(sql).fetch_one(pool).await?
             }

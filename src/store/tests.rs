@@ -171,6 +171,24 @@ async fn a_database_that_does_not_answer_holds_up_nobody_for_long() {
 }
 
 #[actix::test]
+async fn a_crowd_that_reads_holds_up_no_room() {
+    let postgres = crate::testkit::PrivatePostgres::start().expect("PostgreSQL");
+    let mut config = Config::default();
+    config.database.url = Some(postgres.url());
+    config.database.timeout_ms = 300;
+    let store = Store::open(&config, Arc::new(SystemClock)).await.expect("opens");
+    let Db::Postgres { pool, .. } = store.db() else { panic!("not PostgreSQL") };
+    let mut crowd = Vec::new();
+    while let Ok(connection) = pool.acquire().await {
+        crowd.push(connection); // until the next one would wait for too long
+    }
+    assert!(store.ping().await.is_err(), "one more reader has to wait");
+    let key = Uuid::now_v7();
+    store.commit(commit(key, Fence::Create, "s", vec![])).await.expect("commits");
+    assert!(store.activate(KIND, key).await.expect("activates").is_some());
+}
+
+#[actix::test]
 async fn the_audit_log_is_read_newest_first_by_actor_and_target() {
     let dir = tempfile::tempdir().expect("tempdir");
     let store = open(&dir).await;

@@ -126,8 +126,8 @@ async fn write_batch(
             let mut connection = w.acquire().await.map_err(BatchError::away)?;
             statements::sqlite::write_batch(&mut connection, commits, &committing).await
         }
-        Db::Postgres(pool) => {
-            let mut connection = pool.acquire().await.map_err(BatchError::away)?;
+        Db::Postgres { entities, .. } => {
+            let mut connection = entities.acquire().await.map_err(BatchError::away)?;
             let writing = statements::postgres::write_batch(&mut connection, commits, &committing);
             match tokio::time::timeout(longest, writing).await {
                 Ok(results) => results,

@@ -129,11 +129,11 @@ async fn a_node_that_is_killed_loses_nothing_and_its_rooms_are_elsewhere_within_
 }
 
 #[actix::test]
-async fn a_rolling_restart_loses_nothing_and_shifts_no_deadline() {
-    let mut cluster = <Cluster>::start(MANY).await;
+async fn a_rolling_restart_tells_everybody_and_takes_nothing_back() {
+    let mut cluster = <Cluster>::start(SOME).await; // whole games under it, and how late their phases are: `rolling`
     for node in 0..NODES {
         let gone = cluster
-            .play(8_000, async |servers| {
+            .play(5_000, async |servers| {
                 seconds(1.0).await;
                 let status = servers.nodes[node].terminate_gently().await;
                 assert!(status.success(), "{status}");
@@ -148,17 +148,9 @@ async fn a_rolling_restart_loses_nothing_and_shifts_no_deadline() {
         cluster.servers.nodes[node].restart();
         cluster.out.clear();
     }
-    let until_all_have_ended_one = 60_000;
-    cluster.play(until_all_have_ended_one, async |_| ()).await;
-    cluster.all_is_well("a while", Instant::now()).await;
-    let over: usize = cluster.leaders.iter().map(Leader::games_over).sum();
     let latest = cluster.leaders.iter().map(|leader| leader.latest_phase_ms).max().unwrap();
-    println!(
-        "{} commands acknowledged, {over} games ended, latest phase {latest} ms",
-        cluster.acknowledged()
-    );
-    assert!(over >= MANY, "{over} games ended");
-    // Spec 6.3 allows 2 s. A debug build on a busy machine may take longer, but none waits for a lease to run out.
+    println!("{} commands acknowledged, latest phase {latest} ms", cluster.acknowledged());
+    // As in `rolling`.
     assert!(latest < 5_000, "a deadline was {latest} ms late");
 }
 

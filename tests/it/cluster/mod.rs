@@ -3,6 +3,8 @@
 mod faults;
 mod history;
 mod judge;
+#[cfg(feature = "load")]
+mod rolling;
 
 use crate::process::Process;
 use playhouse::testkit::{PrivateCluster, PrivatePostgres, PrivateRedis, PrivateSentinel};
