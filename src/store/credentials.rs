@@ -224,8 +224,12 @@ impl Store {
             for account in gone {
                 let name = format!("deleted {account}");
                 sqlx::query(nameless).bind(account).bind(name).execute(&mut *tx).await?;
-                let sql = "DELETE FROM credentials WHERE account_id = $1";
-                sqlx::query(sql).bind(account).execute(&mut *tx).await?;
+                for sql in [
+                    "DELETE FROM credentials WHERE account_id = $1",
+                    "DELETE FROM oidc_subjects WHERE account_id = $1",
+                ] {
+                    sqlx::query(sql).bind(account).execute(&mut *tx).await?;
+                }
             }
             let sql = "DELETE FROM log_in_failures WHERE last_at <= $1 AND blocked_until <= $1";
             sqlx::query(sql).bind(failed.0).execute(&mut *tx).await?;
