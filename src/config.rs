@@ -249,7 +249,7 @@ sections! {
         lease_ms: u64 = 5_000, "ms", "a claim that has not moved for so long is taken by another worker";
         answer_ms: u64 = 2_000, "ms", "how long a claim's request waits for its end before it is answered with 202";
         deadline_ms: u64 = 25_000, "ms", "a claim that is not granted by then is compensated";
-        tries: i64 = 5, "tries", "a grant that fails so often is compensated";
+        tries: i64 = 5, "tries", "a claim whose grant cannot be asked for so often is compensated; the grant itself is tried activity.tries times";
         export_rows: u32 = 100_000, "rows", "rows of a CSV export at most";
     }
     /// Logs.
