@@ -120,23 +120,23 @@ impl Store {
         Ok(())
     }
 
-    /// What became of a claim's grant. `None`: nothing yet; a command that was written before `before` and that nobody
-    /// has handled is sent again. One that is a dead letter is given up.
+    /// What became of a claim's grant. `None`: nothing yet. If it is `late`, a command that nobody has handled is sent
+    /// again, and one that is a dead letter is given up.
     pub(crate) async fn grant_outcome(
         &self,
         claim: Uuid,
-        before: UnixMs,
+        late: bool,
         now: UnixMs,
     ) -> Result<Option<GrantResult>, StoreError> {
         let outcome = read!(self.db(), pool => {
             sqlx::query_as(OUTCOME).bind(claim).fetch_optional(pool).await?
         });
-        if let Some(outcome) = outcome {
-            return Ok(Some(result(outcome)));
+        if outcome.is_some() || !late {
+            return Ok(outcome.map(result));
         }
         let (dead, lost): (Option<Uuid>, Option<Uuid>) = read!(self.db(), pool => {
             let dead = sqlx::query_scalar(BURIED).bind(claim).bind(groups::GRANTS).fetch_optional(pool).await?;
-            let lost = sqlx::query_scalar(LOST).bind(claim).bind(groups::GRANTS).bind(before.0).bind(now.0);
+            let lost = sqlx::query_scalar(LOST).bind(claim).bind(groups::GRANTS).bind(now.0);
             (dead, lost.fetch_optional(pool).await?)
         });
         if dead.is_some() {
@@ -213,7 +213,7 @@ const BURIED: &str = "SELECT id FROM dead_letters WHERE fact_id = $1 AND consume
 
 /// A command on its way, so it seems, for a long time. One that failed has its own pauses.
 const LOST: &str = "SELECT fact_id FROM outbox
-                    WHERE fact_id = $1 AND consumer = $2 AND tries = 0 AND at <= $3 AND due_at > $4";
+                    WHERE fact_id = $1 AND consumer = $2 AND tries = 0 AND due_at > $3";
 
 const ADD_TO_PILE: &str =
     "INSERT INTO inventory (account_id, kind, name, code, amount, first_at) VALUES ($1, $2, $3, $4, $5, $6)

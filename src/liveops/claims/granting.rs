@@ -18,7 +18,12 @@ use crate::{
 use futures_util::future::{BoxFuture, FutureExt};
 use rand::RngExt as _;
 use serde_json::json;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// How often, and after what pause, a worker asks a database again that is away.
+const ASKED_AGAIN: u32 = 2;
+const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 impl GrantRewardCommand {
     /// As it goes over the stream. The claim is its id: sent again, it is the same fact.
@@ -69,12 +74,23 @@ impl Consumer for GrantRewards {
             for fact in facts {
                 let broken = || ConsumeError::Failed("not a command to grant".to_owned());
                 let command = GrantRewardCommand::read(&fact).ok_or_else(broken)?;
-                store.grant(&command, &coupon_code(), clock.now()).await?;
+                grant(&store, &command, clock.now()).await?;
             }
             Ok(())
         }
         .boxed()
     }
+}
+
+/// A database that is away for a moment is asked again at once: else the command waits until its claim has it sent again.
+async fn grant(store: &Store, command: &GrantRewardCommand, now: UnixMs) -> Result<(), StoreError> {
+    for _ in 0..ASKED_AGAIN {
+        match store.grant(command, &coupon_code(), now).await {
+            Err(StoreError::Unavailable(_)) => tokio::time::sleep(ASKED_AGAIN_AFTER).await,
+            done => return done,
+        }
+    }
+    store.grant(command, &coupon_code(), now).await
 }
 
 /// Wakes the sagas whose grants have a result.
@@ -108,10 +124,13 @@ pub(crate) struct OverTheStream {
 }
 
 impl GrantPort for OverTheStream {
-    async fn grant(&self, command: GrantRewardCommand) -> Result<Option<GrantResult>, StoreError> {
+    async fn grant(
+        &self,
+        command: GrantRewardCommand,
+        since: UnixMs,
+    ) -> Result<Option<GrantResult>, StoreError> {
         let now = self.clock.now();
-        let before = UnixMs(now.0.saturating_sub_unsigned(self.again_ms));
-        self.store.grant_outcome(command.claim_id, before, now).await
+        self.store.grant_outcome(command.claim_id, since + self.again_ms <= now, now).await
     }
 }
 

@@ -59,10 +59,11 @@ pub(crate) trait Steps {
 /// At least once: a command whose result did not come is sent again. `None`: the result comes later, by another run
 /// of the saga, to which the worker's answer is the row of the grant.
 pub(crate) trait GrantPort {
-    /// What became of it, as far as it is known.
+    /// What became of it, as far as it is known. It was sent at `since`.
     fn grant(
         &self,
         command: GrantRewardCommand,
+        since: UnixMs,
     ) -> impl Future<Output = Result<Option<GrantResult>, StoreError>>;
 }
 
