@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Settings whose values are not printed.
-const SECRETS: [&str; 1] = ["auth.key_secret"];
+const SECRETS: [&str; 2] = ["auth.key_secret", "auth.oidc_client_secret"];
 
 /// One row of `playhouse config`.
 pub struct Setting {
@@ -205,6 +205,15 @@ sections! {
         log_in_free_address: u32 = 30, "log-ins", "failed log-ins of an address without a wait: many may share one";
         log_in_max_wait_ms: u64 = 300_000, "ms", "longest wait: somebody else's guesses lock nobody out for long";
         name_retention_s: u64 = 2_592_000, "s", "how long the names of a deleted account stay taken";
+        oidc_answer_bytes: usize = 262_144, "bytes", "largest answer of the provider that is read";
+        oidc_attempt_s: u64 = 600, "s", "how long one may take at the provider";
+        oidc_client_id: Option<String> = None, "text", "what the provider calls us";
+        oidc_client_secret: Option<Secret> = None, "text", "what the provider knows us by; none is a public client, which PKCE protects";
+        oidc_issuer: Option<String> = None, "URL", "OpenID Connect provider through which players may sign in; none is none";
+        oidc_keep_s: u64 = 3_600, "s", "how long the provider's addresses and keys are kept; a key that is not known is asked for at once";
+        oidc_name: Option<String> = None, "text", "what the page calls the provider; none is the host of its URL";
+        oidc_redirect_url: Option<String> = None, "URL", "the player's page, to which the provider sends players back: https://host/";
+        oidc_timeout_ms: u64 = 5_000, "ms", "longest wait for the provider";
         password_max: usize = 128, "characters", "longest password";
         password_min: usize = 10, "characters", "shortest password";
         password_queue: usize = 64, "passwords", "passwords that wait to be checked; more are refused with try_again";
@@ -240,7 +249,7 @@ sections! {
         lease_ms: u64 = 5_000, "ms", "a claim that has not moved for so long is taken by another worker";
         answer_ms: u64 = 2_000, "ms", "how long a claim's request waits for its end before it is answered with 202";
         deadline_ms: u64 = 25_000, "ms", "a claim that is not granted by then is compensated";
-        tries: i64 = 5, "tries", "a grant that fails so often is compensated";
+        tries: i64 = 5, "tries", "a claim whose grant cannot be asked for so often is compensated; the grant itself is tried activity.tries times";
         export_rows: u32 = 100_000, "rows", "rows of a CSV export at most";
     }
     /// Logs.

@@ -236,7 +236,7 @@ impl Identity {
     ) -> Result<Arc<Profile>, AuthError> {
         let mail =
             mail.map(|mail| if mail.is_empty() { Ok(None) } else { email(mail).map(Some) }).transpose()?;
-        if mail.is_some() && self.account(id).await?.guest {
+        if mail.is_some() && self.0.store.credentials_of(id.0).await?.is_none() {
             return Err(AuthError::Conflict("guest_without_password")); // before anything is changed
         }
         if let Some(nickname) = nickname {

@@ -22,6 +22,8 @@ mod headers;
 mod idempotency;
 mod matches;
 mod moderation;
+#[cfg(test)]
+mod oidc_tests;
 mod openapi;
 mod page;
 mod pages;

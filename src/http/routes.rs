@@ -20,7 +20,7 @@ use super::{
     pages,
     rewards::{self, NewReward, RewardPatch, RewardView},
     service_tokens::{self, TokenBody},
-    sessions::{self, RefreshBody, SignInBody},
+    sessions::{self, RefreshBody, ReturnBody, SignInBody},
     shapes::{
         Availability, Jwks, MatchItem, NewAccount, NewServiceToken, OpenApi, RecordingAnswer, StaffAccount,
     },
@@ -30,7 +30,7 @@ use super::{
     wallet::{self, EntryView, ThingView, WalletView},
 };
 use crate::{
-    auth::{Account, Role, Ticket, Tokens},
+    auth::{Account, Departure, Role, SignInProvider, Ticket, Tokens},
     liveops::{claims::ClaimView, conditions::Progress},
     store::{AuditEntry, Listing, MuteRow, PlayerRow, Report, ServiceTokenRow, StaffAccountRow},
 };
@@ -90,6 +90,12 @@ fn accounts_api() -> Vec<Row> {
             .is("Signs out everywhere").gives_nothing(),
         row(delete.clone(), "/api/v1/sessions/current", SignedIn, |r| r.to(sessions::sign_out))
             .is("Signs out").gives_nothing(),
+        row(get.clone(), "/api/v1/sessions/oidc", Anyone, |r| r.to(sessions::provider))
+            .is("The provider through which one may sign in, if there is one").gives_one::<Option<SignInProvider>>(200, "provider"),
+        row(post.clone(), "/api/v1/sessions/oidc", Anyone, |r| r.to(sessions::come_back))
+            .is("Signs in with what the provider sent back").takes::<ReturnBody>().gives::<NewAccount>(201).refuses(&[401, 403, 404, 502]),
+        row(post.clone(), "/api/v1/sessions/oidc/start", Anyone, |r| r.to(sessions::depart))
+            .is("Where to send one who signs in through the provider").gives::<Departure>(201).refuses(&[404, 429, 502]),
         row(post.clone(), "/api/v1/sessions/refresh", Anyone, |r| r.to(sessions::refresh))
             .is("Trades a refresh token for new tokens").takes::<RefreshBody>().gives_one::<Tokens>(200, "tokens").refuses(&[401, 403]),
         row(post.clone(), "/api/v1/ws-tickets", SignedIn, |r| r.to(sessions::issue_ticket))

@@ -3,7 +3,7 @@
 //! Started and stopped by `node`. A stop lets each task finish its turn; what is left is in the outbox.
 
 use super::{
-    claims::{Claims, closing::CloseAccounts},
+    claims::Claims,
     consumers::{Consumer, Worker},
     counters::CountActivity,
     relay::Relay,
@@ -50,9 +50,10 @@ impl ActivityStream {
             Some(url) => Arc::new(RedisStream::open(url, config, me.to_string()).await?),
             None => Arc::new(MemoryStream::new(settings.queue, Duration::from_millis(settings.poll_ms))),
         };
-        let counting = Arc::new(CountActivity::new(store.clone(), clock.clone()));
+        let mut consumers = claims.consumers();
+        consumers.push(Arc::new(CountActivity::new(store.clone(), clock.clone())));
         let parts = Parts { store: store.clone(), stream, clock: clock.clone(), settings };
-        Ok(Self::start(&parts, vec![counting, Arc::new(CloseAccounts(claims.clone()))]))
+        Ok(Self::start(&parts, consumers))
     }
 
     /// Starts them, in the current runtime.

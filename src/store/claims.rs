@@ -5,7 +5,7 @@
 //! Rows are locked in one order: grant, claim, taker, reward. Called by [`crate::liveops::claims`] alone, which
 //! decides; a COMMIT whose answer is lost is an error to it, after which it reads what is there.
 
-use super::{Db, Store, StoreError, confirm, read, write};
+use super::{Db, GrantRewardCommand, Store, StoreError, confirm, fact, read, write};
 use crate::{
     clock::UnixMs,
     ids::PlayerId,
@@ -152,6 +152,53 @@ impl Store {
             let query = sqlx::query_as(sql).bind(now.0).bind(until.0).bind(i64::from(batch));
             query.fetch_all(pool).await?
         }))
+    }
+
+    /// The grant begins: the command goes out in the transaction of the status. `None`: the claim is not where it was, or
+    /// is to end.
+    pub(crate) async fn send_grant(
+        &self,
+        id: Uuid,
+        due: UnixMs,
+        now: UnixMs,
+    ) -> Result<Option<ClaimRow>, StoreError> {
+        let sql = concat!(
+            "UPDATE claims SET status = 'granting', due_at = $2, updated_at = $3
+             WHERE claim_id = $1 AND status = 'reserved' AND cancel IS NULL RETURNING ",
+            columns!()
+        );
+        let sent = write!(self.db(), pool => {
+            let mut tx = pool.begin().await?;
+            let moved = sqlx::query_as(sql).bind(id).bind(due.0).bind(now.0);
+            let moved: Option<ClaimRow> = moved.fetch_optional(&mut *tx).await?;
+            if let Some(claim) = &moved {
+                fact!(&mut *tx, &GrantRewardCommand::of(claim).fact(now));
+            }
+            tx.commit().await?;
+            moved
+        });
+        self.outbox_has_more();
+        Ok(sent)
+    }
+
+    /// These grants have a result: their claims are due at once. Each fact is confirmed.
+    pub(crate) async fn grants_have_results(
+        &self,
+        facts: &[(Uuid, Option<Uuid>)],
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        let due = "UPDATE claims SET due_at = $2 WHERE claim_id = $1 AND status = 'granting'";
+        // One after the other, for a transaction that held several claims could wait for one that does so too.
+        for (fact, claim) in facts {
+            write!(self.db(), pool => {
+                let mut tx = pool.begin().await?;
+                if confirm!(&mut *tx, groups::SAGAS, *fact, now) {
+                    sqlx::query(due).bind(claim).bind(now.0).execute(&mut *tx).await?;
+                }
+                tx.commit().await?;
+            });
+        }
+        Ok(())
     }
 
     /// A step that changes nothing but the claim; `due` is `None` for a final status. `None`: it is not where it was,

@@ -21,6 +21,7 @@ mod identity;
 mod keys;
 mod matches;
 mod moderation;
+mod oidc;
 mod outbox;
 mod rewards;
 mod rooms;
@@ -50,6 +51,7 @@ pub(crate) use identity::{AccountRow, NewSignIn, NicknameKeys, Rotate, Rotated, 
 pub(crate) use keys::{ServiceTokenRow, SigningKeyRow};
 pub use matches::MatchRecord;
 pub(crate) use moderation::{MuteRow, PlayerRow, Report, ReportFilter};
+pub(crate) use oidc::OidcAttempt;
 pub(crate) use outbox::{ADD_FACT, DueFact, Failed, NOTE_CONSUMED, OutboxRow, TAKE_OUT, confirm, fact};
 pub(crate) use rewards::{RewardChange, RewardRow};
 pub(crate) use rooms::RoomFilter;

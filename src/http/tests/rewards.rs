@@ -1,7 +1,15 @@
 //! Events, rewards, claims and wallets as clients meet them; repeated requests.
 
 use super::*;
-use crate::{liveops::claims::ports::Announce, protocol::Push};
+use crate::{
+    liveops::{
+        claims::ports::Announce,
+        running::{ActivityStream, Parts},
+        stream::MemoryStream,
+    },
+    protocol::Push,
+};
+use std::time::Duration;
 
 /// A whole minute.
 const STARTS: i64 = 1_699_999_980_000;
@@ -14,6 +22,16 @@ impl Announce for Nobody {
 }
 
 impl Kit {
+    /// Carries claims on, as a node does, for as long as this is kept.
+    fn works(&self) -> ActivityStream {
+        let claims = self.state.claims();
+        claims.work(Arc::new(Nobody));
+        let settings = self.state.config.activity.clone();
+        let stream = Arc::new(MemoryStream::new(settings.queue, Duration::from_millis(settings.poll_ms)));
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        ActivityStream::start(&Parts { store, stream, clock, settings }, claims.consumers())
+    }
+
     async fn made(&self, who: &Guest, request: TestRequest, expected: u16) -> Value {
         let (status, body) = self.ask(who.sends(request)).await;
         assert_eq!(status, expected, "{body}");
@@ -172,7 +190,7 @@ async fn what_cannot_be_saved_names_its_field() {
 #[actix::test]
 async fn a_claim_fills_the_wallet_and_shows_in_all_histories() {
     let kit = Kit::new().await;
-    kit.state.claims().work(Arc::new(Nobody));
+    let _stream = kit.works();
     let (operator, ann) = (kit.made_staff("Olga", "OPERATOR").await, kit.guest("Ann").await);
     let ids = kit.event(&operator, json!({"kind": "points", "name": "=gold", "amount": 7, "stock": 5})).await;
     let made = kit.made(&ann, claim(&ids, "one"), 201).await["claim"].clone();
@@ -245,7 +263,7 @@ async fn players_may_not_do_what_is_for_staff() {
 #[actix::test]
 async fn fifty_equal_requests_at_once_are_one_claim_with_fifty_equal_answers() {
     let kit = Kit::new().await;
-    kit.state.claims().work(Arc::new(Nobody));
+    let _stream = kit.works();
     let (operator, ann) = (kit.made_staff("Olga", "OPERATOR").await, kit.guest("Ann").await);
     let reward = json!({"kind": "points", "name": "gold", "amount": 7, "per_account_limit": 100});
     let ids = kit.event(&operator, reward).await;
@@ -276,7 +294,7 @@ impl Kit {
 #[actix::test]
 async fn a_key_is_one_request_of_one_account() {
     let kit = Kit::new().await;
-    kit.state.claims().work(Arc::new(Nobody));
+    let _stream = kit.works();
     let (operator, ann, bob) =
         (kit.made_staff("Olga", "OPERATOR").await, kit.guest("Ann").await, kit.guest("Bob").await);
     let ids = kit.event(&operator, points(7)).await;
@@ -312,7 +330,7 @@ async fn a_request_whose_node_died_is_served_anew_under_the_same_id() {
     crate::store::write!(kit.store.db(), pool => {
         sqlx::query(sql).bind(Uuid::now_v7()).execute(pool).await.expect("updates");
     });
-    kit.state.claims().work(Arc::new(Nobody));
+    let _stream = kit.works();
     let body = kit.made(&ann, claim(&ids, "k"), 201).await;
     assert_eq!(body["claim"]["id"], json!(before[0].claim_id));
     assert_eq!(kit.store.claims(&Default::default(), 10).await.expect("reads").len(), 1);
