@@ -325,7 +325,7 @@ fn refuse_input(outbox: &Outbox, refused: actix::prelude::SendError<Input>) {
         refused;
     let re = frame.map_or_else(|bad| bad.id, |frame| frame.id);
     let busy = Rejection::try_again(100, "too much at once");
-    outbox.answer(Answer::error(re, &busy));
+    outbox.turn_away(Answer::error(re, &busy));
 }
 
 /// The first frame of a resuming socket, or the `re` to refuse.

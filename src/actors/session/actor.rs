@@ -346,6 +346,9 @@ impl Handler<Input> for PlayerSession {
             Err(bad) => (bad.id, None),
         };
         let mut asked = Asked::by_client(self.id, re, message);
+        if let Some(id) = re {
+            self.outbox.asked(id);
+        }
         let _work = asked.enter();
         tracing::debug!(session_id = %self.id, name = message, "a request");
         if !self.within_rate(re) {

@@ -84,7 +84,7 @@ impl Door {
         let attachment = outbox.attach(encoding);
         let (session, handle) = self.put_up(SessionId::new(), player, outbox);
         if let Some(answer) = before {
-            handle.outbox.answer(answer);
+            handle.outbox.turn_away(answer);
         }
         self.cluster.hub().register(session, handle.clone());
         handle.outbox.push(self.welcome(session, &handle));

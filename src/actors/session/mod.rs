@@ -11,6 +11,7 @@ mod door;
 mod life;
 mod messages;
 mod mutes;
+mod out;
 mod outbox;
 mod outgoing;
 mod router;

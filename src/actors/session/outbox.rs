@@ -7,58 +7,23 @@
 //!
 //! It knows bytes and bounds; never a game, a room or a socket.
 
-use super::outgoing::{Attachment, Bounds, Drained, HandedOver, Item, Outgoing, ResumeMode};
+use super::{
+    out::Out,
+    outgoing::{Attachment, Bounds, Drained, HandedOver, Item, Outgoing, ResumeMode},
+};
 use crate::protocol::{Answer, CloseCode, Encoding, Push};
 use std::{
-    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
-/// A drain writes so much, or little more: what has left the outbox is in its bounds no longer.
-const BURST_BYTES: usize = 32 << 10;
-
 /// Shared send side of one session.
 pub struct Outbox(Mutex<Out>);
-
-struct Out {
-    /// See [`Outbox::moves`].
-    moves: u32,
-    bounds: Bounds,
-    encoding: Encoding,
-    /// Of the last numbered push.
-    seq: u64,
-    /// The last pushes, `seq - len + 1 ..= seq`.
-    ring: VecDeque<Arc<Push>>,
-    ring_bytes: usize,
-    queue: VecDeque<Item>,
-    queued_bytes: usize,
-    attachment: u64,
-    attached: bool,
-    closing: Option<(CloseCode, &'static str)>,
-    /// Pushes are worthless until the snapshot that is on its way.
-    awaiting_snapshot: bool,
-    waker: Option<Waker>,
-}
 
 impl Outbox {
     /// An outbox without a socket. `seq` is that of the last push the client has: 0 for a new session.
     pub fn new(bounds: Bounds, seq: u64) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Out {
-            moves: 0,
-            bounds,
-            encoding: Encoding::Json,
-            seq,
-            ring: VecDeque::new(),
-            ring_bytes: 0,
-            queue: VecDeque::new(),
-            queued_bytes: 0,
-            attachment: 0,
-            attached: false,
-            closing: None,
-            awaiting_snapshot: false,
-            waker: None,
-        })))
+        Arc::new(Self(Mutex::new(Out::new(bounds, seq))))
     }
 
     /// An outbox that another node has handed over.
@@ -111,15 +76,27 @@ impl Outbox {
         wake(waker);
     }
 
-    /// The answer to a request. Lost without a socket: the client asks again with the same `id`.
+    /// The client asks for an answer with this `re`.
+    pub fn asked(&self, id: u32) {
+        self.lock().open.push_back(id);
+    }
+
+    /// The answer to a request that was [`asked`](Self::asked): the first one. A room that answers after its session has
+    /// given it up is heard no more. Lost without a socket: the client asks again with the same `id`.
     pub fn answer(&self, answer: Answer) {
         let waker = {
             let mut out = self.lock();
-            if !out.attached {
+            if answer.re.is_some_and(|id| !out.closes(id)) {
                 return;
             }
             out.enqueue(Item::Answer(answer))
         };
+        wake(waker);
+    }
+
+    /// The answer to what never became a request: to a full session, to a failed resume.
+    pub fn turn_away(&self, answer: Answer) {
+        let waker = self.lock().enqueue(Item::Answer(answer));
         wake(waker);
     }
 
@@ -139,7 +116,9 @@ impl Outbox {
     pub fn close(&self, code: CloseCode, reason: &'static str) {
         let waker = {
             let mut out = self.lock();
-            out.closing.get_or_insert((code, reason));
+            if out.closing.is_none() {
+                (out.closing, out.before_close) = (Some((code, reason)), out.queue.len());
+            }
             out.waker.take()
         };
         wake(waker);
@@ -228,10 +207,9 @@ impl Outbox {
             write(Outgoing::Close(CloseCode::Replaced, "session moved to another socket"), out.encoding);
             return Poll::Ready(Drained::Closed);
         }
-        let wrote = !out.queue.is_empty();
-        out.drain(write);
+        let wrote = out.drain(write) > 0;
         if let Some((code, reason)) = out.closing
-            && out.queue.is_empty()
+            && out.before_close == 0
         {
             write(Outgoing::Close(code, reason), out.encoding);
             return Poll::Ready(Drained::Closed);
@@ -255,133 +233,6 @@ impl Outbox {
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
-    }
-}
-
-impl Out {
-    fn wake_me<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
-        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            self.waker = Some(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    fn attach(&mut self, encoding: Encoding) {
-        self.attachment += 1;
-        self.attached = true;
-        self.closing = None;
-        self.encoding = encoding;
-    }
-
-    /// Without a socket: pushes that wait are numbered into the ring, answers are forgotten.
-    fn park(&mut self) {
-        for item in std::mem::take(&mut self.queue) {
-            if let Item::Push(push) = item {
-                self.number(push);
-            }
-        }
-        self.queued_bytes = 0;
-        self.attached = false;
-        self.waker = None;
-    }
-
-    fn accept_push(&mut self, push: Arc<Push>) -> Option<Waker> {
-        if !self.attached || self.closing.is_some() {
-            self.number(push);
-            return None;
-        }
-        if push.is_droppable() && self.queued_bytes > self.bounds.soft_bytes {
-            self.coalesce(push.name());
-        }
-        self.enqueue(Item::Push(push))
-    }
-
-    fn enqueue(&mut self, item: Item) -> Option<Waker> {
-        if !self.attached || self.closing.is_some() {
-            return None;
-        }
-        self.queued_bytes += item.bytes();
-        self.queue.push_back(item);
-        if self.queued_bytes > self.bounds.hard_bytes {
-            metrics::counter!("playhouse_slow_sockets_total").increment(1);
-            let waker = self.waker.take();
-            self.park();
-            self.attached = true;
-            self.closing = Some((CloseCode::TooSlow, "too slow: reconnect and resume"));
-            return waker;
-        }
-        self.waker.take()
-    }
-
-    /// Takes the earlier pushes of this name out of the queue: the one that comes is newer.
-    fn coalesce(&mut self, name: &str) {
-        let before = self.queue.len();
-        self.queue.retain(|item| !matches!(item, Item::Push(push) if push.name() == name));
-        if self.queue.len() < before {
-            self.queued_bytes = self.queue.iter().map(Item::bytes).sum();
-        }
-    }
-
-    /// Gives a push its number and its place in the ring.
-    fn number(&mut self, push: Arc<Push>) -> u64 {
-        while self.ring.len() >= self.bounds.ring_frames
-            || (!self.ring.is_empty() && self.ring_bytes + push.len() > self.bounds.ring_bytes)
-        {
-            self.ring_bytes -= self.ring.pop_front().map_or(0, |old| old.len());
-        }
-        self.seq += 1;
-        self.ring_bytes += push.len();
-        self.ring.push_back(push);
-        self.seq
-    }
-
-    fn replay(&mut self, last_seq: u64, answer: impl FnOnce(ResumeMode, u64) -> Answer) -> ResumeMode {
-        let oldest = self.seq - self.ring.len() as u64; // the seq before the ring's first
-        let mode = if (oldest..=self.seq).contains(&last_seq) && !self.awaiting_snapshot {
-            ResumeMode::Replay
-        } else {
-            ResumeMode::Snapshot
-        };
-        let base = if mode == ResumeMode::Replay { last_seq } else { self.seq };
-        self.enqueue(Item::Answer(answer(mode, base)));
-        if mode == ResumeMode::Replay {
-            let missed: Vec<_> = (oldest + 1..)
-                .zip(&self.ring)
-                .filter(|(seq, _)| *seq > last_seq)
-                .map(|(seq, push)| Item::Numbered(seq, push.clone()))
-                .collect();
-            for item in missed {
-                self.enqueue(item);
-            }
-        }
-        mode
-    }
-
-    /// Writes what waits, up to a burst.
-    fn drain(&mut self, write: &mut impl FnMut(Outgoing<'_>, Encoding)) {
-        let encoding = self.encoding;
-        let mut wrote = 0;
-        while wrote < BURST_BYTES
-            && let Some(item) = self.queue.pop_front()
-        {
-            wrote += item.bytes();
-            match item {
-                Item::Push(push) => {
-                    let seq = self.number(push.clone());
-                    push.with_seq(seq, encoding, |head, tail| write(Outgoing::Message(head, tail), encoding));
-                }
-                Item::Numbered(seq, push) => {
-                    push.with_seq(seq, encoding, |head, tail| write(Outgoing::Message(head, tail), encoding));
-                }
-                Item::Answer(answer) => write(Outgoing::Message(&answer.encode(encoding), &[]), encoding),
-                Item::Ping => write(Outgoing::Ping, encoding),
-                Item::Pong(payload) => write(Outgoing::Pong(&payload), encoding),
-            }
-        }
-        self.queued_bytes -= wrote;
-        if self.queue.is_empty() {
-            self.queue = VecDeque::new(); // an idle session holds no queue
-        }
     }
 }
 

@@ -144,6 +144,57 @@ fn what_waits_is_written_before_a_close() {
 }
 
 #[test]
+fn each_request_has_one_answer_however_many_come() {
+    let outbox = Outbox::new(BOUNDS, 0);
+    let socket = outbox.attach(Encoding::Json);
+    let answer = |n: u32| outbox.answer(Answer::ok(Some(7), &json!({ "n": n })));
+    outbox.asked(7);
+    (1..=2).for_each(answer); // the session gave up waiting; then the room answered
+    outbox.asked(7); // sent again
+    (3..=4).for_each(answer);
+    outbox.answer(Answer::ok(None, &json!({ "n": 5 })));
+    let told: Vec<Value> =
+        drain(&outbox, socket).0.iter().map(|answer| answer["payload"]["n"].clone()).collect();
+    assert_eq!(told, [1, 3, 5]);
+    outbox.asked(8);
+    let (socket, _) = resume(&outbox, 0);
+    outbox.answer(Answer::ok(Some(8), &json!({})));
+    assert_eq!(drain(&outbox, socket).0.len(), 1, "only the resume is answered: it asks again");
+}
+
+/// Found by whole games under a rolling restart: a push that came after `close` was numbered before those that waited.
+#[test]
+fn what_comes_while_the_socket_is_being_closed_is_numbered_behind_what_still_waits() {
+    let outbox = Outbox::new(BOUNDS, 0);
+    let socket = outbox.attach(Encoding::Json);
+    (1..=2).for_each(|n| outbox.push(event(n)));
+    outbox.close(CloseCode::Draining, "drain");
+    (3..=4).for_each(|n| outbox.push(event(n)));
+    let (messages, close) = drain(&outbox, socket);
+    assert_eq!((seqs(&messages), close), (vec![1, 2], Some(CloseCode::Draining)));
+    outbox.detach(socket);
+    let (socket, mode) = resume(&outbox, 2);
+    let (messages, _) = drain(&outbox, socket);
+    assert_eq!((mode, seqs(&messages)), (ResumeMode::Replay, vec![3, 4]));
+    assert_eq!((&messages[1]["payload"]["n"], &messages[2]["payload"]["n"]), (&json!(3), &json!(4)));
+}
+
+#[test]
+fn a_socket_that_never_takes_its_close_holds_no_more_than_its_bound() {
+    let outbox = Outbox::new(BOUNDS, 0);
+    let socket = outbox.attach(Encoding::Json);
+    outbox.close(CloseCode::Draining, "drain");
+    for n in 1..=100 {
+        outbox.push(event(n));
+        assert!(outbox.queued_bytes() <= BOUNDS.hard_bytes);
+    }
+    assert_eq!(drain(&outbox, socket), (Vec::new(), Some(CloseCode::Draining)));
+    outbox.detach(socket);
+    let (socket, _) = resume(&outbox, 98);
+    assert_eq!(seqs(&drain(&outbox, socket).0), [99, 100]);
+}
+
+#[test]
 fn a_close_is_found_even_after_the_detach() {
     let outbox = Outbox::new(BOUNDS, 0);
     let socket = outbox.attach(Encoding::Json);
