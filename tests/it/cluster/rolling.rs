@@ -3,7 +3,7 @@
 //!
 //! The load generator judges what the players were told, the store what was kept of it.
 //!
-//! A run of the tests plays as many games as a debug build on two cores can; `PLAYHOUSE_ROLLING_GAMES=100` plays more.
+//! `PLAYHOUSE_ROLLING_GAMES` plays fewer or more of them.
 
 use super::{NODES, Servers};
 use serde_json::Value;
