@@ -8,10 +8,13 @@ use figment::{
     providers::{Env, Format, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 /// Settings whose values are not printed.
-const SECRETS: [&str; 1] = ["auth.key_secret"];
+const SECRETS: [&str; 2] = ["auth.key_secret", "turn.secret"];
 
 /// One row of `playhouse config`.
 pub struct Setting {
@@ -228,6 +231,16 @@ sections! {
     /// Video and voice.
     media: Media {
         enabled: bool = false, "bool", "whether rooms may have video and voice; without it games are full text games";
+        udp_port: u16 = 47_100, "port", "the one UDP port of all connections; 0 picks a free one";
+        public_address: IpAddr = IpAddr::from([127, 0, 0, 1]), "address", "where players reach the UDP port: the node's own address, or the one that is forwarded to it";
+        sdp_bytes: usize = 16_384, "bytes", "longest session description";
+        publishers: usize = 12, "players", "who may send in a room";
+    }
+    /// STUN and TURN servers that players are told of (spec 4.5).
+    turn: Turn {
+        urls: Vec<String> = Vec::new(), "URLs", "stun:, turn: and turns: servers in the order in which browsers try them";
+        secret: Option<Secret> = None, "text", "coturn's static-auth-secret: with it each player gets credentials of his own for turn: and turns:";
+        ttl_s: u64 = 600, "s", "how long such credentials open a relay";
     }
     /// Events, their rewards and claims on them (spec 2.2).
     rewards: Rewards {
