@@ -24,6 +24,8 @@ export default {
   "land.shuffle": "Another name",
   "land.elsewhere": "Do something else",
   "land.busy": "One moment…",
+  "land.sign_in": "Sign in with {name}",
+  "land.sign_out": "Sign out",
 
   "new.name": "Room name",
   "new.name_hint": "{name}'s room",
@@ -278,5 +280,9 @@ export default {
   "error.internal": "Something went wrong on the server. Try again.",
   "error.not_found": "This no longer exists.",
   "error.signed_out": "Your guest account has lapsed. Choose a name to go on.",
+  "error.sign_in_failed": "Signing in did not work. Try again.",
+  "error.sign_in_refused": "You did not sign in.",
+  "error.provider_away": "The service that you sign in with does not answer. Try again in a moment.",
+  "error.account_banned": "Your account is banned.",
   "error.other": "That did not work ({code}).",
 };

@@ -24,6 +24,8 @@ export default {
   "land.shuffle": "다른 이름",
   "land.elsewhere": "다른 것 하기",
   "land.busy": "잠시만요…",
+  "land.sign_in": "{name}(으)로 로그인",
+  "land.sign_out": "로그아웃",
 
   "new.name": "방 이름",
   "new.name_hint": "{name} 님의 방",
@@ -278,5 +280,9 @@ export default {
   "error.internal": "서버에 문제가 생겼어요. 다시 시도해 주세요.",
   "error.not_found": "더 이상 없는 것이에요.",
   "error.signed_out": "손님 계정이 만료되었어요. 닉네임을 골라 다시 시작하세요.",
+  "error.sign_in_failed": "로그인하지 못했어요. 다시 시도해 주세요.",
+  "error.sign_in_refused": "로그인을 취소했어요.",
+  "error.provider_away": "로그인 서비스가 응답하지 않아요. 잠시 뒤에 다시 시도해 주세요.",
+  "error.account_banned": "이용이 정지된 계정이에요.",
   "error.other": "할 수 없었어요 ({code}).",
 };
