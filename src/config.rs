@@ -3,15 +3,18 @@
 //! Values come from a file (`--config`), then `PLAYHOUSE_<SECTION>__<FIELD>`, then `--set section.field=value`;
 //! later wins. An unknown or ill-typed one stops the start with its name. `playhouse config` prints the table.
 
-use figment::{
-    Figment,
-    providers::{Env, Format, Serialized, Toml},
-};
+mod load;
+
+pub use load::ConfigError;
+
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 /// Settings whose values are not printed.
-const SECRETS: [&str; 2] = ["auth.key_secret", "auth.oidc_client_secret"];
+const SECRETS: [&str; 3] = ["auth.key_secret", "auth.oidc_client_secret", "turn.secret"];
 
 /// One row of `playhouse config`.
 pub struct Setting {
@@ -237,6 +240,38 @@ sections! {
     /// Video and voice.
     media: Media {
         enabled: bool = false, "bool", "whether rooms may have video and voice; without it games are full text games";
+        udp_port: u16 = 47_100, "port", "the one UDP port of all connections; 0 picks a free one";
+        public_address: IpAddr = IpAddr::from([127, 0, 0, 1]), "address", "where players reach the UDP port: the node's own address, or the one that is forwarded to it";
+        sdp_bytes: usize = 16_384, "bytes", "longest session description";
+        sdp_sections: usize = 8, "lines", "media lines in an offer at most";
+        publishers: usize = 12, "players", "who may send in a room";
+        peer_kbps: u32 = 2_000, "kbit/s", "what a player may send in all; browsers are told, what is over by a quarter is dropped";
+        least_kbps: u32 = 100, "kbit/s", "a sender of pictures is never asked to send less, however slow a receiver";
+        full_link_ms: u64 = 10_000, "ms", "a receiver's link that was full is taken for full for so long";
+        bound_ms: u64 = 1_000, "ms", "how often senders are told how much they may send";
+        key_frame_ms: u64 = 500, "ms", "between two requests for a key frame of one picture";
+        speech_dbov: u8 = 45, "-dBov", "this loud is speech (RFC 6464: 0 is loudest, 127 silence)";
+        speech_hysteresis_db: u8 = 10, "dB", "so much quieter than speech is silence";
+        speech_attack_ms: u64 = 60, "ms", "loud for so long begins to speak";
+        speech_hold_ms: u64 = 600, "ms", "quiet for so long has ceased to speak";
+        tick_ms: u64 = 200, "ms", "how often a room looks who fell silent and who did not answer";
+        answer_ms: u64 = 15_000, "ms", "an offer that is not answered for so long has failed";
+        disconnected_ms: u64 = 5_000, "ms", "a connection that hears nothing for so long is disconnected";
+        failed_ms: u64 = 10_000, "ms", "and has failed so much later";
+        threads: usize = 0, "threads", "threads that carry media; 0 is one for two cores";
+        commands: usize = 256, "commands", "commands that wait for a room's media at most; more are refused";
+        inbox_packets: usize = 512, "packets", "packets from a player that wait for his connection; more are lost";
+        queue_packets: usize = 512, "packets", "packets to a player that wait for his connection; more are lost";
+        socket_bytes: usize = 4_194_304, "bytes", "send and receive buffer of the UDP port; the kernel may give less (net.core.rmem_max)";
+        addresses: usize = 8, "addresses", "addresses of one connection at once";
+        addresses_ever: usize = 32, "addresses", "addresses that one connection may prove between two ICE restarts";
+        address_ttl_ms: u64 = 30_000, "ms", "an address that has not proved itself (signed STUN) for so long is forgotten";
+    }
+    /// STUN and TURN servers that players are told of (spec 4.5).
+    turn: Turn {
+        urls: Vec<String> = Vec::new(), "URLs", "stun:, turn: and turns: servers in the order in which browsers try them";
+        secret: Option<Secret> = None, "text", "coturn's static-auth-secret: with it each player gets credentials of his own for turn: and turns:";
+        ttl_s: u64 = 600, "s", "how long such credentials open a relay";
     }
     /// Events, their rewards and claims on them (spec 2.2).
     rewards: Rewards {
@@ -291,81 +326,6 @@ pub enum LogFormat {
     Pretty,
     /// For machines.
     Json,
-}
-
-/// A setting that cannot be: names it.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Unknown, ill-typed, or unreadable.
-    #[error("{0}")]
-    Invalid(String),
-}
-
-impl Config {
-    /// Settings from file, environment and `--set` pairs, in rising order.
-    pub fn load(file: Option<&std::path::Path>, sets: &[String]) -> Result<Self, ConfigError> {
-        let mut figment = Figment::from(Serialized::defaults(Self::default()));
-        if let Some(path) = file {
-            if !path.is_file() {
-                return Err(ConfigError::Invalid(format!("--config {}: no such file", path.display())));
-            }
-            figment = figment.merge(Toml::file_exact(path));
-        }
-        figment = figment.merge(
-            // Only SECTION__FIELD names a setting: PLAYHOUSE_CONFIG, say, does not.
-            Env::prefixed("PLAYHOUSE_").filter(|name| name.as_str().contains("__")).split("__"),
-        );
-        for set in sets {
-            figment = figment.merge(Toml::string(&set_as_toml(set)?));
-        }
-        figment.extract().map_err(|e| ConfigError::Invalid(named(&e)))
-    }
-
-    /// The values as `section.field = value`, with units and meanings, as `playhouse config` prints them.
-    pub fn describe(&self) -> String {
-        let values = serde_json::to_value(self).unwrap_or_default();
-        let mut out = String::new();
-        for setting in Self::settings() {
-            let (section, field) = setting.name.split_once('.').unwrap_or((&setting.name, ""));
-            let value = &values[section][field];
-            let shown = match value {
-                serde_json::Value::Null => "(none)".to_owned(),
-                _ if SECRETS.contains(&setting.name.as_str()) => "(set)".to_owned(),
-                value => value.to_string(),
-            };
-            out.push_str(&format!(
-                "# {} ({})\n{} = {shown}\n\n",
-                setting.meaning, setting.unit, setting.name
-            ));
-        }
-        out
-    }
-}
-
-/// `a.b=v` as TOML; a bare word is a string.
-fn set_as_toml(set: &str) -> Result<String, ConfigError> {
-    let bad = || ConfigError::Invalid(format!("--set {set}: expected section.field=value"));
-    let (name, value) = set.split_once('=').ok_or_else(bad)?;
-    if name.split('.').count() != 2 {
-        return Err(bad());
-    }
-    let literal = format!("{name} = {value}");
-    if literal.parse::<toml::Table>().is_ok() {
-        return Ok(literal);
-    }
-    Ok(format!("{name} = {}", toml::Value::String(value.to_owned())))
-}
-
-fn named(error: &figment::Error) -> String {
-    error
-        .clone()
-        .into_iter()
-        .map(|e| {
-            let path = e.path.join(".");
-            if path.is_empty() { format!("{}", e.kind) } else { format!("setting {path}: {}", e.kind) }
-        })
-        .collect::<Vec<_>>()
-        .join("; ")
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub mod http;
 pub mod ids;
 pub mod limits;
 pub mod liveops;
+pub mod media;
 pub mod node;
 pub mod operator;
 pub mod protocol;

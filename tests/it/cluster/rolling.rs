@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const GAMES: u64 = 40;
+const GAMES: u64 = 100;
 const PHASE_MS: u64 = 3_000;
 /// How long the tables may take to fill.
 const SEATING: Duration = Duration::from_secs(120);
