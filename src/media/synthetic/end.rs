@@ -27,7 +27,7 @@ use rtc::{
 };
 use std::{
     collections::HashMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -66,9 +66,9 @@ pub struct End {
 }
 
 impl End {
-    /// A fresh end on a socket of its own.
-    pub(super) async fn open(engine: &Engine, pc: Pc) -> anyhow::Result<Arc<Self>> {
-        let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    /// A fresh end on a socket of its own, on this address of the machine.
+    pub(super) async fn open(engine: &Engine, pc: Pc, ip: IpAddr) -> anyhow::Result<Arc<Self>> {
+        let socket = UdpSocket::bind((ip, 0)).await?;
         let address = socket.local_addr()?;
         let way = if pc == Pc::Pub { Way::Out } else { Way::In };
         let (connection, reports) = engine.player_connection(way, address)?;
@@ -216,6 +216,18 @@ impl End {
     /// What came of this stream.
     pub fn received(&self, ssrc: u32) -> Received {
         lock(&self.received).get(&ssrc).copied().unwrap_or_default()
+    }
+
+    /// Packets of all streams, and numbers that were left out.
+    pub fn received_in_all(&self) -> (u64, u64) {
+        lock(&self.received)
+            .values()
+            .fold((0, 0), |(packets, lost), stream| (packets + stream.packets, lost + stream.lost))
+    }
+
+    /// How many streams something came of.
+    pub fn streams(&self) -> usize {
+        lock(&self.received).len()
     }
 
     /// How the connection stands.

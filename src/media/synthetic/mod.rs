@@ -4,8 +4,10 @@
 //! release build.
 
 mod end;
+mod foreign;
 
 pub use end::{End, Received};
+pub use foreign::Ends;
 
 use super::{
     ClientSignal, MediaCommand, MediaEvent, MediaLink, MediaServer as _, Pc, PcState, PeerState, Policy,
@@ -19,6 +21,7 @@ use crate::{
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use std::{
     collections::HashMap,
+    net::{IpAddr, Ipv4Addr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -29,6 +32,9 @@ use tokio::sync::mpsc;
 
 /// Bytes of a synthetic packet of sound, and of pictures.
 pub const PACKET_BYTES: (usize, usize) = (80, 1_000);
+
+/// Where players are.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A player.
 pub struct Synthetic {
@@ -141,7 +147,7 @@ impl MediaStage {
 
     /// He begins to publish, on a fresh connection.
     pub async fn publish(&self, player: &Arc<Synthetic>) -> anyhow::Result<()> {
-        let end = End::open(&self.engine, Pc::Pub).await?;
+        let end = End::open(&self.engine, Pc::Pub, HERE).await?;
         end.add("sound", RtpCodecKind::Audio, player.ssrcs[0])?;
         end.add("pictures", RtpCodecKind::Video, player.ssrcs[1])?;
         let sdp = end.offer(false)?;
@@ -229,7 +235,7 @@ impl Synthetic {
         let existing = lock(&self.receiving).clone();
         let end = match existing {
             Some(end) => end,
-            None => End::open(engine, Pc::Sub).await?,
+            None => End::open(engine, Pc::Sub, HERE).await?,
         };
         *lock(&self.receiving) = Some(end.clone());
         *lock(&self.streams) = end::streams(sdp, tracks);
