@@ -161,8 +161,6 @@ impl Ours {
     async fn open(load: &Load) -> anyhow::Result<Self> {
         let config = config::Media { threads: 1, publishers: 64, peer_kbps: 20_000, ..Default::default() };
         let stage = MediaStage::open(config).await?;
-        // Until its room's actor runs, its mailbox is a small one, and commands beyond it are refused.
-        stage.stats().await;
         let (mut sending, mut watching) = (Vec::new(), Vec::new());
         for _ in 0..load.publishers {
             sending.push(stage.join(true).await?);

@@ -10,7 +10,7 @@ use super::{
     room::{Desk, MediaRoom, Shared, Told},
 };
 use crate::{config, ids::RoomId};
-use actix::{Actor as _, Addr, Arbiter, ArbiterHandle, prelude::SendError};
+use actix::{Addr, Arbiter, ArbiterHandle, Context, dev::channel::channel, prelude::SendError};
 use anyhow::Context as _;
 use std::{
     net::SocketAddr,
@@ -92,10 +92,13 @@ impl MediaServer for Server {
     fn link(&self, room: RoomId, events: MediaEvents) -> Box<dyn MediaLink> {
         let desk = Arc::new(Desk::default());
         let (shared, theirs) = (self.shared.clone(), desk.clone());
-        let room = MediaRoom::start_in_arbiter(self.thread_of(room), move |_| {
-            MediaRoom::new(shared, theirs, events)
+        // Its bound is the mailbox's from the start: actix's own is 16 until the actor runs, which a busy thread delays.
+        let (mailbox, commands) = channel(self.shared.config.commands);
+        self.thread_of(room).spawn_fn(move || {
+            let context = Context::with_receiver(commands);
+            actix::spawn(context.into_future(MediaRoom::new(shared, theirs, events)));
         });
-        Box::new(Link { room, desk })
+        Box::new(Link { room: Addr::new(mailbox), desk })
     }
 }
 
