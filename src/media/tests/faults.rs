@@ -100,3 +100,18 @@ async fn a_full_queue_takes_no_more() {
     until("its task has looked", || to.queue(packet())).await;
     server.stop();
 }
+
+#[actix::test]
+async fn a_room_whose_thread_is_busy_loses_no_command_before_it_begins() {
+    let server = Server::start(&config::Media { udp_port: 0, threads: 1, ..config::Media::default() })
+        .await
+        .expect("a server");
+    let room = RoomId::new();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    server.on_thread_of(room, move || drop(wait.recv()));
+    let link = server.link(room, Arc::new(|_| {}));
+    let told: Vec<_> = (0..100).map(|_| link.tell(MediaCommand::Stats)).collect();
+    assert!(told.iter().all(Result::is_ok), "{told:?}");
+    go.send(()).expect("it goes on");
+    server.stop();
+}
