@@ -15,6 +15,7 @@
 #[path = "support/janus.rs"]
 mod janus;
 #[path = "support/mod.rs"]
+#[allow(clippy::unwrap_used)]
 mod support;
 
 use janus::Janus;
