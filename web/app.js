@@ -28,7 +28,7 @@ const known = client.account?.nickname ?? remembered("playhouse.name");
 const store = createStore({
   lang, invite: inviteCode, name: known ?? suggestName(lang), suggested: !known, nickname: client.account?.nickname ?? null,
   code: "", rooms: null, busy: null, error: null, menu: null, settings: null, create: null, leaving: false, draft: "", will: null,
-  muted: {}, toasts: [], replay: null, copied: false, closed: null,
+  muted: {}, toasts: [], replay: null, copied: false, closed: null, media: null,
 });
 if (saved) store.restore(saved.state);
 
@@ -101,7 +101,7 @@ const redraw = () => (frame ||= requestAnimationFrame(draw));
 
 /** Parts of the page that the first paint does not need; drawn again once they are here. */
 const parts = {};
-const sources = { room: () => import("./views/room.js"), replay: () => import("./views/replay.js"), settings: () => import("./views/settings.js"), create: () => import("./views/create.js") };
+const sources = { media: () => import("./media.js"), room: () => import("./views/room.js"), replay: () => import("./views/replay.js"), settings: () => import("./views/settings.js"), create: () => import("./views/create.js") };
 function part(name) {
   if (!(name in parts)) {
     parts[name] = null;
@@ -117,6 +117,7 @@ function draw() {
   frame = 0;
   const { state } = store;
   const shown = state.ui.replay?.film?.steps[state.ui.replay.n].state ?? state;
+  if (state.media && !act.media && part("media")) act.media = parts.media.createMedia({ client, store });
   document.documentElement.lang = state.ui.lang;
   document.body.dataset.light = light(shown);
   document.title = title(shown);

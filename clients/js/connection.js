@@ -16,7 +16,7 @@ const CLOSE_DROPPED = 4900;
 const FINAL_CLOSES = new Set([1000, 4001, 4003]);
 const CLOSE_ABUSE = 1008;
 /** Not durable, so a repeat could happen twice: these fail on a drop instead of being sent again. */
-const VOLATILE = new Set(["chat.send", "player.report"]);
+const VOLATILE = new Set(["chat.send", "player.report", "media.offer", "media.answer", "media.state", "media.reset"]);
 const RESUME_ID = 0;
 
 const DEFAULTS = {

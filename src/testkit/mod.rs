@@ -12,6 +12,7 @@ mod network;
 mod player;
 #[cfg(feature = "testkit")]
 mod redis_groups;
+mod scripted_media;
 #[cfg(feature = "testkit")]
 mod services;
 #[cfg(feature = "testkit")]
@@ -25,6 +26,7 @@ pub use network::{Chaos, Network, NetworkNode};
 pub use player::{ScriptedPlayer, Transcript};
 #[cfg(feature = "testkit")]
 pub use redis_groups::{PrivateCluster, PrivateSentinel};
+pub use scripted_media::ScriptedMedia;
 #[cfg(feature = "testkit")]
 pub use services::{PrivatePostgres, PrivateRedis, free_port};
 #[cfg(feature = "testkit")]
