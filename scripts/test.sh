@@ -268,7 +268,7 @@ browser_tests() {
   need_python
   (cd tests/browser && npm ci --silent --no-audit --no-fund)
   local base=
-  start_server
+  start_server --set media.enabled=true --set media.udp_port=0
   echo "node at $base"
   local status=0
   export ARTIFACTS=${ARTIFACTS:-$target/browser}

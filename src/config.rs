@@ -234,7 +234,29 @@ sections! {
         udp_port: u16 = 47_100, "port", "the one UDP port of all connections; 0 picks a free one";
         public_address: IpAddr = IpAddr::from([127, 0, 0, 1]), "address", "where players reach the UDP port: the node's own address, or the one that is forwarded to it";
         sdp_bytes: usize = 16_384, "bytes", "longest session description";
+        sdp_sections: usize = 8, "lines", "media lines in an offer at most";
         publishers: usize = 12, "players", "who may send in a room";
+        peer_kbps: u32 = 2_000, "kbit/s", "what a player may send in all; browsers are told, what is over by a quarter is dropped";
+        least_kbps: u32 = 100, "kbit/s", "a sender of pictures is never asked to send less, however slow a receiver";
+        full_link_ms: u64 = 10_000, "ms", "a receiver's link that was full is taken for full for so long";
+        bound_ms: u64 = 1_000, "ms", "how often senders are told how much they may send";
+        key_frame_ms: u64 = 500, "ms", "between two requests for a key frame of one picture";
+        speech_dbov: u8 = 45, "-dBov", "this loud is speech (RFC 6464: 0 is loudest, 127 silence)";
+        speech_hysteresis_db: u8 = 10, "dB", "so much quieter than speech is silence";
+        speech_attack_ms: u64 = 60, "ms", "loud for so long begins to speak";
+        speech_hold_ms: u64 = 600, "ms", "quiet for so long has ceased to speak";
+        tick_ms: u64 = 200, "ms", "how often a room looks who fell silent and who did not answer";
+        answer_ms: u64 = 15_000, "ms", "an offer that is not answered for so long has failed";
+        disconnected_ms: u64 = 5_000, "ms", "a connection that hears nothing for so long is disconnected";
+        failed_ms: u64 = 10_000, "ms", "and has failed so much later";
+        threads: usize = 0, "threads", "threads that carry media; 0 is one for two cores";
+        commands: usize = 256, "commands", "commands that wait for a room's media at most; more are refused";
+        inbox_packets: usize = 512, "packets", "packets from a player that wait for his connection; more are lost";
+        queue_packets: usize = 512, "packets", "packets to a player that wait for his connection; more are lost";
+        socket_bytes: usize = 4_194_304, "bytes", "send and receive buffer of the UDP port; the kernel may give less (net.core.rmem_max)";
+        addresses: usize = 8, "addresses", "addresses of one connection at once";
+        addresses_ever: usize = 32, "addresses", "addresses that one connection may prove between two ICE restarts";
+        address_ttl_ms: u64 = 30_000, "ms", "an address that has not proved itself (signed STUN) for so long is forgotten";
     }
     /// STUN and TURN servers that players are told of (spec 4.5).
     turn: Turn {

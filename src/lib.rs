@@ -19,7 +19,6 @@ pub mod cluster;
 pub mod config;
 pub mod game;
 pub mod http;
-pub mod ice;
 pub mod ids;
 pub mod limits;
 pub mod liveops;

@@ -16,7 +16,9 @@ use tracing_subscriber::{
 
 /// Sends logs to standard error: pretty on a terminal, JSON elsewhere. The first call of a process counts.
 pub fn init_logs(config: &Config) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(&config.log.filter));
+    // What webrtc-rs has to say comes with each packet that a stranger has spoilt: not unless it is asked for.
+    let ours = || EnvFilter::new(format!("rtc=off,{}", config.log.filter));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| ours());
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let pretty = match config.log.format {
         LogFormat::Auto => std::io::stderr().is_terminal(),

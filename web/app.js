@@ -123,7 +123,7 @@ function draw() {
   document.title = title(shown);
   const body = state.ui.replay ? part("replay")?.replayView(state, act) : state.room ? part("room")?.room(state, act) : landing(state, act);
   const form = state.ui.settings ? part("settings")?.settings(state, act) : state.ui.create && part("create")?.create(state, act);
-  patch(root, [header(state, act), body ?? loading(), form, overlays(state, act)]);
+  patch(root, [header(state, act), body ?? loading(), form, parts.room?.mediaDialog(state, act), overlays(state, act)]);
   const pairs = lines(shown).map((line) => ({ ...line, color: shown.roster[line.from]?.color ?? 0 }));
   if (state.ui.busy) part("room"); // on the way: fetched while the server answers
   parts.room?.drawLines(root.querySelector(".stage"), pairs);

@@ -31,7 +31,7 @@ export function createMedia({ client, store, env = globalThis }) {
   /** Opens what is wanted and not open; says why not. */
   async function openDevice(kind) {
     shut(kind);
-    if (!choice[kind]) return;
+    if (!choice[kind] || !ui()) return;
     const wanted = choice[WANTED[kind]];
     set({ opening: { ...ui()?.opening, [kind]: true }, errors: { ...ui()?.errors, [kind]: null } });
     let error = null;

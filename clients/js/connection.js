@@ -218,8 +218,9 @@ export class Connection extends Emitter {
     this.#resuming = false;
     Object.assign(this.session, { id: payload.session_id, resumeToken: payload.resume_token });
     this.#anySeq = payload.mode === "snapshot";
-    this.#online(payload.mode, this.session);
-    for (const entry of [...this.#pending.values()].sort((a, b) => a.id - b.id)) this.#write(entry);
+    const unanswered = [...this.#pending.values()].sort((a, b) => a.id - b.id);
+    for (const entry of unanswered) this.#write(entry);
+    this.#online(payload.mode, this.session); // what is asked because of it goes out once
   }
 
   #online(mode, details) {

@@ -7,7 +7,33 @@
 //! A player has two connections, so that offers never cross: on `pub` the browser offers what it sends, on `sub` the
 //! server offers what it forwards, one offer at a time.
 
-use crate::{config, game::MediaKind, ids::PlayerId, ids::RoomId};
+mod budget;
+mod connection;
+mod engine;
+mod levels;
+mod mux;
+mod negotiation;
+mod peer;
+mod policy;
+mod rewrite;
+mod room;
+mod server;
+mod source;
+mod stun;
+#[cfg(any(test, feature = "testkit"))]
+pub mod synthetic;
+mod table;
+mod tap;
+pub mod turn;
+mod wire;
+
+pub use server::Server;
+
+use crate::{
+    config,
+    game::MediaKind,
+    ids::{PlayerId, RoomId},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -156,7 +182,8 @@ pub enum ClientSignal {
         /// On `pub`: whether he sends pictures now.
         video: Option<bool>,
     },
-    /// He has thrown this connection away. The server does so too; `sub` it offers anew.
+    /// He has thrown this connection away. The server does so too, says [`ServerSignal::Reset`] in its turn, and `sub` it
+    /// offers anew. Offers and answers that come before that echo are of the old connection: his page ignores them.
     Reset {
         /// Which.
         pc: Pc,
@@ -191,7 +218,8 @@ pub enum ServerSignal {
         /// Whose stream each media line carries. Lines that are not listed carry nothing.
         tracks: Vec<Track>,
     },
-    /// The server has lost this connection: begin anew.
+    /// After his own [`ClientSignal::Reset`]: what comes now is of the new connection. Otherwise the server has lost this
+    /// connection: his page throws it away and begins anew, with `ready` for `sub` and an offer for `pub`.
     Reset {
         /// Which.
         pc: Pc,
@@ -316,3 +344,6 @@ impl ClientSignal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

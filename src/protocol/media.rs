@@ -1,9 +1,8 @@
 //! Payloads of `media.*` (spec 7). The words in them (`pub`, `ready` …) are the media port's.
 
 use crate::{
-    ice::IceServer,
     ids::PlayerId,
-    media::{ClientSignal, Pc, PcState, PeerState, Refusal, Track},
+    media::{ClientSignal, Pc, PcState, PeerState, Refusal, Track, turn::IceServer},
     protocol::{ErrorCode, Rejection},
 };
 use schemars::JsonSchema;

@@ -164,14 +164,18 @@ impl Room {
                 said.extend(self.receivers.iter().map(|to| self.offer(*to)));
                 said
             }
-            ClientSignal::State { pc: Pc::Sub, state: PcState::Ready, .. }
-            | ClientSignal::Reset { pc: Pc::Sub } => {
+            ClientSignal::State { pc: Pc::Sub, state: PcState::Ready, .. } => {
                 self.receivers.insert(player);
                 vec![self.offer(player)]
             }
-            ClientSignal::Reset { pc: Pc::Pub } => {
-                self.publishers.remove(&player);
-                Vec::new()
+            ClientSignal::Reset { pc } => {
+                let echo = MediaEvent::Signal { player, signal: ServerSignal::Reset { pc: *pc } };
+                if *pc == Pc::Pub {
+                    self.publishers.remove(&player);
+                    return vec![echo];
+                }
+                self.receivers.insert(player);
+                vec![echo, self.offer(player)]
             }
             ClientSignal::Answer { .. } | ClientSignal::State { .. } => Vec::new(),
         }

@@ -43,8 +43,12 @@ impl Stage {
 
     /// Nodes on one store and one network, their time paused.
     pub async fn nodes(count: usize) -> (Vec<Self>, Network) {
+        Self::nodes_with(Config::default(), count).await
+    }
+
+    /// The same, with these settings.
+    pub async fn nodes_with(config: Config, count: usize) -> (Vec<Self>, Network) {
         tokio::time::pause();
-        let config = Config::default();
         let lease = std::time::Duration::from_millis(config.cluster.lease_ms);
         let network = Network::new(lease);
         let clock: SharedClock = Arc::new(TokioClock::starting_at(START));

@@ -212,6 +212,7 @@ fn check(heard: &Heard, reached: &mut BTreeMap<String, u32>) {
                 death(payload, &heard.reveal, &context());
                 knows.dead.insert(text(&payload["player_id"]));
             }
+            "room.started" => knows = Knows::default(), // before it there is nothing to hide
             "game.over" => knows.over = true,
             "game.phase" => knows.turn_to(payload),
             "media.allowed" if !knows.over => {

@@ -36,7 +36,7 @@ export const tables = {
     "media.their_failed": "No video or voice",
     "media.their_muted": "Microphone muted",
     "media.speaks": "Speaking",
-    "media.heard_by": "{n} hear you",
+    "media.heard_by": "Heard by {n}",
     "media.heard_by_names": "You are heard by {names}",
     "media.nobody_night": "Nobody hears you: it is night",
     "media.nobody_dead": "Nobody hears you: you are dead",

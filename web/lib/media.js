@@ -12,10 +12,14 @@ export class MediaLink {
   #pub = null; // {pc, senders, timers, restarted}
   #sub = null; // {pc, timers}
   #queue = Promise.resolve(); // offers of the server, one after the other
-  #resetting = 0; // until the server has said that it knows: offers of before are ignored
+  #echoes = { pub: [], sub: [] }; // to come: the server answers a reset with one: what comes before it is of the old connection
   #tries = { pub: 0, sub: 0 };
   #again = { pub: 0, sub: 0 };
+  #eras = { pub: 0, sub: 0 }; // which connection it is: what was said to an earlier one does not count
+  #resting = false;
+  #rested = Promise.resolve();
   #open = false;
+  #missed = new Set(); // of which something could not be said, for the line was cut
   #flags = null; // {audio, video}: what I say I send
   #sends = null; // {audio, video}: tracks or null; null sends nothing at all
   #tracks = new Map(); // player_id → {audio?, video?}
@@ -25,7 +29,7 @@ export class MediaLink {
    * @param {(type: string, payload: object) => Promise} env.send a request of the protocol
    * @param {() => RTCPeerConnection} env.create
    * @param {(tracks: Map) => void} env.onTracks what may be received now, by player
-   * @param {(link: {pub: string, sub: string}) => void} env.onState off | connecting | connected | failed | full
+   * @param {(link: {pub: string, sub: string}) => void} env.onState off | connecting | connected | failed; ready: nothing to receive yet; full
    */
   constructor(env) {
     this.#env = { setTimeout: (run, ms) => globalThis.setTimeout(run, ms), clearTimeout: (id) => globalThis.clearTimeout(id), ...env };
@@ -55,11 +59,16 @@ export class MediaLink {
   }
 
   /** Lets everything rest, or go on, at the source: the dead send nothing. */
-  async rest(resting) {
+  rest(resting) {
+    this.#resting = resting;
+    return (this.#rested = this.#rested.then(() => this.#applyRest())); // one after the other: senders take no two at once
+  }
+
+  async #applyRest() {
     for (const sender of Object.values(this.#pub?.senders ?? {})) {
       const parameters = sender.getParameters();
-      for (const encoding of parameters.encodings ?? []) encoding.active = !resting;
-      await sender.setParameters(parameters).catch(() => {}); // not negotiated yet
+      for (const encoding of parameters.encodings ?? []) encoding.active = !this.#resting;
+      await sender.setParameters(parameters).catch(() => {}); // not negotiated yet: once it stands
     }
   }
 
@@ -83,16 +92,22 @@ export class MediaLink {
   /** The session is back. After `replay` nothing was missed but answers to what was being said. */
   resumed(mode) {
     if (!this.#open) return;
-    if (mode !== "replay") this.#fresh("sub");
-    if (this.#pub?.asked || (mode !== "replay" && this.state.pub !== "connected")) this.#fresh("pub");
+    const missed = this.#missed;
+    this.#missed = new Set();
+    if (mode !== "replay") this.#echoes = { pub: [], sub: [] };
+    if (mode !== "replay" || missed.has("sub")) this.#fresh("sub");
+    if (this.#pub?.asked || missed.has("pub") || (mode !== "replay" && this.state.pub !== "connected")) this.#fresh("pub");
   }
 
   /** A push of the server. */
   receive(type, payload) {
     if (!this.#open) return;
-    if (type === "media.offer") this.#queue = this.#queue.then(() => this.#answer(payload)).catch(() => this.#mend("sub"));
-    else if (type === "media.answer") this.#answered(payload).catch(() => this.#mend("pub"));
-    else if (type === "media.reset") this.#fresh(payload.pc, false);
+    if (type === "media.offer") {
+      const { sub: era } = this.#eras;
+      if (!this.#echoes.sub.length) this.#queue = this.#queue.then(() => era === this.#eras.sub && this.#answer(payload));
+    }
+    if (type === "media.answer") this.#answered(payload);
+    else if (type === "media.reset") this.#reset(payload.pc);
     else if (type === "media.refused") this.#refused(payload);
   }
 
@@ -106,6 +121,19 @@ export class MediaLink {
   #unsaid(type, { pc }, error) {
     if (type === "media.offer" && error?.code === "not_allowed") this.#discard("pub", "off");
     else if (["try_again", "moving", "rate_limited"].includes(error?.code)) this.#mend(pc);
+    else if (["closed", "connection_lost"].includes(error?.code)) this.#missed.add(pc);
+  }
+
+  /** The echo of our own, or the server has lost the connection. */
+  #reset(pc) {
+    if (!this.#echoes[pc].shift()) return this.#fresh(pc, false);
+    if (pc === "sub" && !this.#sub) this.#env.clearTimeout(this.#again.sub); // it knows; an offer comes when there is one
+  }
+
+  async #sayReset(pc) {
+    const echo = {};
+    this.#echoes[pc].push(echo);
+    if (!(await this.#say("media.reset", { pc }))) this.#echoes[pc] = this.#echoes[pc].filter((other) => other !== echo);
   }
 
   /** Throws the connection away and begins another. */
@@ -113,12 +141,10 @@ export class MediaLink {
     this.#discard(pc, "connecting");
     if (!this.#open || (pc === "pub" && !this.#sends)) return this.#set(pc, "off");
     if (pc === "sub") {
-      this.#watch(pc); // an offer must come
-      this.#resetting += 1;
-      const type = tell ? "media.reset" : "media.state";
-      await this.#say(type, tell ? { pc } : { pc, state: "ready" });
-      this.#resetting -= 1;
-      return;
+      this.#set(pc, "ready"); // an offer comes once there is something to receive
+      if (!tell) return void this.#say("media.state", { pc, state: "ready" });
+      this.#watch(pc);
+      return this.#sayReset(pc);
     }
     const made = this.#make(pc);
     made.senders = {};
@@ -126,8 +152,8 @@ export class MediaLink {
       const line = made.pc.addTransceiver(this.#sends[kind] ?? kind, { direction: "sendonly" });
       made.senders[kind] = line.sender;
     }
-    if (tell) this.#say("media.reset", { pc });
-    await this.#offer(made).catch(() => this.#mend(pc));
+    if (tell) this.#sayReset(pc);
+    await this.#offer(made);
   }
 
   #make(name) {
@@ -135,6 +161,7 @@ export class MediaLink {
     const made = { pc };
     if (name === "pub") this.#pub = made;
     else this.#sub = made;
+    this.#set(name, "connecting");
     pc.onconnectionstatechange = () => this.#at(name) === made && this.#changed(name, made);
     this.#watch(name);
     return made;
@@ -143,6 +170,7 @@ export class MediaLink {
   #at = (name) => (name === "pub" ? this.#pub : this.#sub);
 
   #discard(name, state) {
+    this.#eras[name] += 1;
     this.#env.clearTimeout(this.#again[name]);
     const made = this.#at(name);
     if (name === "pub") this.#pub = null;
@@ -181,6 +209,7 @@ export class MediaLink {
       this.#env.clearTimeout(this.#again[name]);
       this.#tries[name] = 0;
       made.restarted = false;
+      if (name === "pub" && this.#resting) this.rest(true);
       this.#set(name, "connected");
     } else if (now === "failed") this.#mend(name);
     else if (now === "disconnected") {
@@ -197,7 +226,7 @@ export class MediaLink {
       made.restarted = true;
       this.#set(name, "connecting");
       this.#watch(name);
-      this.#offer(made, true).catch(() => this.#mend(name));
+      this.#offer(made, true);
       return;
     }
     const pause = PAUSES_MS[this.#tries[name]++];
@@ -212,7 +241,18 @@ export class MediaLink {
 
   // ---- pub ----------------------------------------------------------------------------------------------------
 
-  async #offer(made, iceRestart = false) {
+  /** What goes wrong with a connection that is no more is nobody's business. */
+  async #careful(name, made, work) {
+    try {
+      await work();
+    } catch {
+      if (!made.closed) this.#mend(name);
+    }
+  }
+
+  #offer = (made, iceRestart = false) => this.#careful("pub", made, () => this.#sayOffer(made, iceRestart));
+
+  async #sayOffer(made, iceRestart) {
     await made.pc.setLocalDescription(await made.pc.createOffer({ iceRestart }));
     if (made.closed) return;
     made.asked = true;
@@ -225,9 +265,9 @@ export class MediaLink {
 
   async #answered({ sdp }) {
     const made = this.#pub;
-    if (!made?.asked) return; // to an offer of a connection that is no more
+    if (!made?.asked || this.#echoes.pub.length) return; // to an offer of a connection that is no more
     made.asked = false;
-    await made.pc.setRemoteDescription({ type: "answer", sdp });
+    await this.#careful("pub", made, () => made.pc.setRemoteDescription({ type: "answer", sdp }));
     made.stood = true;
   }
 
@@ -239,8 +279,12 @@ export class MediaLink {
   // ---- sub ----------------------------------------------------------------------------------------------------
 
   async #answer({ sdp, tracks }) {
-    if (!this.#open || this.#resetting) return; // an offer of before the reset
+    if (!this.#open) return;
     const made = this.#sub ?? this.#make("sub");
+    await this.#careful("sub", made, () => this.#sayAnswer(made, sdp, tracks));
+  }
+
+  async #sayAnswer(made, sdp, tracks) {
     await made.pc.setRemoteDescription({ type: "offer", sdp });
     await made.pc.setLocalDescription(await made.pc.createAnswer());
     if (made.closed) return;

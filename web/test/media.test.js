@@ -38,17 +38,18 @@ class FakePc {
 }
 
 /** A link, what it has said, and a clock that is turned by hand. */
-function stage({ refuse = () => null } = {}) {
+function stage({ refuse = () => null, echo = true } = {}) {
   FakePc.made = [];
   const said = [];
   const timers = new Map();
   let next = 1;
-  const on = { said, timers, shown: null, state: null };
+  const on = { said, timers, echo, shown: null, state: null };
   on.link = new MediaLink({
     send: async (type, payload) => {
       said.push([type, payload]);
       const code = refuse(type, payload);
       if (code) throw Object.assign(new Error(code), { code });
+      if (type === "media.reset" && on.echo) on.link.receive(type, payload);
     },
     create: () => new FakePc(),
     onTracks: (tracks) => (on.shown = tracks),
@@ -127,14 +128,39 @@ test("a connection that never stands is given up, and the player may try again",
 test("an offer that was on its way when the receiving side was thrown away is not answered", async () => {
   const on = await standing();
   on.said.length = 0;
+  on.echo = false;
   on.link.resumed("snapshot");
   on.link.receive("media.offer", { pc: "sub", sdp: "old", tracks: [] });
   await on.settle();
   assert.deepEqual(on.types(), ["reset sub"]);
+  on.link.receive("media.reset", { pc: "sub" });
+  await on.settle();
+  assert.deepEqual(on.types(), ["reset sub"], "the server's echo is no reset of its own");
   on.link.receive("media.offer", { pc: "sub", sdp: "new", tracks: TRACKS });
   await on.settle();
   assert.deepEqual(on.types(), ["reset sub", "answer sub"]);
   assert.deepEqual(FakePc.made.at(-1).remote, ["new"]);
+});
+
+test("what could not be said while the line was cut is said when it is back", async () => {
+  let cut = true;
+  const on = stage({ refuse: () => (cut ? "connection_lost" : null) });
+  on.link.start({ audio: "mic", video: "cam" });
+  await on.settle();
+  [cut, on.said.length] = [false, 0];
+  on.link.resumed("replay");
+  await on.settle();
+  assert.deepEqual(on.types(), ["reset sub", "reset pub", "offer pub"]);
+});
+
+test("a connection that is replaced twice at once is made once more", async () => {
+  const on = await standing();
+  on.link.receive("media.reset", { pc: "pub" });
+  on.link.receive("media.reset", { pc: "pub" });
+  await on.settle();
+  assert.deepEqual(FakePc.made.filter((pc) => !pc.closed).length, 2, "one for each way");
+  await on.pass();
+  assert.equal(on.state.pub, "connecting");
 });
 
 test("an answer of before a reset is ignored", async () => {
@@ -179,6 +205,9 @@ test("tracks change without renegotiation, and the dead rest", async () => {
   assert.equal(pub.lines[1].kind, null);
   await on.link.rest(true);
   assert.equal(pub.lines[0].parameters.encodings[0].active, false);
+  on.link.rest(true);
+  await on.link.rest(false); // dead, and the game over, at once
+  assert.deepEqual(pub.lines.map((line) => line.parameters.encodings[0].active), [true, true]);
   on.link.stop();
   assert.ok(FakePc.made.every((pc) => pc.closed));
   assert.deepEqual(on.types().slice(-2), ["state pub", "state sub"]);

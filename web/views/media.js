@@ -26,15 +26,17 @@ export const mediaClasses = (state, id) => [state.media && asleep(state, id) && 
 /** The picture over the avatar, and the small lights on it. */
 export function picture(state, act, id) {
   const { media, ui } = state;
-  if (!media || memberOf(state, id)?.bot) return null;
+  if (!media) return null;
+  const sleeps = asleep(state, id) && h("span", { class: "sleep", key: "sleep" }, icon("moon"));
+  if (memberOf(state, id)?.bot) return sleeps;
   const me = isMe(state, id);
   const theirs = media.states[id];
-  const seen = me ? ui.media?.video && isAlive(state, id) : media.allowed.sees.includes(id) && theirs?.state === "connected" && theirs.video;
-  const stream = seen && !asleep(state, id) ? act.media?.picture(id) : null;
-  const silent = me ? ui.media?.step === "in" && !ui.media.audio : theirs?.state === "connected" && !theirs.audio;
+  const seen = me ? ui.media?.video && isAlive(state, id) : media.allowed.sees.includes(id) && theirs?.video;
+  const stream = seen && !sleeps ? act.media?.picture(id) : null;
+  const silent = me ? ui.media?.step === "in" && !ui.media.audio : theirs && theirs.state !== "off" && !theirs.audio;
   return [
     stream && h("video", { key: "video", class: "picture", muted: true, autoplay: true, playsinline: true, "aria-hidden": "true", "data-stream": id, update: (el) => show(el, stream) }),
-    asleep(state, id) && h("span", { class: "sleep", key: "sleep" }, icon("moon")),
+    sleeps,
     theirs?.state === "failed" && h("span", { class: "light failed", key: "failed", title: t("media.their_failed") }, icon("camera_off")),
     theirs?.state !== "failed" && silent && isAlive(state, id) && h("span", { class: "light", key: "mic", title: t("media.their_muted") }, icon("mic_off")),
   ];
@@ -44,7 +46,7 @@ export function picture(state, act, id) {
 export function spoken(state, id) {
   const theirs = state.media?.states[id];
   if (!theirs || isMe(state, id)) return null;
-  return [asleep(state, id) && t("media.asleep"), speaks(state, id) && t("media.speaks"), theirs.state === "failed" && t("media.their_failed"), theirs.state === "connected" && !theirs.audio && t("media.their_muted")].filter(Boolean).join(", ");
+  return [asleep(state, id) && t("media.asleep"), speaks(state, id) && t("media.speaks"), theirs.state === "failed" && t("media.their_failed"), theirs.state !== "off" && !theirs.audio && t("media.their_muted")].filter(Boolean).join(", ");
 }
 
 /** Who hears me now: `{n, names}` or `{why}`. Pure. Who listens in secret is not known here. */
@@ -63,7 +65,7 @@ export function hearers(state) {
 
 /** On one's own tile: an icon and words. */
 export function heard(state) {
-  if (!state.media || !state.ui.media || state.over === undefined) return null;
+  if (!state.media || !state.ui.media) return null;
   const { why, n, names } = hearers(state);
   const text = why ? t(`media.nobody_${why}`, { name: nameOf(state, state.game?.accused) }) : t("media.heard_by", { n });
   return h("span", { class: `heard ${why ? "nobody" : ""}`, "data-heard": why ?? n, title: names && t("media.heard_by_names", { names: names.join(", ") }) }, icon(why ? "mic_off" : "ear"), h("span", null, text));

@@ -12,10 +12,9 @@ use super::{
     signals::FromMedia,
 };
 use crate::{
-    ice,
     ids::{PlayerId, RoomId, SessionId},
     media::{
-        LinkError, MediaCommand, MediaEvents, MediaLink, MediaServer, MediaState, Pc, PeerState, Policy,
+        LinkError, MediaCommand, MediaEvents, MediaLink, MediaServer, MediaState, Pc, PeerState, Policy, turn,
     },
     protocol::{
         Push,
@@ -226,7 +225,7 @@ impl RoomActor {
             return None;
         }
         let cluster = &self.activation.cluster;
-        let ice_servers = ice::servers(&cluster.config().turn, player, cluster.clock().now());
+        let ice_servers = turn::ice_servers(&cluster.config().turn, player, cluster.clock().now());
         Some(MediaView { ice_servers, states: self.media.states.clone() })
     }
 }

@@ -49,7 +49,7 @@ pub(super) const CLIENT: &[Message] = messages! {
     "media.offer" (shape_of::<Description>()) -> "`{}`", "`pc` is `pub`: what the browser sends, the first time, renegotiated or with new ICE credentials; `media.answer` follows";
     "media.answer" (shape_of::<Description>()) -> "`{}`", "`pc` is `sub`: answers the one open `media.offer`";
     "media.state" (shape_of::<StateReport>()) -> "`{}`", "how a connection fares; `sub` and `ready` asks for an offer, with or without a camera of one's own";
-    "media.reset" (shape_of::<Reset>()) -> "`{}`", "this connection was thrown away here: the server does so too, and offers `sub` anew";
+    "media.reset" (shape_of::<Reset>()) -> "`{}`", "this connection was thrown away here: the server does so too, says `media.reset` in its turn, and offers `sub` anew; what comes before that is of the old connection";
     "game.vote" ("{suspect: player_id or null}") -> "`{}`", "by the living in `vote`; `null` abstains and is a ballot; changeable until the close";
     "game.verdict" ("{execute: boolean}") -> "`{}`", "by the living but the accused in `verdict`";
     "game.night" ("{target: player_id or null}") -> "`{}`", "by those whose role acts at night";
@@ -117,7 +117,12 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
         "one member",
         "his description was not followed; the connection is as it was before",
     ),
-    ("media.reset", "{pc}", "one member", "the server has lost this connection: begin anew"),
+    (
+        "media.reset",
+        "{pc}",
+        "one member",
+        "after his own: what comes now is of the new connection. Otherwise the server has lost it: begin anew, with an offer on `pub` and `ready` on `sub`",
+    ),
     (
         "media.state",
         "{player_id, state: off, connecting, connected or failed, audio, video}",

@@ -12,10 +12,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 pub(super) fn with_media() -> Stage {
+    Stage::with(media_config())
+}
+
+pub(super) fn media_config() -> Config {
     let mut config = Config::default();
     config.media.enabled = true;
     config.turn.urls = vec!["stun:stun.example".into()];
-    Stage::with(config)
+    config
 }
 
 pub(super) fn room_of(stage: &Stage, player: &ScriptedPlayer) -> RoomId {

@@ -1,12 +1,12 @@
 //! Media that fail never stop a game, and what makes no sense is refused (spec 7).
 
 use super::{
-    media::{room_of, short, with_media},
+    media::{media_config, room_of, short, with_media},
     table,
 };
 use crate::{
     media::{LinkError, MediaCommand, MediaEvent, Pc, Refusal},
-    testkit::ScriptedPlayer,
+    testkit::{ScriptedPlayer, Stage},
 };
 use serde_json::{Value, json};
 
@@ -134,6 +134,30 @@ async fn a_room_that_is_put_up_again_tells_all_to_begin_anew() {
         expect_resets(player).await;
     }
     assert_eq!(next.media.policy(room).expect("media").streams.len(), 4);
+}
+
+#[actix::test]
+async fn the_node_that_takes_the_room_over_has_its_media() {
+    let (mut stages, network) = Stage::nodes_with(media_config(), 2).await;
+    let (second, first) = (stages.pop().expect("two"), stages.pop().expect("one"));
+    let mut ada = first.player("Ada").await;
+    let code = ada.ok("room.create", json!({})).await["room"]["code"].clone();
+    let mut ben = second.player("Ben").await;
+    ben.ok("room.join", json!({"code": code})).await;
+    ben.ok("media.offer", offer("v=0")).await;
+    ben.expect("media.answer").await; // from the other node
+    let room = room_of(&second, &ben);
+    assert_eq!((first.media.opened(), second.media.opened()), (1, 0), "where the room is");
+    network.cut_off(first.cluster.me());
+    first.die();
+    second.run_ms(10_000).await;
+    expect_resets(&mut ben).await;
+    assert_eq!(second.media.opened(), 1);
+    ben.ok("media.offer", offer("v=0")).await;
+    ben.expect("media.answer").await;
+    ada.resume(&second).await.expect("resumed elsewhere");
+    expect_resets(&mut ada).await;
+    assert_eq!(second.media.policy(room).expect("media").streams.len(), 4);
 }
 
 #[actix::test]

@@ -1,0 +1,256 @@
+//! Makes peer connections: what a node speaks on them, and the little of SDP that is ours to know.
+//!
+//! Owns the node's certificate and the codecs. Called by connections, and by the test kit for players' own sides. Never
+//! transcodes: Opus and VP8 alone are negotiated, so that what one sends all can receive.
+
+use super::tap::{Reports, Tap};
+use rtc::{
+    crypto::{self, RTCCryptoProvider, SignatureScheme},
+    interceptor::{NackGeneratorBuilder, NackResponderBuilder, Registry, Slot},
+    peer_connection::{
+        RTCPeerConnection, RTCPeerConnectionBuilder,
+        certificate::{CertificateParams, RTCCertificate},
+        configuration::{
+            RTCConfigurationBuilder,
+            interceptor_registry::{configure_rtcp_reports, configure_twcc_receiver_only},
+            media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8, MediaEngine},
+            setting_engine::{SettingEngine, SettingEngineBuilder},
+        },
+        transport::{
+            CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate, RTCIceCandidateInit,
+        },
+    },
+    rtp_transceiver::rtp_sender::{
+        RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
+    },
+    shared::error::Error,
+};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Our payload types, where we offer.
+const VP8: u8 = 96;
+const OPUS: u8 = 111;
+/// Loudness of each packet (RFC 6464).
+pub(super) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
+/// When a packet left: browsers estimate by it what their link carries.
+pub(super) const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+/// Packets kept for those who miss them, a stream; a power of two.
+const KEPT_PACKETS: u16 = 1_024;
+/// A lost packet is asked for so often.
+const ASKS: u16 = 8;
+
+/// What a player's own connection is told by the server.
+#[cfg(any(test, feature = "testkit"))]
+pub(super) type PlayerReports = Reports;
+
+/// Key frames that a player was asked for since he looked last.
+#[cfg(any(test, feature = "testkit"))]
+pub(super) fn key_frames(reports: &PlayerReports) -> u64 {
+    reports.take().iter().filter(|report| matches!(report, super::tap::Report::KeyFrame(_))).count() as u64
+}
+
+/// What makes connections.
+#[derive(Clone)]
+pub(super) struct Engine {
+    crypto: Arc<dyn RTCCryptoProvider>,
+    certificate: RTCCertificate,
+    timeouts: (Duration, Duration),
+}
+
+/// Which way media goes on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// From the player.
+    In,
+    /// To him.
+    Out,
+}
+
+impl Engine {
+    /// With a certificate of its own. A connection that hears nothing is `disconnected`, and after `failed` more it has failed.
+    pub(super) fn new(disconnected: Duration, failed: Duration) -> Result<Self, Error> {
+        let crypto = crypto::default_provider().map_err(|error| Error::Other(error.to_string()))?;
+        let params = CertificateParams::new(vec!["playhouse".to_owned()])
+            .map_err(|error| Error::Other(error.to_string()))?;
+        let certificate =
+            RTCCertificate::generate(crypto.crypto(), SignatureScheme::EcdsaP256Sha256, params)?;
+        Ok(Self { crypto, certificate, timeouts: (disconnected, failed) })
+    }
+
+    /// A connection as the server has it: ICE-lite, with the port as its one candidate.
+    pub(super) fn connection(
+        &self,
+        way: Way,
+        port: SocketAddr,
+        reports: Reports,
+    ) -> Result<RTCPeerConnection, Error> {
+        let settings = self.settings().with_lite(true).with_answering_dtls_role(RTCDtlsRole::Server);
+        let mut connection = self.build(way, reports, settings.build())?;
+        add_candidate(&mut connection, port)?;
+        Ok(connection)
+    }
+
+    /// A connection as a player has it: it checks, and may be anywhere.
+    #[cfg(any(test, feature = "testkit"))]
+    pub(super) fn player_connection(
+        &self,
+        way: Way,
+        address: SocketAddr,
+    ) -> Result<(RTCPeerConnection, PlayerReports), Error> {
+        let reports = Reports::default();
+        let mut connection = self.build(way, reports.clone(), self.settings().build())?;
+        add_candidate(&mut connection, address)?;
+        Ok((connection, reports))
+    }
+
+    fn settings(&self) -> SettingEngineBuilder {
+        let keep_alive = Some(Duration::from_secs(2));
+        SettingEngineBuilder::new()
+            .with_crypto_provider(self.crypto.clone())
+            .with_include_loopback_candidate(true)
+            .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
+            .with_ice_timeouts(Some(self.timeouts.0), Some(self.timeouts.1), keep_alive)
+    }
+
+    fn build(&self, way: Way, reports: Reports, settings: SettingEngine) -> Result<RTCPeerConnection, Error> {
+        let mut media = media_engine()?;
+        let registry = configure_rtcp_reports(Registry::new()).with(Slot::from(500), Tap::new(reports));
+        let registry = match way {
+            Way::In => {
+                let nacks = NackGeneratorBuilder::new().with_skip_last_n(2).with_max_nacks_per_packet(ASKS);
+                let registry = registry.with(Slot::NackGenerator, nacks.build());
+                configure_twcc_receiver_only(registry, &mut media)?
+            }
+            Way::Out => registry
+                .with(Slot::NackResponder, NackResponderBuilder::new().with_size(KEPT_PACKETS).build()),
+        };
+        RTCPeerConnectionBuilder::new()
+            .with_configuration(
+                RTCConfigurationBuilder::new().with_certificates(vec![self.certificate.clone()]).build(),
+            )
+            .with_media_engine(media)
+            .with_setting_engine(settings)
+            .with_interceptor_registry(registry)
+            .build(Instant::now())
+    }
+}
+
+fn media_engine() -> Result<MediaEngine, Error> {
+    let mut media = MediaEngine::default();
+    for (kind, payload_type) in [(RtpCodecKind::Video, VP8), (RtpCodecKind::Audio, OPUS)] {
+        media.register_codec(RTCRtpCodecParameters { rtp_codec: codec(kind), payload_type }, kind)?;
+    }
+    for (uri, kind) in [(AUDIO_LEVEL, RtpCodecKind::Audio), (ABS_SEND_TIME, RtpCodecKind::Video)] {
+        let extension = RTCRtpHeaderExtensionCapability { uri: uri.to_owned() };
+        media.register_header_extension(extension, kind, None)?;
+    }
+    Ok(media)
+}
+
+/// The one codec of a kind.
+pub(super) fn codec(kind: RtpCodecKind) -> RTCRtpCodec {
+    let feedback = |typ: &str, parameter: &str| RTCPFeedback { typ: typ.into(), parameter: parameter.into() };
+    match kind {
+        RtpCodecKind::Video => RTCRtpCodec {
+            mime_type: MIME_TYPE_VP8.into(),
+            clock_rate: 90_000,
+            channels: 0,
+            sdp_fmtp_line: String::new(),
+            rtcp_feedback: vec![
+                feedback("nack", ""),
+                feedback("nack", "pli"),
+                feedback("ccm", "fir"),
+                feedback("goog-remb", ""),
+            ],
+        },
+        _ => RTCRtpCodec {
+            mime_type: MIME_TYPE_OPUS.into(),
+            clock_rate: 48_000,
+            channels: 2,
+            sdp_fmtp_line: "minptime=10;useinbandfec=1".into(),
+            rtcp_feedback: Vec::new(),
+        },
+    }
+}
+
+/// Our number of the one codec of a kind, where we offer.
+pub(super) fn payload_type(kind: RtpCodecKind) -> u8 {
+    if kind == RtpCodecKind::Video { VP8 } else { OPUS }
+}
+
+fn add_candidate(connection: &mut RTCPeerConnection, address: SocketAddr) -> Result<(), Error> {
+    let candidate = CandidateHostConfig {
+        base_config: CandidateConfig {
+            network: "udp".to_owned(),
+            address: address.ip().to_string(),
+            port: address.port(),
+            component: 1,
+            ..CandidateConfig::default()
+        },
+        ..CandidateHostConfig::default()
+    };
+    let candidate = candidate.new_candidate_host()?;
+    connection.add_local_candidate(RTCIceCandidate::from(&candidate).to_json()?)?;
+    connection.add_local_candidate(RTCIceCandidateInit::default())
+}
+
+/// A description without its candidates: we check none, so none need be kept, resolved or bounded.
+pub(super) fn without_candidates(sdp: &str) -> String {
+    let kept = sdp
+        .lines()
+        .filter(|line| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates"));
+    kept.fold(String::with_capacity(sdp.len()), |all, line| all + line.trim_end() + "\r\n")
+}
+
+/// What an offer may contain: so many lines of sound and pictures, nothing else.
+pub(super) fn is_offer_within(sdp: &str, sections: usize) -> bool {
+    let mut media = sdp.lines().filter_map(|line| line.strip_prefix("m="));
+    let known = media.clone().all(|line| line.starts_with("audio ") || line.starts_with("video "));
+    known && (1..=sections).contains(&media.by_ref().count())
+}
+
+/// The first ufrag and password of a description: all lines are bundled, so there is one.
+pub(super) fn credentials(sdp: &str) -> Option<(&str, &str)> {
+    let value = |name: &str| sdp.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    Some((value("a=ice-ufrag:")?, value("a=ice-pwd:")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFFER: &str = "v=0\r\na=ice-ufrag:user\r\na=ice-pwd:word\r\nm=audio 9 X 111\r\na=candidate:1 1 udp 1 a.local 9 typ host\r\na=end-of-candidates\r\nm=video 9 X 96\r\n";
+
+    #[test]
+    fn offers_are_bounded_and_carry_media_alone() {
+        assert!(is_offer_within(OFFER, 2) && !is_offer_within(OFFER, 1));
+        assert!(!is_offer_within("v=0\r\n", 8), "nothing is offered");
+        assert!(!is_offer_within("m=audio 9 X 111\r\nm=application 9 X webrtc-datachannel\r\n", 8));
+    }
+
+    #[test]
+    fn candidates_are_left_out_and_credentials_found() {
+        let rest = without_candidates(OFFER);
+        assert!(!rest.contains("candidate") && rest.ends_with("m=video 9 X 96\r\n"));
+        assert_eq!(credentials(&rest), Some(("user", "word")));
+        assert_eq!(credentials("a=ice-ufrag:user\r\n"), None);
+    }
+
+    #[test]
+    fn a_server_connection_offers_the_port_and_nothing_else() {
+        let engine = Engine::new(Duration::from_secs(5), Duration::from_secs(10)).expect("an engine");
+        let port = SocketAddr::from(([127, 0, 0, 1], 47_100));
+        let mut connection = engine.connection(Way::Out, port, Reports::default()).expect("a connection");
+        connection.add_transceiver_from_kind(RtpCodecKind::Audio, None).expect("a line");
+        let offer = connection.create_offer(None).expect("an offer");
+        connection.set_local_description(Instant::now(), offer).expect("set");
+        let sdp = connection.local_description().expect("there").sdp;
+        let candidates: Vec<_> = sdp.lines().filter(|line| line.starts_with("a=candidate:")).collect();
+        assert!(candidates.iter().all(|line| line.contains("127.0.0.1 47100 typ host")), "{candidates:?}");
+        assert!(!candidates.is_empty() && sdp.contains("a=ice-lite") && credentials(&sdp).is_some(), "{sdp}");
+    }
+}
