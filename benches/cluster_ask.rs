@@ -78,6 +78,7 @@ async fn node(redis: &str) -> Cluster {
         address: String::new(),
         version: String::new(),
         load: 0,
+        sessions: 0,
         draining: false,
     };
     let lease = Duration::from_millis(LEASE_MS);

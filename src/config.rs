@@ -3,10 +3,10 @@
 //! Values come from a file (`--config`), then `PLAYHOUSE_<SECTION>__<FIELD>`, then `--set section.field=value`;
 //! later wins. An unknown or ill-typed one stops the start with its name. `playhouse config` prints the table.
 
-use figment::{
-    Figment,
-    providers::{Env, Format, Serialized, Toml},
-};
+mod load;
+
+pub use load::ConfigError;
+
 use serde::{Deserialize, Serialize};
 use std::{
     net::{IpAddr, SocketAddr},
@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Settings whose values are not printed.
-const SECRETS: [&str; 2] = ["auth.key_secret", "turn.secret"];
+const SECRETS: [&str; 3] = ["auth.key_secret", "auth.oidc_client_secret", "turn.secret"];
 
 /// One row of `playhouse config`.
 pub struct Setting {
@@ -208,12 +208,21 @@ sections! {
         log_in_free_address: u32 = 30, "log-ins", "failed log-ins of an address without a wait: many may share one";
         log_in_max_wait_ms: u64 = 300_000, "ms", "longest wait: somebody else's guesses lock nobody out for long";
         name_retention_s: u64 = 2_592_000, "s", "how long the names of a deleted account stay taken";
+        oidc_answer_bytes: usize = 262_144, "bytes", "largest answer of the provider that is read";
+        oidc_attempt_s: u64 = 600, "s", "how long one may take at the provider";
+        oidc_client_id: Option<String> = None, "text", "what the provider calls us";
+        oidc_client_secret: Option<Secret> = None, "text", "what the provider knows us by; none is a public client, which PKCE protects";
+        oidc_issuer: Option<String> = None, "URL", "OpenID Connect provider through which players may sign in; none is none";
+        oidc_keep_s: u64 = 3_600, "s", "how long the provider's addresses and keys are kept; a key that is not known is asked for at once";
+        oidc_name: Option<String> = None, "text", "what the page calls the provider; none is the host of its URL";
+        oidc_redirect_url: Option<String> = None, "URL", "the player's page, to which the provider sends players back: https://host/";
+        oidc_timeout_ms: u64 = 5_000, "ms", "longest wait for the provider";
         password_max: usize = 128, "characters", "longest password";
         password_min: usize = 10, "characters", "shortest password";
         password_queue: usize = 64, "passwords", "passwords that wait to be checked; more are refused with try_again";
         password_threads: usize = 0, "threads", "threads that check passwords, with little priority; 0 is one for two cores";
         profile_cache: usize = 10_000, "accounts", "accounts whose GET /me is answered from memory";
-        profile_cache_ms: u64 = 1_000, "ms", "and for how long: what another node changed is seen then";
+        profile_cache_ms: u64 = 1_000, "ms", "and for how long: what another node changed is seen then, if its word is lost";
         token_cache: usize = 65_536, "tokens", "access tokens whose signature need not be checked again; 0 is none";
         username_max: usize = 32, "characters", "longest user name";
         username_min: usize = 3, "characters", "shortest user name";
@@ -275,7 +284,7 @@ sections! {
         lease_ms: u64 = 5_000, "ms", "a claim that has not moved for so long is taken by another worker";
         answer_ms: u64 = 2_000, "ms", "how long a claim's request waits for its end before it is answered with 202";
         deadline_ms: u64 = 25_000, "ms", "a claim that is not granted by then is compensated";
-        tries: i64 = 5, "tries", "a grant that fails so often is compensated";
+        tries: i64 = 5, "tries", "a claim whose grant cannot be asked for so often is compensated; the grant itself is tried activity.tries times";
         export_rows: u32 = 100_000, "rows", "rows of a CSV export at most";
     }
     /// Logs.
@@ -317,81 +326,6 @@ pub enum LogFormat {
     Pretty,
     /// For machines.
     Json,
-}
-
-/// A setting that cannot be: names it.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// Unknown, ill-typed, or unreadable.
-    #[error("{0}")]
-    Invalid(String),
-}
-
-impl Config {
-    /// Settings from file, environment and `--set` pairs, in rising order.
-    pub fn load(file: Option<&std::path::Path>, sets: &[String]) -> Result<Self, ConfigError> {
-        let mut figment = Figment::from(Serialized::defaults(Self::default()));
-        if let Some(path) = file {
-            if !path.is_file() {
-                return Err(ConfigError::Invalid(format!("--config {}: no such file", path.display())));
-            }
-            figment = figment.merge(Toml::file_exact(path));
-        }
-        figment = figment.merge(
-            // Only SECTION__FIELD names a setting: PLAYHOUSE_CONFIG, say, does not.
-            Env::prefixed("PLAYHOUSE_").filter(|name| name.as_str().contains("__")).split("__"),
-        );
-        for set in sets {
-            figment = figment.merge(Toml::string(&set_as_toml(set)?));
-        }
-        figment.extract().map_err(|e| ConfigError::Invalid(named(&e)))
-    }
-
-    /// The values as `section.field = value`, with units and meanings, as `playhouse config` prints them.
-    pub fn describe(&self) -> String {
-        let values = serde_json::to_value(self).unwrap_or_default();
-        let mut out = String::new();
-        for setting in Self::settings() {
-            let (section, field) = setting.name.split_once('.').unwrap_or((&setting.name, ""));
-            let value = &values[section][field];
-            let shown = match value {
-                serde_json::Value::Null => "(none)".to_owned(),
-                _ if SECRETS.contains(&setting.name.as_str()) => "(set)".to_owned(),
-                value => value.to_string(),
-            };
-            out.push_str(&format!(
-                "# {} ({})\n{} = {shown}\n\n",
-                setting.meaning, setting.unit, setting.name
-            ));
-        }
-        out
-    }
-}
-
-/// `a.b=v` as TOML; a bare word is a string.
-fn set_as_toml(set: &str) -> Result<String, ConfigError> {
-    let bad = || ConfigError::Invalid(format!("--set {set}: expected section.field=value"));
-    let (name, value) = set.split_once('=').ok_or_else(bad)?;
-    if name.split('.').count() != 2 {
-        return Err(bad());
-    }
-    let literal = format!("{name} = {value}");
-    if literal.parse::<toml::Table>().is_ok() {
-        return Ok(literal);
-    }
-    Ok(format!("{name} = {}", toml::Value::String(value.to_owned())))
-}
-
-fn named(error: &figment::Error) -> String {
-    error
-        .clone()
-        .into_iter()
-        .map(|e| {
-            let path = e.path.join(".");
-            if path.is_empty() { format!("{}", e.kind) } else { format!("setting {path}: {}", e.kind) }
-        })
-        .collect::<Vec<_>>()
-        .join("; ")
 }
 
 #[cfg(test)]

@@ -178,6 +178,7 @@ async fn join_others(
         address: address.to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         load: 0,
+        sessions: 0,
         draining: false,
     };
     let lease = Duration::from_millis(config.cluster.lease_ms);

@@ -21,12 +21,14 @@ const ROOMS_EVERY_MS = 4000;
 const SEAT_WAIT_MS = 2500;
 
 const saved = takeSaved();
+const back = /[#?&]state=/.test(location.hash + location.search) ? (await import("./signin.js")).takeReturn(window) : null;
 const inviteCode = location.pathname.match(/^\/r\/([A-Za-z0-9]{6})$/)?.[1].toUpperCase() ?? null;
 const lang = await setLanguage(detectLanguage(remembered("playhouse.lang"), navigator.languages));
 const client = new Playhouse({ store: localStore(), session: saved?.session ?? null });
 const known = client.account?.nickname ?? remembered("playhouse.name");
 const store = createStore({
   lang, invite: inviteCode, name: known ?? suggestName(lang), suggested: !known, nickname: client.account?.nickname ?? null,
+  member: client.account?.guest === false, provider: null,
   code: "", rooms: null, busy: null, error: null, menu: null, settings: null, create: null, leaving: false, draft: "", will: null,
   muted: {}, toasts: [], replay: null, copied: false, closed: null, media: null,
 });
@@ -174,7 +176,9 @@ addEventListener("keydown", (event) => {
 
 patch(backdrop, scene());
 draw();
-if (client.account) client.connect().then(act.listRooms, () => {});
+act.askForProvider();
+if (back) act.comeBack(back);
+else if (client.account) client.connect().then(act.listRooms, () => {});
 setInterval(() => document.visibilityState === "visible" && store.state.ui.nickname && act.listRooms(), ROOMS_EVERY_MS);
 
 function takeSaved() {

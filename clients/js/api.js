@@ -35,6 +35,32 @@ export class Api {
     return body.account;
   }
 
+  /** `{name}` of the provider through which one may sign in, or null. */
+  async signInProvider() {
+    return (await this.call("GET", "/sessions/oidc", undefined, { auth: false })).provider;
+  }
+
+  /**
+   * Where to send somebody who signs in through the provider: `{authorize_url, state, attempt}`. Keep `attempt` to
+   * yourself, compare `state` with the redirect's, and bring both back with the redirect's `code`.
+   */
+  departToProvider() {
+    return this.call("POST", "/sessions/oidc/start", undefined, { auth: false });
+  }
+
+  /** Signs in with what the provider sent back: `{attempt, state, code}`. */
+  async signInFromProvider(back) {
+    const body = await this.call("POST", "/sessions/oidc", back, { auth: false });
+    this.#adopt(body.account, body.tokens);
+    return body.account;
+  }
+
+  /** Ends the sign-in on the server too, then forgets the account on this device. */
+  async endSignIn() {
+    await this.call("DELETE", "/sessions/current");
+    this.signOut();
+  }
+
   /** Renames the account; a taken or malformed name is an `ApiError` (409 or 422). */
   async rename(nickname) {
     const body = await this.call("PUT", "/me/nickname", { nickname });

@@ -276,6 +276,10 @@ export class Api {
   readonly account: Account | null;
   onSignedOut: () => void;
   signInAsGuest(nickname?: string): Promise<Account>;
+  signInProvider(): Promise<{ name: string } | null>;
+  departToProvider(): Promise<{ authorize_url: string; state: string; attempt: string }>;
+  signInFromProvider(back: { attempt: string; state: string; code: string }): Promise<Account>;
+  endSignIn(): Promise<void>;
   rename(nickname: string): Promise<Account>;
   nicknameAvailable(nickname: string): Promise<{ available: boolean; reason?: string }>;
   wsTicket(): Promise<string>;

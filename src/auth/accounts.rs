@@ -155,7 +155,7 @@ impl Identity {
     pub async fn rename(&self, id: PlayerId, nickname: &str) -> Result<String, AuthError> {
         let nickname = self.nickname(nickname)?;
         if self.0.store.rename(id, nickname.as_str(), keys(&nickname)).await? {
-            self.0.profiles.remove(&id);
+            self.forget_profile(id);
             Ok(nickname.as_str().to_owned())
         } else {
             Err(AuthError::NicknameTaken)

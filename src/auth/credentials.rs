@@ -9,7 +9,7 @@ use crate::{
     clock::UnixMs,
     config,
     ids::PlayerId,
-    store::{Added, AuditEntry, BackOff, CredentialsRow},
+    store::{Added, AuditEntry, BackOff, CredentialsRow, EpochChange},
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -141,7 +141,7 @@ impl Identity {
             Added::NotAGuest => return Err(AuthError::Conflict("not_a_guest")),
             Added::UsernameTaken | Added::NicknameTaken => return Err(AuthError::UsernameTaken),
         }
-        self.0.profiles.remove(&who.account);
+        self.forget_profile(who.account);
         Ok(profile(Account { guest: false, ..account }, Some(credentials)))
     }
 
@@ -236,7 +236,7 @@ impl Identity {
     ) -> Result<Arc<Profile>, AuthError> {
         let mail =
             mail.map(|mail| if mail.is_empty() { Ok(None) } else { email(mail).map(Some) }).transpose()?;
-        if mail.is_some() && self.account(id).await?.guest {
+        if mail.is_some() && self.0.store.credentials_of(id.0).await?.is_none() {
             return Err(AuthError::Conflict("guest_without_password")); // before anything is changed
         }
         if let Some(nickname) = nickname {
@@ -244,8 +244,8 @@ impl Identity {
         }
         if let Some(mail) = mail {
             self.0.store.set_email(id.0, mail).await?;
+            self.forget_profile(id);
         }
-        self.0.profiles.remove(&id);
         self.profile(id).await
     }
 
@@ -256,18 +256,28 @@ impl Identity {
         Ok(())
     }
 
-    /// An account as its owner sees it, from memory for `auth.profile_cache_ms`.
+    /// An account as its owner sees it, from memory for `auth.profile_cache_ms`. Of many who ask at once for what is
+    /// not in memory one asks the store, and the others wait for him.
     pub async fn profile(&self, id: PlayerId) -> Result<Arc<Profile>, AuthError> {
-        let now = self.0.clock.now();
+        let (profiles, now) = (&self.0.profiles, self.0.clock.now());
         let oldest = UnixMs(now.0.saturating_sub_unsigned(self.0.config.auth.profile_cache_ms));
-        if let Some((_, known)) = self.0.profiles.get(&id).filter(|(at, _)| *at > oldest) {
-            return Ok(known);
+        match profiles.get(&id) {
+            Some((at, known)) if at > oldest => return Ok(known),
+            Some(_) => drop(profiles.remove_if(&id, |(at, _)| *at <= oldest)),
+            None => {}
         }
-        let account = self.account(id).await?;
-        let credentials = self.0.store.credentials_of(id.0).await?;
-        let profile = Arc::new(profile(account, credentials));
-        self.0.profiles.insert(id, (now, profile.clone()));
-        Ok(profile)
+        let read = async {
+            let account = self.account(id).await?;
+            let credentials = self.0.store.credentials_of(id.0).await?;
+            Ok::<_, AuthError>((now, Arc::new(profile(account, credentials))))
+        };
+        // What is forgotten while it is read is not kept: see `forget_profile`.
+        Ok(profiles.get_or_insert_async(&id, read).await?.1)
+    }
+
+    /// The account is no more as it was: looked up again here at once, and on other nodes when they hear of it.
+    pub(super) fn forget_profile(&self, id: PlayerId) {
+        self.changed(EpochChange::of_profile(id.0, self.0.clock.now()));
     }
 
     /// Checks what was asked for; the hash comes later.

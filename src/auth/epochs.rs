@@ -43,6 +43,9 @@ impl Epochs {
 
     /// Takes a change in. False if it was known.
     pub fn learn(&self, change: &EpochChange) -> bool {
+        if change.sign_in_id.is_none() && change.epoch == i64::MIN {
+            return true; // of a profile: nothing is void
+        }
         let (key, below) = match change.sign_in_id {
             Some(sign_in) => (sign_in, i64::MAX),
             None => (change.account_id, change.epoch),
@@ -126,6 +129,13 @@ mod tests {
         assert!(epochs.is_void(&who(7)));
         let other = Principal { sign_in: SignInId(Uuid::from_u128(3)), ..who(7) };
         assert!(!epochs.is_void(&other));
+    }
+
+    #[test]
+    fn another_profile_voids_nothing_and_takes_no_place() {
+        let epochs = Epochs::new(900_000, UnixMs(0));
+        epochs.learn(&EpochChange::of_profile(Uuid::from_u128(1), UnixMs(0)));
+        assert!(!epochs.is_void(&who(i64::MIN)) && epochs.void.read().expect("whole").is_empty());
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub enum AuthError {
     /// Too many passwords are being checked.
     #[error("too many are signing in")]
     Busy,
+    /// The provider through which one signs in does not answer, or not as it should.
+    #[error("the provider does not answer as it should")]
+    ProviderAway,
     /// The account is banned.
     #[error("the account is banned: {reason}")]
     Banned {

@@ -13,8 +13,12 @@ mod epochs;
 mod error;
 mod keys;
 mod nickname;
+mod oidc;
+#[cfg(test)]
+mod oidc_tests;
 mod opaque;
 mod passwords;
+mod provider;
 mod refresh;
 mod seal;
 mod service;
@@ -29,6 +33,7 @@ pub use accounts::{Account, Role};
 pub use credentials::{NewAccount, Profile};
 pub use error::AuthError;
 pub use nickname::{Nickname, NicknameFault};
+pub use oidc::{Departure, Return, SignInProvider};
 pub use refresh::Tokens;
 pub use service::{SCOPES, Service};
 pub use staff::Ban;
@@ -45,6 +50,7 @@ use access::AccessTokens;
 use epochs::Epochs;
 use keys::KeyRing;
 use passwords::Passwords;
+use provider::Provider;
 use quick_cache::sync::Cache;
 use seal::Seal;
 use serde::{Deserialize, Serialize};
@@ -76,6 +82,8 @@ struct Inner {
     access: AccessTokens,
     epochs: Epochs,
     passwords: Passwords,
+    /// The other way to sign in, if the settings name one.
+    provider: Option<Provider>,
     seal: Seal,
     /// Who asks for himself again and again, and when he was looked up.
     profiles: Cache<PlayerId, (UnixMs, Arc<Profile>)>,
@@ -102,6 +110,7 @@ impl Identity {
             access: AccessTokens::new(keys, settings),
             epochs: Epochs::new(lives.saturating_mul(1_000), now),
             passwords: Passwords::start(settings)?,
+            provider: Provider::of(settings)?,
             seal,
             profiles: Cache::new(settings.profile_cache),
             on_change: OnceLock::new(),

@@ -9,6 +9,8 @@ use crate::{
 };
 use std::sync::atomic::Ordering;
 
+mod profiles;
+
 /// Shows what it was set to. (Tokio's paused clock would run ahead while SQLite's threads work.)
 pub(crate) struct SetClock(AtomicI64);
 
@@ -362,4 +364,32 @@ async fn a_ticket_does_not_outlive_the_epoch_it_was_asked_under() {
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+#[actix::test]
+async fn each_sign_in_is_a_fact_and_makes_its_day_an_active_one() {
+    let kit = Kit::new().await;
+    let told = "SELECT body FROM outbox WHERE kind = 'signed_in' AND consumer = 'counters'";
+    let told = async || -> Vec<crate::liveops::Fact> {
+        let bodies: Vec<Vec<u8>> = crate::store::read!(kit.store.db(), pool => {
+            sqlx::query_scalar(told).fetch_all(pool).await.expect("reads")
+        });
+        bodies.iter().map(|body| crate::liveops::Fact::open(body).expect("a fact")).collect()
+    };
+    let (guest, tokens) = kit.guest("Ann").await;
+    kit.identity.refresh(&tokens.refresh_token).await.expect("good");
+    assert_eq!(told().await.len(), 1, "a refresh is no sign-in");
+    let new = NewAccount { username: "ann", password: "long enough", email: None, nickname: None };
+    kit.identity.upgrade(&kit.principal(&tokens), new).await.expect("upgraded");
+    assert_eq!(told().await.len(), 1, "nor is an upgrade: the tokens stay");
+    let address = std::net::IpAddr::from([192, 0, 2, 1]);
+    assert!(kit.identity.sign_in("ann", "not the password", address).await.is_err());
+    for _ in 0..2 {
+        kit.clock.advance_s(86_400);
+        kit.identity.sign_in("ann", "long enough", address).await.expect("good");
+    }
+    let facts = told().await;
+    assert_eq!(facts.len(), 3);
+    kit.store.count_facts(&facts, kit.clock.now()).await.expect("counted");
+    assert_eq!(kit.store.activity(guest.id, None, None).await.expect("reads").days_active, 3);
 }

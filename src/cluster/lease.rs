@@ -26,10 +26,10 @@ impl Cluster {
     /// One beat.
     pub async fn beat(&self) {
         let Some(peers) = self.peers() else { return };
-        let load = self.load(); // looks into the directories, which look at this node: not under its lock
+        let (load, sessions) = (self.load(), self.live_sessions()); // looks into the directories, which look at this node: not under its lock
         let me = {
             let mut me = lock(&peers.me);
-            me.load = load;
+            (me.load, me.sessions) = (load, sessions);
             me.clone()
         };
         match peers.placement.beat(me).await {
@@ -54,6 +54,7 @@ impl Cluster {
                 address: self.config().server.listen.to_string(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 load: self.load(),
+                sessions: self.live_sessions(),
                 draining: self.is_closing(),
             }];
         };

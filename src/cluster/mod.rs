@@ -137,8 +137,11 @@ impl Cluster {
     /// What there is to do here: entities and sessions.
     fn load(&self) -> u64 {
         let entities: usize = self.kinds().iter().map(|kind| kind.count()).sum();
-        let (live, _) = self.hub().counts();
-        (entities + live) as u64
+        entities as u64 + self.live_sessions()
+    }
+
+    fn live_sessions(&self) -> u64 {
+        self.hub().counts().0 as u64
     }
 
     /// Sends a command and waits for its reply, `cluster.ask_timeout_ms` at most.

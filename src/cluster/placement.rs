@@ -18,6 +18,9 @@ pub struct NodeInfo {
     pub version: String,
     /// Entities and sessions that it holds.
     pub load: u64,
+    /// Sessions with a socket, of those. A node of a version that does not tell has none.
+    #[serde(default)]
+    pub sessions: u64,
     /// It takes no new entities: it is about to stop.
     pub draining: bool,
 }

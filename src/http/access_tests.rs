@@ -26,7 +26,12 @@ const WHO: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/admin/accounts/{id}/ban", ADMIN),
     ("POST", "/api/v1/admin/accounts/{id}/role", ADMIN),
     ("POST", "/api/v1/admin/accounts/{id}/unban", ADMIN),
-    ("GET", "/api/v1/admin/claims", "OPERATOR AUDITOR ADMIN"),
+    ("GET", "/api/v1/admin/accounts/{id}/inventory", STAFF),
+    ("GET", "/api/v1/admin/accounts/{id}/matches", STAFF),
+    ("GET", "/api/v1/admin/accounts/{id}/wallet", STAFF),
+    ("GET", "/api/v1/admin/accounts/{id}/wallet/ledger", STAFF),
+    ("GET", "/api/v1/admin/claims", STAFF),
+    ("GET", "/api/v1/admin/claims/history", STAFF),
     ("GET", "/api/v1/events", USER),
     ("POST", "/api/v1/events", "OPERATOR ADMIN"),
     ("POST", "/api/v1/events/preview", "OPERATOR ADMIN"),
@@ -82,6 +87,9 @@ const WHO: &[(&str, &str, &str)] = &[
     ("DELETE", "/api/v1/sessions", USER),
     ("POST", "/api/v1/sessions", ANYONE),
     ("DELETE", "/api/v1/sessions/current", USER),
+    ("GET", "/api/v1/sessions/oidc", ANYONE),
+    ("POST", "/api/v1/sessions/oidc", ANYONE),
+    ("POST", "/api/v1/sessions/oidc/start", ANYONE),
     ("POST", "/api/v1/sessions/refresh", ANYONE),
     ("POST", "/api/v1/ws-tickets", USER),
     ("GET", "/assets/client/{path:.*}", ANYONE),
@@ -267,7 +275,7 @@ async fn what_is_others_is_not_found_or_refused() {
     };
     other("/api/v1/matches/{id}", format!("/api/v1/matches/{theirs}"), 404).await;
     other("/api/v1/admin/accounts/{id}", format!("/api/v1/admin/accounts/{}", ann.id), 403).await;
-    for action in ["ban", "role", "unban"] {
+    for action in ["ban", "role", "unban", "wallet", "wallet/ledger", "inventory", "matches"] {
         let pattern =
             WHO.iter().find(|(_, path, _)| path.ends_with(&format!("{{id}}/{action}"))).expect("a row").1;
         other(pattern, format!("/api/v1/admin/accounts/{}/{action}", ann.id), 403).await;

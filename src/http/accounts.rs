@@ -1,13 +1,13 @@
 //! Accounts, one's own profile, nicknames (spec 1.2, 1.8, 2.1).
 
 use super::{HttpState, Problem, guard::SignedIn, headers::client_address};
-use crate::auth::NewAccount;
+use crate::auth::{NewAccount, Profile};
 use actix_web::{
     HttpRequest, HttpResponse,
     web::{Data, Json, Path},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// What handlers answer.
@@ -68,7 +68,7 @@ pub(super) async fn create_guest(req: HttpRequest, state: Data<HttpState>, body:
 }
 
 /// Accounts are made by an address only so fast, guests or not.
-fn limit_new_accounts(req: &HttpRequest, state: &HttpState) -> Result<(), Problem> {
+pub(super) fn limit_new_accounts(req: &HttpRequest, state: &HttpState) -> Result<(), Problem> {
     let taken = state.guests.take(client_address(req.head(), &state.config));
     taken.map_err(|wait_ms| Problem::rate_limited("too many accounts from this address", wait_ms))
 }
@@ -90,10 +90,16 @@ pub(super) async fn upgrade(
     Ok(HttpResponse::Ok().json(json!({"account": account})))
 }
 
-/// `GET /me` → `{account}`, at most a second old.
+/// `{account}`, written without a tree of values between: what is asked for most costs least.
+#[derive(Serialize)]
+struct Whose<'a> {
+    account: &'a Profile,
+}
+
+/// `GET /me` → `{account}`, from memory: as old as `auth.profile_cache_ms` at most, and where it was changed not at all.
 pub(super) async fn me(state: Data<HttpState>, SignedIn(who): SignedIn) -> Answer {
     let account = state.identity.profile(who.account).await?;
-    Ok(HttpResponse::Ok().json(json!({"account": *account})))
+    Ok(HttpResponse::Ok().json(Whose { account: &account }))
 }
 
 /// `PATCH /me {nickname?, email?}` → `{account}`
@@ -104,7 +110,7 @@ pub(super) async fn change(
 ) -> Answer {
     let (nickname, email) = (body.nickname.as_deref(), body.email.as_deref());
     let account = state.identity.change_profile(who.account, nickname, email).await?;
-    Ok(HttpResponse::Ok().json(json!({"account": *account})))
+    Ok(HttpResponse::Ok().json(Whose { account: &account }))
 }
 
 /// `DELETE /me` → 204

@@ -18,12 +18,17 @@ use actix_web::{
     web::{Bytes, Data, Path, Query},
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
 /// Claims that one read of an export brings.
 const EXPORT_PAGE: u32 = 500;
+const HOUR_MS: i64 = 3_600_000;
+/// The longest history that is counted at once.
+const HISTORY_HOURS: u32 = 720;
+/// Bars of a picture of it.
+const HISTORY_SLOTS: i64 = 48;
 
 /// `?account=&event=&reward=&status=&from=&to=&format=`
 #[derive(Deserialize, JsonSchema)]
@@ -38,6 +43,36 @@ pub(super) struct ClaimQuery {
     to: Option<i64>,
     /// `csv`: all of them as a file; else a page.
     format: Option<String>,
+}
+
+/// `GET /admin/claims/history?hours=&event=`
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct HistoryQuery {
+    /// Until now; 24 if left out, 720 at most.
+    #[schemars(range(min = 1, max = 720))]
+    hours: Option<u32>,
+    /// On rewards of this event alone.
+    event: Option<Uuid>,
+}
+
+/// Claims by the time they were made and by what has become of them.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ClaimsHistory {
+    /// How much time one item stands for.
+    step_ms: i64,
+    /// From the oldest to the newest; none is left out.
+    items: Vec<Slot>,
+}
+
+#[derive(Clone, Default, Serialize, JsonSchema)]
+struct Slot {
+    /// When it begins, Unix ms.
+    at: i64,
+    granted: i64,
+    rejected: i64,
+    compensated: i64,
+    /// Not at their end yet.
+    running: i64,
 }
 
 /// `POST /events/{event}/rewards/{reward}/claims` → 201 `{claim}` when it is over, 202 while it runs.
@@ -72,6 +107,27 @@ pub(super) async fn list(state: Data<HttpState>, query: Query<ClaimQuery>, page:
         Some("csv") => Ok(export(state.store.clone(), filter, state.config.rewards.export_rows)),
         Some(_) => Err(Problem::bad_request("bad_request", "format: json or csv")),
     }
+}
+
+/// `GET /admin/claims/history` → [`ClaimsHistory`]
+pub(super) async fn history(state: Data<HttpState>, query: Query<HistoryQuery>) -> Answer {
+    let hours = i64::from(query.hours.unwrap_or(24).clamp(1, HISTORY_HOURS));
+    let step_ms = hours * HOUR_MS / HISTORY_SLOTS;
+    let from = state.clock.now().0 - hours * HOUR_MS;
+    let slots = (0..HISTORY_SLOTS).map(|n| Slot { at: from + n * step_ms, ..Slot::default() });
+    let mut items: Vec<Slot> = slots.collect();
+    for (slot, status, count) in state.store.claims_by_time(from, step_ms, query.event).await? {
+        // What is made this very moment belongs to the last one.
+        let slot = usize::try_from(slot.clamp(0, HISTORY_SLOTS - 1)).unwrap_or_default();
+        let of = &mut items[slot];
+        *match Status::named(&status) {
+            Some(Status::Granted) => &mut of.granted,
+            Some(Status::Rejected) => &mut of.rejected,
+            Some(Status::Compensated) => &mut of.compensated,
+            _ => &mut of.running,
+        } += count;
+    }
+    Ok(HttpResponse::Ok().json(ClaimsHistory { step_ms, items }))
 }
 
 async fn one_page(store: &Store, filter: &ClaimFilter, limit: u32) -> Answer {

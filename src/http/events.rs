@@ -34,7 +34,8 @@ const WAYS: [(&str, &str); 4] =
 
 /// An event.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct EventView {
+#[schemars(rename = "EventView")]
+pub(super) struct EventView<C = Value> {
     id: Uuid,
     title: String,
     description: String,
@@ -45,13 +46,14 @@ pub(super) struct EventView {
     /// draft, active, inactive, ended
     status: String,
     /// What a player must have done.
-    condition: Value,
+    #[schemars(with = "Value")]
+    condition: C,
     created_at: i64,
     updated_at: i64,
 }
 
-impl From<EventRow> for EventView {
-    fn from(row: EventRow) -> Self {
+impl<C> From<EventRow<C>> for EventView<C> {
+    fn from(row: EventRow<C>) -> Self {
         let EventRow { event_id, title, description, starts_at, ends_at, status, .. } = row;
         let (condition, created_at, updated_at) = (row.condition, row.created_at, row.updated_at);
         Self {
@@ -235,7 +237,7 @@ pub(super) async fn list(
     let limit = page.limit();
     let events = state.store.events(status, page.after()?, limit + 1).await?;
     let events = events.into_iter().map(EventView::from).collect();
-    Ok(HttpResponse::Ok().json(Page::of(events, limit, |event: &EventView| event.id)))
+    Ok(HttpResponse::Ok().json(Page::of(events, limit, |event: &EventView<_>| event.id)))
 }
 
 /// `GET /events/{id}` → `{event}`

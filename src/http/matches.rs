@@ -1,7 +1,11 @@
 //! What was played (spec 1.7): to those who played it, and to staff.
 
 use super::{HttpState, Problem, accounts::Answer, guard::SignedIn};
-use crate::{auth::Principal, ids::MatchId, store::MatchRecord};
+use crate::{
+    auth::Principal,
+    ids::{MatchId, PlayerId},
+    store::MatchRecord,
+};
 use actix_web::{
     HttpResponse,
     web::{Data, Path, Query},
@@ -32,8 +36,12 @@ pub(super) async fn one(state: Data<HttpState>, SignedIn(who): SignedIn, id: Pat
 
 /// `GET /me/matches` → `{items: [{match_id, started_at, ended_at, winner}], next_cursor: null}`, newest first.
 pub(super) async fn mine(state: Data<HttpState>, SignedIn(who): SignedIn, query: Query<ListQuery>) -> Answer {
+    of(&state, who.account, &query).await
+}
+
+pub(super) async fn of(state: &HttpState, account: PlayerId, query: &ListQuery) -> Answer {
     let limit = query.limit.unwrap_or(LIST).clamp(1, LIST_MAX);
-    let items = state.store.matches_of(who.account, limit).await?;
+    let items = state.store.matches_of(account, limit).await?;
     Ok(HttpResponse::Ok().json(json!({"items": items, "next_cursor": null})))
 }
 

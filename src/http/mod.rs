@@ -22,6 +22,8 @@ mod headers;
 mod idempotency;
 mod matches;
 mod moderation;
+#[cfg(test)]
+mod oidc_tests;
 mod openapi;
 mod page;
 mod pages;
@@ -37,6 +39,7 @@ mod staff_accounts;
 mod staff_accounts_tests;
 #[cfg(test)]
 mod staff_tests;
+mod staff_wallet;
 mod state;
 #[cfg(test)]
 mod tests;

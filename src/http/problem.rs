@@ -277,6 +277,10 @@ impl From<AuthError> for Problem {
             AuthError::LogInBlocked { wait_ms } => Self::rate_limited(detail, wait_ms),
             AuthError::Busy => Self::busy(detail),
             AuthError::Banned { until, .. } => Self { until, ..Self::forbidden("account_banned", detail) },
+            AuthError::ProviderAway => {
+                let problem = Self::new(StatusCode::BAD_GATEWAY, "provider_away", detail);
+                Self { retry_after_ms: Some(RETRY_UNAVAILABLE_MS), ..problem }
+            }
             AuthError::NotFound(_) => Self::not_found(detail),
             AuthError::Conflict(code) => Self::new(StatusCode::CONFLICT, code, detail),
             AuthError::NicknameTaken => Self::new(StatusCode::CONFLICT, "nickname_taken", detail),

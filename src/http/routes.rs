@@ -5,7 +5,7 @@ use super::{
     accounts::{self, AccountBody, GuestBody, NicknameBody, PasswordBody, ProfileBody},
     activity::{self, PostedFacts},
     audit::{self, AuditQuery},
-    claims::{self, ClaimQuery},
+    claims::{self, ClaimQuery, ClaimsHistory, HistoryQuery},
     dead_letters::{self, DeadLetterItem, DeadLetterQuery, WholeDeadLetter},
     describe::Description,
     events::{
@@ -20,16 +20,17 @@ use super::{
     pages,
     rewards::{self, NewReward, RewardPatch, RewardView},
     service_tokens::{self, TokenBody},
-    sessions::{self, RefreshBody, SignInBody},
+    sessions::{self, RefreshBody, ReturnBody, SignInBody},
     shapes::{
         Availability, Jwks, MatchItem, NewAccount, NewServiceToken, OpenApi, RecordingAnswer, StaffAccount,
     },
     staff::{self, KickBody, RoomQuery, WatchedRoom},
     staff_accounts::{self, AccountsQuery, BanBody, RoleBody},
+    staff_wallet,
     wallet::{self, EntryView, ThingView, WalletView},
 };
 use crate::{
-    auth::{Account, Role, Ticket, Tokens},
+    auth::{Account, Departure, Role, SignInProvider, Ticket, Tokens},
     liveops::{claims::ClaimView, conditions::Progress},
     store::{AuditEntry, Listing, MuteRow, PlayerRow, Report, ServiceTokenRow, StaffAccountRow},
 };
@@ -89,6 +90,12 @@ fn accounts_api() -> Vec<Row> {
             .is("Signs out everywhere").gives_nothing(),
         row(delete.clone(), "/api/v1/sessions/current", SignedIn, |r| r.to(sessions::sign_out))
             .is("Signs out").gives_nothing(),
+        row(get.clone(), "/api/v1/sessions/oidc", Anyone, |r| r.to(sessions::provider))
+            .is("The provider through which one may sign in, if there is one").gives_one::<Option<SignInProvider>>(200, "provider"),
+        row(post.clone(), "/api/v1/sessions/oidc", Anyone, |r| r.to(sessions::come_back))
+            .is("Signs in with what the provider sent back").takes::<ReturnBody>().gives::<NewAccount>(201).refuses(&[401, 403, 404, 502]),
+        row(post.clone(), "/api/v1/sessions/oidc/start", Anyone, |r| r.to(sessions::depart))
+            .is("Where to send one who signs in through the provider").gives::<Departure>(201).refuses(&[404, 429, 502]),
         row(post.clone(), "/api/v1/sessions/refresh", Anyone, |r| r.to(sessions::refresh))
             .is("Trades a refresh token for new tokens").takes::<RefreshBody>().gives_one::<Tokens>(200, "tokens").refuses(&[401, 403]),
         row(post.clone(), "/api/v1/ws-tickets", SignedIn, |r| r.to(sessions::issue_ticket))
@@ -226,6 +233,14 @@ fn accounts_of_others_api() -> Vec<Row> {
             .is("Gives an account a role").takes::<RoleBody>().gives_nothing().refuses(&[409, 422]),
         row(post.clone(), "/api/v1/admin/accounts/{id}/unban", Roles(ADMIN), |r| r.to(staff_accounts::unban))
             .is("Lifts a ban").gives_nothing().refuses(&[409]),
+        row(get.clone(), "/api/v1/admin/accounts/{id}/wallet", Roles(STAFF), |r| r.to(staff_wallet::balance))
+            .is("An account's points").gives::<WalletView>(200),
+        row(get.clone(), "/api/v1/admin/accounts/{id}/wallet/ledger", Roles(STAFF), |r| r.to(staff_wallet::ledger))
+            .is("Where its points came from and went").gives_page::<EntryView>(),
+        row(get.clone(), "/api/v1/admin/accounts/{id}/inventory", Roles(STAFF), |r| r.to(staff_wallet::inventory))
+            .is("What an account owns").gives_page::<ThingView>(),
+        row(get.clone(), "/api/v1/admin/accounts/{id}/matches", Roles(STAFF), |r| r.to(staff_wallet::played))
+            .is("The matches an account has played").query::<ListQuery>().gives::<Page<MatchItem>>(200),
         row(get, "/api/v1/admin/service-tokens", Roles(READS_HISTORY), |r| r.to(service_tokens::list))
             .is("Tokens of services, newest first").gives_page::<ServiceTokenRow>(),
         row(post, "/api/v1/admin/service-tokens", Roles(ADMIN), |r| r.to(service_tokens::issue))
@@ -244,6 +259,8 @@ fn stream_api() -> Vec<Row> {
             .is("Adds facts of a trusted server").takes::<PostedFacts>().gives_one::<usize>(202, "accepted").refuses(&[422]),
         row(get.clone(), "/api/v1/admin/claims", Roles(STAFF), |r| r.to(claims::list))
             .is("Claims, newest first").query::<ClaimQuery>().gives_page::<ClaimView>(),
+        row(get.clone(), "/api/v1/admin/claims/history", Roles(STAFF), |r| r.to(claims::history))
+            .is("How many claims were made when, and what became of them").query::<HistoryQuery>().gives::<ClaimsHistory>(200),
         row(get.clone(), "/api/v1/admin/dead-letters", Roles(STAFF), |r| r.to(dead_letters::list))
             .is("Facts that no consumer took").query::<DeadLetterQuery>().gives_page::<DeadLetterItem>(),
         row(get, "/api/v1/admin/dead-letters/{id}", Roles(STAFF), |r| r.to(dead_letters::one))

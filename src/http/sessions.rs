@@ -1,6 +1,12 @@
 //! Signing in, refreshing, signing out, tickets (spec 1.1, 2.1).
 
-use super::{HttpState, Problem, accounts::Answer, guard::SignedIn, headers::client_address};
+use super::{
+    HttpState, Problem,
+    accounts::{Answer, limit_new_accounts},
+    guard::SignedIn,
+    headers::client_address,
+};
+use crate::auth::Return;
 use actix_web::{
     HttpRequest, HttpResponse,
     http::header,
@@ -26,6 +32,33 @@ pub(super) struct RefreshBody {
 pub(super) async fn sign_in(req: HttpRequest, state: Data<HttpState>, body: Json<SignInBody>) -> Answer {
     let address = client_address(req.head(), &state.config);
     let (account, tokens) = state.identity.sign_in(&body.username, &body.password, address).await?;
+    Ok(HttpResponse::Created().json(json!({"account": account, "tokens": tokens})))
+}
+
+/// Body of `POST /sessions/oidc`.
+#[derive(Deserialize, schemars::JsonSchema)]
+pub(super) struct ReturnBody {
+    attempt: String,
+    state: String,
+    code: String,
+}
+
+/// `GET /sessions/oidc` → `{provider: {name} | null}`
+pub(super) async fn provider(state: Data<HttpState>) -> HttpResponse {
+    HttpResponse::Ok().json(json!({"provider": state.identity.sign_in_provider()}))
+}
+
+/// `POST /sessions/oidc/start` → 201 `{authorize_url, state, attempt}`; 404 where no provider is set.
+pub(super) async fn depart(req: HttpRequest, state: Data<HttpState>) -> Answer {
+    limit_new_accounts(&req, &state)?;
+    Ok(HttpResponse::Created().json(state.identity.depart_to_provider().await?))
+}
+
+/// `POST /sessions/oidc {attempt, state, code}` → 201 `{account, tokens}`
+pub(super) async fn come_back(state: Data<HttpState>, body: Json<ReturnBody>) -> Answer {
+    let ReturnBody { attempt, state: returned, code } = body.into_inner();
+    let back = Return { attempt, state: returned, code };
+    let (account, tokens) = state.identity.return_from_provider(back).await?;
     Ok(HttpResponse::Created().json(json!({"account": account, "tokens": tokens})))
 }
 

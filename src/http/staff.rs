@@ -63,6 +63,8 @@ pub(super) struct NodeView {
     version: String,
     /// Entities and sessions that it holds.
     load: u64,
+    /// Sessions with a socket, of those.
+    sessions: u64,
     /// It takes no new entities: it is about to stop.
     draining: bool,
     /// It answers this request.
@@ -83,6 +85,8 @@ pub(super) struct Overview {
     nodes: usize,
     /// What all nodes hold: entities and sessions.
     load: u64,
+    /// With a socket, on all nodes.
+    sessions: u64,
     rooms_waiting: i64,
     rooms_playing: i64,
     /// At the tables, bots too.
@@ -90,6 +94,11 @@ pub(super) struct Overview {
     reports_open: i64,
     /// Accounts that may not chat now.
     mutes: usize,
+    /// Claims that have not come to their end.
+    claims_running: i64,
+    /// Facts that wait for a consumer, of all groups.
+    facts_waiting: i64,
+    dead_letters: i64,
 }
 
 /// A live room, secrets too.
@@ -112,16 +121,21 @@ pub(super) struct WatchedRoom {
 pub(super) async fn overview(state: Data<HttpState>) -> Answer {
     let now = state.cluster.clock().now();
     let nodes = state.cluster.nodes();
+    let (lag, dead_letters) = state.store.activity_lag().await?;
     let (waiting, playing, players) = state.store.room_figures().await?;
     Ok(HttpResponse::Ok().json(Overview {
         at: now.0,
         load: nodes.iter().map(|node| node.load).sum(),
+        sessions: nodes.iter().map(|node| node.sessions).sum(),
         nodes: nodes.len(),
         rooms_waiting: waiting,
         rooms_playing: playing,
         players,
         reports_open: state.store.open_reports().await?,
         mutes: state.store.mutes(now, None).await?.len(),
+        claims_running: state.store.claims_running().await?.0,
+        facts_waiting: lag.iter().map(|lag| lag.facts).sum(),
+        dead_letters,
     }))
 }
 
@@ -134,6 +148,7 @@ pub(super) async fn nodes(state: Data<HttpState>) -> Answer {
         address: node.address,
         version: node.version,
         load: node.load,
+        sessions: node.sessions,
         draining: node.draining,
     };
     let items = state.cluster.nodes().into_iter().map(view).collect();

@@ -6,7 +6,10 @@ use super::{
     guard::SignedIn,
     page::{Page, PageQuery},
 };
-use crate::store::{InventoryRow, LedgerRow};
+use crate::{
+    ids::PlayerId,
+    store::{InventoryRow, LedgerRow},
+};
 use actix_web::{
     HttpResponse,
     web::{Data, Query},
@@ -70,7 +73,11 @@ impl From<InventoryRow> for ThingView {
 
 /// `GET /me/wallet` → `{balance}`
 pub(super) async fn balance(state: Data<HttpState>, SignedIn(who): SignedIn) -> Answer {
-    let balance = state.store.balance(who.account).await?;
+    balance_of(&state, who.account).await
+}
+
+pub(super) async fn balance_of(state: &HttpState, account: PlayerId) -> Answer {
+    let balance = state.store.balance(account).await?;
     Ok(HttpResponse::Ok().json(WalletView { balance }))
 }
 
@@ -80,8 +87,12 @@ pub(super) async fn ledger(
     SignedIn(who): SignedIn,
     page: Query<PageQuery>,
 ) -> Answer {
+    ledger_of(&state, who.account, &page).await
+}
+
+pub(super) async fn ledger_of(state: &HttpState, account: PlayerId, page: &PageQuery) -> Answer {
     let limit = page.limit();
-    let entries = state.store.ledger(who.account, page.after()?, limit + 1).await?;
+    let entries = state.store.ledger(account, page.after()?, limit + 1).await?;
     let entries = entries.into_iter().map(EntryView::from).collect();
     Ok(HttpResponse::Ok().json(Page::of(entries, limit, |entry: &EntryView| entry.id)))
 }
@@ -92,8 +103,12 @@ pub(super) async fn inventory(
     SignedIn(who): SignedIn,
     page: Query<PageQuery>,
 ) -> Answer {
+    inventory_of(&state, who.account, &page).await
+}
+
+pub(super) async fn inventory_of(state: &HttpState, account: PlayerId, page: &PageQuery) -> Answer {
     let limit = page.limit();
-    let things = state.store.inventory(who.account, page.after()?, limit + 1).await?;
+    let things = state.store.inventory(account, page.after()?, limit + 1).await?;
     let things = things.into_iter().map(ThingView::from).collect();
     let key =
         |thing: &ThingView| (thing.kind.clone(), thing.name.clone(), thing.code.clone().unwrap_or_default());

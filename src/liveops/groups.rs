@@ -18,10 +18,18 @@ pub(crate) const COUNTERS: &str = "counters";
 /// Ends the running claims of accounts that are closed.
 pub(crate) const CLAIMS: &str = "claims";
 
+/// Give what claims ask for.
+pub(crate) const GRANTS: &str = "grants";
+
+/// Carry claims on whose grants have an outcome.
+pub(crate) const SAGAS: &str = "sagas";
+
 /// All groups.
 pub(crate) static GROUPS: &[Group] = &[
     Group { name: COUNTERS, wants: |kind| schemas::dimensions(kind).is_some() },
     Group { name: CLAIMS, wants: |kind| kind == "user_status_changed" },
+    Group { name: GRANTS, wants: |kind| kind == "grant_reward" },
+    Group { name: SAGAS, wants: |kind| kind == "grant_result" },
 ];
 
 /// The groups that want facts of this kind.

@@ -3,7 +3,7 @@
 //! Started and stopped by `node`. A stop lets each task finish its turn; what is left is in the outbox.
 
 use super::{
-    claims::{Claims, closing::CloseAccounts},
+    claims::Claims,
     consumers::{Consumer, Worker},
     counters::CountActivity,
     relay::Relay,
@@ -50,9 +50,10 @@ impl ActivityStream {
             Some(url) => Arc::new(RedisStream::open(url, config, me.to_string()).await?),
             None => Arc::new(MemoryStream::new(settings.queue, Duration::from_millis(settings.poll_ms))),
         };
-        let counting = Arc::new(CountActivity::new(store.clone(), clock.clone()));
+        let mut consumers = claims.consumers();
+        consumers.push(Arc::new(CountActivity::new(store.clone(), clock.clone())));
         let parts = Parts { store: store.clone(), stream, clock: clock.clone(), settings };
-        Ok(Self::start(&parts, vec![counting, Arc::new(CloseAccounts(claims.clone()))]))
+        Ok(Self::start(&parts, consumers))
     }
 
     /// Starts them, in the current runtime.
@@ -139,6 +140,10 @@ async fn observe(parts: &Parts, now: UnixMs) -> Result<(), crate::store::StoreEr
         metrics::gauge!("playhouse_activity_lag_seconds", "group" => group.name).set(ms as f64 / 1_000.0);
     }
     metrics::gauge!("playhouse_dead_letters").set(dead as f64);
+    let (claims, since) = parts.store.claims_running().await?;
+    metrics::gauge!("playhouse_claims_running").set(claims as f64);
+    let oldest_ms = since.map_or(0, |since| (now.0 - since).max(0));
+    metrics::gauge!("playhouse_claims_running_seconds").set(oldest_ms as f64 / 1_000.0);
     Ok(())
 }
 

@@ -30,6 +30,7 @@ use std::{
     collections::{HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind},
     rc::{Rc, Weak},
+    sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
 use tokio::sync::{Notify, mpsc};
@@ -91,6 +92,7 @@ impl Connection {
         rules: Rc<Rules>,
         room: Rc<Notify>,
     ) -> Rc<Self> {
+        rules.alive.fetch_add(1, Relaxed);
         let connection = Rc::new(Self {
             player,
             pc,
@@ -344,5 +346,11 @@ impl Connection {
         self.queue.borrow_mut().clear();
         self.sinks.borrow_mut().clear();
         self.wake.notify_one();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.rules.alive.fetch_sub(1, Relaxed);
     }
 }

@@ -200,17 +200,18 @@ fn add_candidate(connection: &mut RTCPeerConnection, address: SocketAddr) -> Res
 
 /// A description without its candidates: we check none, so none need be kept, resolved or bounded.
 pub(super) fn without_candidates(sdp: &str) -> String {
-    let kept = sdp
-        .lines()
-        .filter(|line| !line.starts_with("a=candidate:") && !line.starts_with("a=end-of-candidates"));
+    const LEFT: [&str; 2] = ["a=candidate:", "a=end-of-candidates"];
+    let kept = sdp.lines().filter(|line| !LEFT.iter().any(|left| line.starts_with(left)));
     kept.fold(String::with_capacity(sdp.len()), |all, line| all + line.trim_end() + "\r\n")
 }
 
-/// What an offer may contain: so many lines of sound and pictures, nothing else.
+/// What an offer may contain: so many lines of sound and pictures, nothing else, and no layers of simulcast: browsers
+/// refuse what the crate answers to those.
 pub(super) fn is_offer_within(sdp: &str, sections: usize) -> bool {
-    let mut media = sdp.lines().filter_map(|line| line.strip_prefix("m="));
+    let media = sdp.lines().filter_map(|line| line.strip_prefix("m="));
     let known = media.clone().all(|line| line.starts_with("audio ") || line.starts_with("video "));
-    known && (1..=sections).contains(&media.by_ref().count())
+    let layered = sdp.lines().any(|line| line.starts_with("a=simulcast:"));
+    known && !layered && (1..=sections).contains(&media.count())
 }
 
 /// The first ufrag and password of a description: all lines are bundled, so there is one.
@@ -230,6 +231,7 @@ mod tests {
         assert!(is_offer_within(OFFER, 2) && !is_offer_within(OFFER, 1));
         assert!(!is_offer_within("v=0\r\n", 8), "nothing is offered");
         assert!(!is_offer_within("m=audio 9 X 111\r\nm=application 9 X webrtc-datachannel\r\n", 8));
+        assert!(!is_offer_within(&format!("{OFFER}a=simulcast:send q;h;f\r\n"), 8));
     }
 
     #[test]

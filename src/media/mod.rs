@@ -161,7 +161,8 @@ pub enum Pc {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ClientSignal {
-    /// Offers on `pub`: the first time, to renegotiate, or with a new ufrag to restart ICE.
+    /// Offers on `pub`: the first time, to renegotiate, or with a new ufrag to restart ICE. Sound and pictures, one of
+    /// each; no data channels, no layers of simulcast.
     Offer {
         /// Description.
         sdp: String,

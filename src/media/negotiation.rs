@@ -154,7 +154,7 @@ impl MediaRoom {
     }
 
     fn connect(&self, player: PlayerId, pc: Pc) -> Result<Rc<Connection>, Error> {
-        let Shared { mux, engine, config } = &self.shared;
+        let Shared { mux, engine, config, .. } = &self.shared;
         let way = if pc == Pc::Pub { Way::In } else { Way::Out };
         let reports = Reports::default();
         let connection = engine.connection(way, mux.public(), reports.clone())?;

@@ -32,6 +32,8 @@ pub(super) struct Shared {
     pub(super) mux: Arc<Mux>,
     pub(super) engine: Engine,
     pub(super) config: Arc<config::Media>,
+    /// Connections in memory.
+    pub(super) alive: Arc<atomic::AtomicUsize>,
 }
 
 /// What a link and its actor share beside the mailbox.
@@ -106,7 +108,7 @@ impl StreamHandler<Woken> for MediaRoom {
 
 impl MediaRoom {
     pub(super) fn new(shared: Shared, desk: Arc<Desk>, events: MediaEvents) -> Self {
-        let rules = Rc::new(rules(&shared.config));
+        let rules = Rc::new(rules(&shared));
         Self {
             shared,
             desk,
@@ -124,7 +126,7 @@ impl MediaRoom {
         match command {
             MediaCommand::Open { policy } => {
                 self.drop_everybody();
-                self.rules = Rc::new(rules(&self.shared.config));
+                self.rules = Rc::new(rules(&self.shared));
                 self.set_policy(&policy);
             }
             MediaCommand::Join { player } => {
@@ -304,8 +306,8 @@ fn connections(peer: &Peer) -> Vec<Rc<Connection>> {
     peer.sending.iter().cloned().chain(receiving).collect()
 }
 
-fn rules(config: &config::Media) -> Rules {
-    let ms = Duration::from_millis;
+pub(super) fn rules(shared: &Shared) -> Rules {
+    let (config, ms) = (&shared.config, Duration::from_millis);
     Rules {
         speech: Thresholds {
             loud: config.speech_dbov,
@@ -315,5 +317,6 @@ fn rules(config: &config::Media) -> Rules {
         },
         key_frame_every: ms(config.key_frame_ms),
         tally: Tally::default(),
+        alive: shared.alive.clone(),
     }
 }

@@ -42,7 +42,7 @@ impl Server {
         let mux = port.await?.with_context(|| format!("cannot listen on UDP {address}"))?;
         let ms = Duration::from_millis;
         let engine = Engine::new(ms(config.disconnected_ms), ms(config.failed_ms))?;
-        let shared = Shared { mux, engine, config: Arc::new(config.clone()) };
+        let shared = Shared { mux, engine, config: Arc::new(config.clone()), alive: Arc::default() };
         tracing::info!(address = %shared.mux.public(), threads = threads.len(), "media is up");
         Ok(Arc::new(Self { shared, threads, arbiters: Mutex::new(arbiters) }))
     }
@@ -55,6 +55,23 @@ impl Server {
     /// Open connections, and addresses they have proved.
     pub fn counts(&self) -> (usize, usize) {
         self.shared.mux.counts()
+    }
+
+    /// Connections in memory: as many as are open, unless something holds one that is closed.
+    pub fn alive(&self) -> usize {
+        self.shared.alive.load(Ordering::Relaxed)
+    }
+
+    /// Runs this on the thread of a room, before anything else that it will do.
+    #[cfg(test)]
+    pub(super) fn on_thread_of(&self, room: RoomId, task: impl FnOnce() + Send + 'static) {
+        self.thread_of(room).spawn_fn(task);
+    }
+
+    /// What rooms share, to make a connection without one.
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> Shared {
+        self.shared.clone()
     }
 
     /// Ends the threads, and with them all rooms' media and the port.

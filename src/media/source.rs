@@ -14,6 +14,7 @@ use rtc::{rtp, rtp_transceiver::RTCRtpReceiverId};
 use std::{
     cell::{Cell, RefCell},
     rc::{Rc, Weak},
+    sync::{Arc, atomic::AtomicUsize},
     time::{Duration, Instant},
 };
 
@@ -40,6 +41,8 @@ pub(super) struct Rules {
     /// Between two requests for a key frame of one source.
     pub(super) key_frame_every: Duration,
     pub(super) tally: Tally,
+    /// Connections in memory, of all rooms.
+    pub(super) alive: Arc<AtomicUsize>,
 }
 
 /// A stream that comes in.

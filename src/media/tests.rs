@@ -1,7 +1,9 @@
 //! Calls over a real port: who receives what, under which policy, whatever others do.
 
+mod faults;
+
 use super::{
-    ClientSignal, MediaCommand, MediaState, Pc, PcState,
+    ClientSignal, MediaCommand, MediaEvent, MediaState, Pc, PcState,
     synthetic::{MediaStage, Synthetic, lock, until},
 };
 use crate::{config, game::MediaKind};
@@ -252,7 +254,7 @@ async fn limits_are_kept() {
         .others
         .iter()
         .map(|event| match event {
-            super::MediaEvent::Refused { player, reason, .. } => (*player, *reason),
+            MediaEvent::Refused { player, reason, .. } => (*player, *reason),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -299,6 +301,7 @@ async fn after_many_have_come_and_gone_nothing_is_left() {
     assert_eq!((stats.players, stats.publishers, stats.sources), (1, 0, 0));
     stage.leave(&watcher);
     until("so are the watcher's", || stage.server.counts() == (0, 0)).await;
+    until("nothing holds them", || stage.server.alive() == 0).await;
     let grown = memory[2].saturating_sub(memory[1]);
     assert!(grown < 4_096, "memory grows: {memory:?} KiB");
     stage.server.stop();

@@ -5,7 +5,7 @@
 //! Rows are locked in one order: grant, claim, taker, reward. Called by [`crate::liveops::claims`] alone, which
 //! decides; a COMMIT whose answer is lost is an error to it, after which it reads what is there.
 
-use super::{Db, Store, StoreError, confirm, read, write};
+use super::{Db, GrantRewardCommand, Store, StoreError, confirm, fact, read, write};
 use crate::{
     clock::UnixMs,
     ids::PlayerId,
@@ -97,6 +97,32 @@ impl Store {
         Ok(self.claim(id).await?.filter(|claim| claim.account_id == account.0))
     }
 
+    /// How many claims run, and when the oldest of them was made.
+    pub(crate) async fn claims_running(&self) -> Result<(i64, Option<i64>), StoreError> {
+        let sql = "SELECT count(*), min(created_at) FROM claims WHERE due_at IS NOT NULL";
+        Ok(read!(self.db(), pool => sqlx::query_as(sql).fetch_one(pool).await?))
+    }
+
+    /// How many claims were made in each `step_ms` since `from`, by their status now: `(step, status, count)`.
+    pub(crate) async fn claims_by_time(
+        &self,
+        from: i64,
+        step_ms: i64,
+        event: Option<Uuid>,
+    ) -> Result<Vec<(i64, String, i64)>, StoreError> {
+        // Ids are ordered by time: the key finds the newest without a walk through the rest. A request that is
+        // repeated keeps its id, a day at most.
+        const TWO_DAYS_MS: i64 = 172_800_000;
+        const BITS_BELOW_MS: u32 = 80;
+        let oldest = u128::try_from(from.saturating_sub(TWO_DAYS_MS)).unwrap_or(0) << BITS_BELOW_MS;
+        let sql = "SELECT (created_at - $1) / $2, status, count(*) FROM claims
+                   WHERE claim_id >= $3 AND created_at >= $1 AND ($4 IS NULL OR event_id = $4) GROUP BY 1, 2";
+        Ok(read!(self.db(), pool => {
+            let query = sqlx::query_as(sql).bind(from).bind(step_ms).bind(Uuid::from_u128(oldest)).bind(event);
+            query.fetch_all(pool).await?
+        }))
+    }
+
     /// A claim by its id.
     pub(crate) async fn claim(&self, id: Uuid) -> Result<Option<ClaimRow>, StoreError> {
         let sql = concat!("SELECT ", columns!(), " FROM claims WHERE claim_id = $1");
@@ -126,6 +152,53 @@ impl Store {
             let query = sqlx::query_as(sql).bind(now.0).bind(until.0).bind(i64::from(batch));
             query.fetch_all(pool).await?
         }))
+    }
+
+    /// The grant begins: the command goes out in the transaction of the status. `None`: the claim is not where it was, or
+    /// is to end.
+    pub(crate) async fn send_grant(
+        &self,
+        id: Uuid,
+        due: UnixMs,
+        now: UnixMs,
+    ) -> Result<Option<ClaimRow>, StoreError> {
+        let sql = concat!(
+            "UPDATE claims SET status = 'granting', due_at = $2, updated_at = $3
+             WHERE claim_id = $1 AND status = 'reserved' AND cancel IS NULL RETURNING ",
+            columns!()
+        );
+        let sent = write!(self.db(), pool => {
+            let mut tx = pool.begin().await?;
+            let moved = sqlx::query_as(sql).bind(id).bind(due.0).bind(now.0);
+            let moved: Option<ClaimRow> = moved.fetch_optional(&mut *tx).await?;
+            if let Some(claim) = &moved {
+                fact!(&mut *tx, &GrantRewardCommand::of(claim).fact(now));
+            }
+            tx.commit().await?;
+            moved
+        });
+        self.outbox_has_more();
+        Ok(sent)
+    }
+
+    /// These grants have a result: their claims are due at once. Each fact is confirmed.
+    pub(crate) async fn grants_have_results(
+        &self,
+        facts: &[(Uuid, Option<Uuid>)],
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        let due = "UPDATE claims SET due_at = $2 WHERE claim_id = $1 AND status = 'granting'";
+        // One after the other, for a transaction that held several claims could wait for one that does so too.
+        for (fact, claim) in facts {
+            write!(self.db(), pool => {
+                let mut tx = pool.begin().await?;
+                if confirm!(&mut *tx, groups::SAGAS, *fact, now) {
+                    sqlx::query(due).bind(claim).bind(now.0).execute(&mut *tx).await?;
+                }
+                tx.commit().await?;
+            });
+        }
+        Ok(())
     }
 
     /// A step that changes nothing but the claim; `due` is `None` for a final status. `None`: it is not where it was,

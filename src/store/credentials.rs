@@ -6,7 +6,7 @@ use super::{
     AccountRow, AuditEntry, EpochChange, NewSignIn, NicknameKeys, Store, StoreError, audit,
     epochs::end_sign_in,
     fact,
-    identity::{add_account, add_sign_in, facts_of_new},
+    identity::{add_account, add_sign_in, registered},
     read, write,
 };
 use crate::clock::UnixMs;
@@ -77,9 +77,7 @@ impl Store {
                 Some(entry) => { audit!(&mut *tx, entry); }
                 None => add_sign_in!(tx, account.account_id, sign_in),
             }
-            for fact in facts_of_new(account, sign_in.now).iter().filter(|fact| entry.is_none() || fact.kind != "signed_in") {
-                fact!(&mut *tx, fact);
-            }
+            fact!(&mut *tx, &registered(account, sign_in.now));
             tx.commit().await?;
         });
         self.outbox_has_more();
@@ -129,6 +127,7 @@ impl Store {
             add_sign_in!(tx, account, sign_in);
             tx.commit().await?;
         });
+        self.outbox_has_more();
         Ok(())
     }
 
@@ -225,8 +224,12 @@ impl Store {
             for account in gone {
                 let name = format!("deleted {account}");
                 sqlx::query(nameless).bind(account).bind(name).execute(&mut *tx).await?;
-                let sql = "DELETE FROM credentials WHERE account_id = $1";
-                sqlx::query(sql).bind(account).execute(&mut *tx).await?;
+                for sql in [
+                    "DELETE FROM credentials WHERE account_id = $1",
+                    "DELETE FROM oidc_subjects WHERE account_id = $1",
+                ] {
+                    sqlx::query(sql).bind(account).execute(&mut *tx).await?;
+                }
             }
             let sql = "DELETE FROM log_in_failures WHERE last_at <= $1 AND blocked_until <= $1";
             sqlx::query(sql).bind(failed.0).execute(&mut *tx).await?;

@@ -22,16 +22,24 @@ pub(crate) enum Db {
         /// The writer: one connection.
         w: SqlitePool,
     },
-    /// One pool for both.
-    Postgres(PgPool),
+    /// One pool to read and write, and one that no crowd of readers is waiting for.
+    Postgres {
+        /// For all but entities.
+        pool: PgPool,
+        /// Commits and activations: with them rooms live, however many players look theirs up.
+        entities: PgPool,
+    },
 }
+
+/// One for the writer, one to activate entities meanwhile.
+const ENTITY_CONNECTIONS: u32 = 2;
 
 /// Runs one body on whichever pool is there, for reading.
 macro_rules! read {
     ($db:expr, $pool:ident => $body:expr) => {
         match $db {
             $crate::store::Db::Sqlite { r: $pool, .. } => $body,
-            $crate::store::Db::Postgres($pool) => $body,
+            $crate::store::Db::Postgres { pool: $pool, .. } => $body,
         }
     };
 }
@@ -41,10 +49,21 @@ macro_rules! write {
     ($db:expr, $pool:ident => $body:expr) => {
         match $db {
             $crate::store::Db::Sqlite { w: $pool, .. } => $body,
-            $crate::store::Db::Postgres($pool) => $body,
+            $crate::store::Db::Postgres { pool: $pool, .. } => $body,
         }
     };
 }
+
+/// Runs one body on whichever pool is there, for writing what an entity waits for.
+macro_rules! write_entity {
+    ($db:expr, $pool:ident => $body:expr) => {
+        match $db {
+            $crate::store::Db::Sqlite { w: $pool, .. } => $body,
+            $crate::store::Db::Postgres { entities: $pool, .. } => $body,
+        }
+    };
+}
+pub(super) use write_entity;
 pub(crate) use {read, write};
 
 impl Db {
@@ -91,10 +110,12 @@ impl Db {
             // Statements say themselves what they change on which condition: none may fail to be serialised.
             ("default_transaction_isolation", "read committed"),
         ]);
-        let pool = PgPoolOptions::new()
-            .max_connections(settings.readers + 1)
-            .acquire_timeout(Duration::from_millis(settings.timeout_ms));
-        Ok(Self::Postgres(pool.connect_with(options).await?))
+        let of = |connections| {
+            let longest = Duration::from_millis(settings.timeout_ms);
+            PgPoolOptions::new().max_connections(connections).acquire_timeout(longest)
+        };
+        let entities = of(ENTITY_CONNECTIONS).connect_with(options.clone()).await?;
+        Ok(Self::Postgres { pool: of(settings.readers + 1).connect_with(options).await?, entities })
     }
 
     pub(super) async fn close(&self) {
@@ -103,7 +124,10 @@ impl Db {
                 r.close().await;
                 w.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { pool, entities } => {
+                pool.close().await;
+                entities.close().await;
+            }
         }
     }
 }

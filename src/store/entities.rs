@@ -1,6 +1,6 @@
 //! Entities: taking ownership, and those that want to be woken.
 
-use super::{Activated, Due, Store, StoreError, read, write};
+use super::{Activated, Due, Store, StoreError, read, write_entity};
 use crate::clock::UnixMs;
 use sqlx::Row as _;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ impl Store {
     pub async fn activate(&self, kind: &'static str, key: Uuid) -> Result<Option<Activated>, StoreError> {
         let sql = "UPDATE entities SET epoch = epoch + 1 WHERE kind = $1 AND key = $2
                    RETURNING epoch, version, state";
-        write!(self.db(), pool => {
+        write_entity!(self.db(), pool => {
             let row = sqlx::query(sql).bind(kind).bind(key).fetch_optional(pool).await?;
             row.map(|row| Ok(Activated {
                 epoch: row.try_get("epoch")?,

@@ -21,6 +21,13 @@ pub struct EpochChange {
     pub changed_at: i64,
 }
 
+impl EpochChange {
+    /// Voids nothing, for no epoch is lower: who keeps the account in memory looks it up again. Never stored.
+    pub(crate) fn of_profile(account_id: Uuid, now: UnixMs) -> Self {
+        Self { account_id, sign_in_id: None, epoch: i64::MIN, changed_at: now.0 }
+    }
+}
+
 /// Raises the epoch of an account in its change's own transaction, and takes its tickets. `None`: no such account.
 macro_rules! raise_epoch {
     ($tx:expr, $account:expr, $now:expr) => {{

@@ -2,13 +2,13 @@
 
 use super::{AuditEntry, Store, StoreError, audit, read, write};
 use crate::clock::UnixMs;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-/// An event as it is stored.
+/// An event as it is stored, its condition read or, in lists, as the text that it is.
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
-pub(crate) struct EventRow {
+pub(crate) struct EventRow<C = Value> {
     pub event_id: Uuid,
     pub title: String,
     pub description: String,
@@ -16,7 +16,7 @@ pub(crate) struct EventRow {
     pub ends_at: i64,
     pub status: String,
     #[sqlx(json)]
-    pub condition: Value,
+    pub condition: C,
     pub created_at: i64,
     pub updated_at: i64,
 }
@@ -135,7 +135,7 @@ impl Store {
         status: Option<&str>,
         before: Option<Uuid>,
         limit: u32,
-    ) -> Result<Vec<EventRow>, StoreError> {
+    ) -> Result<Vec<EventRow<Box<RawValue>>>, StoreError> {
         let sql = "SELECT * FROM events WHERE ($1 IS NULL OR status = $1) AND ($2 IS NULL OR event_id < $2)
                    ORDER BY event_id DESC LIMIT $3";
         Ok(read!(self.db(), pool => {

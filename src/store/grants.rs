@@ -2,12 +2,16 @@
 //! inserts it first, the worker or the compensation, wins, and the other does as it says.
 
 use super::{
-    ClaimRow, Store, StoreError, Transfer, Transferred, Wallet, claims::columns, wallet::transfer, write,
+    ClaimRow, Store, StoreError, Transfer, Transferred, Wallet, claims::columns, confirm, fact, read,
+    wallet::transfer, write,
 };
 use crate::{
     clock::UnixMs,
     ids::PlayerId,
-    liveops::claims::state::{Reason, Status},
+    liveops::{
+        claims::state::{Reason, Status},
+        groups,
+    },
 };
 use uuid::Uuid;
 
@@ -54,19 +58,26 @@ pub(crate) enum Undone {
 }
 
 impl Store {
-    /// Grants, or says what became of it before. `code` is a coupon's.
+    /// Grants, or hears what became of it before; confirms the command and sends the result with it. A command that
+    /// was confirmed has no second effect. `code` is a coupon's.
     pub(crate) async fn grant(
         &self,
         command: &GrantRewardCommand,
         code: &str,
         now: UnixMs,
-    ) -> Result<GrantResult, StoreError> {
+    ) -> Result<(), StoreError> {
         let coupon = (command.kind == "coupon").then_some(code);
+        let (claim, account) = (command.claim_id, command.account);
         write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
+            if !confirm!(&mut *tx, groups::GRANTS, claim, now) {
+                return Ok(());
+            }
             if grant_row!(tx, command, "granted", None::<&str>, coupon, now) == 0 {
-                let before = sqlx::query_as(OUTCOME).bind(command.claim_id).fetch_one(&mut *tx).await?;
-                return Ok(result(before));
+                let before = sqlx::query_as(OUTCOME).bind(claim).fetch_one(&mut *tx).await?;
+                fact!(&mut *tx, &result(before).fact(claim, account, now));
+                tx.commit().await?;
+                return Ok(());
             }
             let fits = if command.kind == "points" {
                 let (from, to) = (Wallet::Rewards, Wallet::Account(command.account));
@@ -81,18 +92,64 @@ impl Store {
                 put.execute(&mut *tx).await?.rows_affected() == 1
             };
             if fits {
+                fact!(&mut *tx, &GrantResult::Granted.fact(claim, account, now));
                 tx.commit().await?;
-                return Ok(GrantResult::Granted);
+            } else {
+                tx.rollback().await?;
+                self.cannot_hold(command, now).await?;
             }
-            tx.rollback().await?;
-            // He can hold no more. Another worker may have found room meanwhile: its row counts.
+        });
+        self.outbox_has_more();
+        Ok(())
+    }
+
+    /// The player can hold no more. Another worker may have found room meanwhile: its row counts.
+    async fn cannot_hold(&self, command: &GrantRewardCommand, now: UnixMs) -> Result<(), StoreError> {
+        let (claim, account) = (command.claim_id, command.account);
+        write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
+            if !confirm!(&mut *tx, groups::GRANTS, claim, now) {
+                return Ok(());
+            }
             let why = Some(Reason::WalletFull.as_str());
             grant_row!(tx, command, "refused", why, None::<&str>, now);
-            let outcome = sqlx::query_as(OUTCOME).bind(command.claim_id).fetch_one(&mut *tx).await?;
+            let outcome = sqlx::query_as(OUTCOME).bind(claim).fetch_one(&mut *tx).await?;
+            fact!(&mut *tx, &result(outcome).fact(claim, account, now));
             tx.commit().await?;
-            Ok(result(outcome))
-        })
+        });
+        Ok(())
+    }
+
+    /// What became of a claim's grant. `None`: nothing yet. If it is `late`, a command that nobody has handled is sent
+    /// again, and one that is a dead letter is given up.
+    pub(crate) async fn grant_outcome(
+        &self,
+        claim: Uuid,
+        late: bool,
+        now: UnixMs,
+    ) -> Result<Option<GrantResult>, StoreError> {
+        let outcome = read!(self.db(), pool => {
+            sqlx::query_as(OUTCOME).bind(claim).fetch_optional(pool).await?
+        });
+        if outcome.is_some() || !late {
+            return Ok(outcome.map(result));
+        }
+        let (dead, lost): (Option<Uuid>, Option<Uuid>) = read!(self.db(), pool => {
+            let dead = sqlx::query_scalar(BURIED).bind(claim).bind(groups::GRANTS).fetch_optional(pool).await?;
+            let lost = sqlx::query_scalar(LOST).bind(claim).bind(groups::GRANTS).bind(now.0);
+            (dead, lost.fetch_optional(pool).await?)
+        });
+        if dead.is_some() {
+            return Ok(Some(GrantResult::Refused(Reason::GrantFailed)));
+        }
+        if lost.is_some() {
+            let again = "UPDATE outbox SET due_at = $3 WHERE fact_id = $1 AND consumer = $2 AND tries = 0";
+            write!(self.db(), pool => {
+                sqlx::query(again).bind(claim).bind(groups::GRANTS).bind(now.0).execute(pool).await?;
+            });
+            self.outbox_has_more();
+        }
+        Ok(None)
     }
 
     /// Gives back what a claim has taken, unless it was granted meanwhile.
@@ -151,6 +208,12 @@ const ADD_GRANT: &str =
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (claim_id) DO NOTHING";
 
 const OUTCOME: &str = "SELECT outcome, reason FROM grants WHERE claim_id = $1";
+
+const BURIED: &str = "SELECT id FROM dead_letters WHERE fact_id = $1 AND consumer = $2 LIMIT 1";
+
+/// A command on its way, so it seems, for a long time. One that failed has its own pauses.
+const LOST: &str = "SELECT fact_id FROM outbox
+                    WHERE fact_id = $1 AND consumer = $2 AND tries = 0 AND due_at > $3";
 
 const ADD_TO_PILE: &str =
     "INSERT INTO inventory (account_id, kind, name, code, amount, first_at) VALUES ($1, $2, $3, $4, $5, $6)

@@ -85,7 +85,7 @@ macro_rules! add_account {
     }};
 }
 
-/// Writes a new sign-in with its first refresh token.
+/// Writes a new sign-in with its first refresh token, and tells the activity stream of it.
 macro_rules! add_sign_in {
     ($tx:expr, $account:expr, $sign_in:expr) => {{
         let (sign_in, account): (&$crate::store::NewSignIn, uuid::Uuid) = ($sign_in, $account);
@@ -98,6 +98,7 @@ macro_rules! add_sign_in {
             .bind(id)
             .bind(expires_at);
         insert.execute(&mut *$tx).await?;
+        $crate::store::fact!(&mut *$tx, &$crate::store::identity::signed_in(account, sign_in.now));
     }};
 }
 pub(super) use {add_account, add_sign_in};
@@ -123,9 +124,7 @@ impl Store {
                 return Ok(false);
             }
             add_sign_in!(tx, account.account_id, sign_in);
-            for fact in facts_of_new(account, sign_in.now) {
-                fact!(&mut *tx, &fact);
-            }
+            fact!(&mut *tx, &registered(account, sign_in.now));
             tx.commit().await?;
         });
         self.outbox_has_more();
@@ -250,11 +249,14 @@ pub(super) fn status_fact(account: Uuid, now: UnixMs, status: &str) -> Fact {
     Fact::new("user_status_changed", Some(PlayerId(account)), now, json!({"status": status}))
 }
 
-/// What the activity stream is told of a new account, which is signed in at once.
-pub(super) fn facts_of_new(account: &AccountRow, now: UnixMs) -> [Fact; 2] {
-    let who = Some(PlayerId(account.account_id));
-    let registered = Fact::new("user_registered", who, now, json!({"guest": account.guest}));
-    [registered, Fact::new("signed_in", who, now, json!({}))]
+/// What the activity stream is told of a new account.
+pub(super) fn registered(account: &AccountRow, now: UnixMs) -> Fact {
+    Fact::new("user_registered", Some(PlayerId(account.account_id)), now, json!({"guest": account.guest}))
+}
+
+/// What it is told of a new sign-in. One that is refreshed is no new one.
+pub(super) fn signed_in(account: Uuid, now: UnixMs) -> Fact {
+    Fact::new("signed_in", Some(PlayerId(account)), now, json!({}))
 }
 
 pub(super) const ADD_ACCOUNT: &str =

@@ -21,6 +21,7 @@ mod identity;
 mod keys;
 mod matches;
 mod moderation;
+mod oidc;
 mod outbox;
 mod rewards;
 mod rooms;
@@ -38,6 +39,7 @@ pub(crate) use audit::{ADD_AUDIT, AuditFilter, audit};
 pub(crate) use claims::{ClaimFilter, ClaimRow, Reserved};
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use credentials::{Added, BackOff, CredentialsRow};
+use db::write_entity;
 pub(crate) use db::{Db, read, write};
 pub(crate) use dead_letters::{DeadLetter, DeadLetterFilter};
 pub use epochs::EpochChange;
@@ -49,6 +51,7 @@ pub(crate) use identity::{AccountRow, NewSignIn, NicknameKeys, Rotate, Rotated, 
 pub(crate) use keys::{ServiceTokenRow, SigningKeyRow};
 pub use matches::MatchRecord;
 pub(crate) use moderation::{MuteRow, PlayerRow, Report, ReportFilter};
+pub(crate) use oidc::OidcAttempt;
 pub(crate) use outbox::{ADD_FACT, DueFact, Failed, NOTE_CONSUMED, OutboxRow, TAKE_OUT, confirm, fact};
 pub(crate) use rewards::{RewardChange, RewardRow};
 pub(crate) use rooms::RoomFilter;
@@ -114,7 +117,7 @@ impl Store {
                 let sql = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
                 sqlx::query_scalar(sql).fetch_one(r).await?
             }
-            Db::Postgres(pool) => {
+            Db::Postgres { pool, .. } => {
                 let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
                 sqlx::query_scalar(sql).fetch_one(pool).await?
             }

@@ -151,7 +151,7 @@ impl Store {
     ) -> Result<Vec<DueFact>, StoreError> {
         let sql = match self.db() {
             Db::Sqlite { .. } => CLAIM,
-            Db::Postgres(_) => CLAIM_AMONG_NODES,
+            Db::Postgres { .. } => CLAIM_AMONG_NODES,
         };
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         Ok(write!(self.db(), pool => {

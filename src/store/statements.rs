@@ -6,7 +6,7 @@
 
 use super::{Commit, CommitError, Fence, Listing, OutboxRow, Row};
 use crate::liveops::Fact;
-use sqlx::{Acquire, QueryBuilder, Row as _, types::Json};
+use sqlx::{Acquire, QueryBuilder, types::Json};
 use std::{cell::Cell, collections::HashSet};
 use uuid::Uuid;
 
@@ -55,6 +55,16 @@ struct Change<'a> {
     epoch: i64,
 }
 
+/// Kind, key and epoch. One batch may hold commits of two owners of an entity: of one that has given up waiting, and
+/// of the one that came after it.
+type Right = (&'static str, Uuid, i64);
+
+impl Change<'_> {
+    fn right(&self) -> Right {
+        (self.commit.kind, self.commit.key, self.epoch)
+    }
+}
+
 fn change(commit: &Commit) -> Option<Change<'_>> {
     match (&commit.state, commit.fence) {
         (Some(state), Fence::Epoch(epoch)) if !commit.may_be_refused() => {
@@ -95,7 +105,7 @@ macro_rules! statements {
                 let mut results = Vec::with_capacity(commits.len());
                 for commit in commits {
                     results.push(match change(commit) {
-                        Some(_) if changed.contains(&(commit.kind, commit.key)) => Ok(()),
+                        Some(change) if changed.contains(&change.right()) => Ok(()),
                         Some(_) => Err(CommitError::Fenced),
                         None => {
                             let mut savepoint = tx.begin().await?;
@@ -117,7 +127,7 @@ macro_rules! statements {
             async fn write_changes<'a>(
                 db: &mut $Connection,
                 changes: &[Change<'a>],
-            ) -> Result<HashSet<(&'static str, Uuid)>, BatchError> {
+            ) -> Result<HashSet<Right>, BatchError> {
                 let mut changed = HashSet::with_capacity(changes.len());
                 for some in cut(changes) {
                     let mut sql = QueryBuilder::<Database>::new(
@@ -131,20 +141,16 @@ macro_rules! statements {
                     });
                     sql.push(
                         ") AS change WHERE entities.kind = change.column1 AND entities.key = change.column2
-                         AND entities.epoch = change.column3 RETURNING entities.key",
+                         AND entities.epoch = change.column3
+                         RETURNING entities.kind, entities.key, entities.epoch",
                     );
-                    let keys = sql.build().fetch_all(&mut *db).await?;
-                    let keys = keys.iter().map(|row| row.try_get::<Uuid, _>(0));
-                    let keys: HashSet<Uuid> = keys.collect::<Result<_, _>>()?;
-                    let written = some.iter().map(|change| (change.commit.kind, change.commit.key));
-                    changed.extend(written.filter(|(_, key)| keys.contains(key)));
+                    let written = sql.build_query_as::<(String, Uuid, i64)>().fetch_all(&mut *db).await?;
+                    let written: HashSet<_> = written.iter().map(|(kind, key, epoch)| (&**kind, *key, *epoch)).collect();
+                    changed.extend(some.iter().map(Change::right).filter(|right| written.contains(right)));
                 }
                 let (mut listings, mut entries, mut facts) = (Vec::new(), Vec::new(), Vec::new());
-                for Change { commit, .. } in changes {
-                    if !changed.contains(&(commit.kind, commit.key)) {
-                        continue;
-                    }
-                    for row in &commit.rows {
+                for change in changes.iter().filter(|change| changed.contains(&change.right())) {
+                    for row in &change.commit.rows {
                         match row {
                             Row::Listing(listing) => listings.push(listing),
                             Row::MatchEntry { match_id, n, at, body } => entries.push((match_id.0, *n, at.0, body)),

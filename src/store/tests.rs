@@ -122,6 +122,35 @@ async fn of_a_crowd_only_the_fenced_are_refused_and_write_nothing_at_all() {
     }
 }
 
+/// A commit that nobody waits for any more may meet, in one batch, the same command of the owner that came after.
+#[actix::test]
+async fn of_two_owners_in_one_batch_only_the_later_writes() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let store = open(&dir).await;
+    let (key, player) = (Uuid::now_v7(), PlayerId(Uuid::now_v7()));
+    store.commit(commit(key, Fence::Create, "none", vec![])).await.expect("created");
+    let epoch = store.activate(KIND, key).await.expect("reads").expect("exists").epoch;
+    let reported = |epoch, state: &str| {
+        let (room, about, reason) = (RoomId(key), PlayerId(Uuid::now_v7()), state.to_owned());
+        let row = Row::Report {
+            id: Uuid::now_v7(),
+            room,
+            by: player,
+            about,
+            reason,
+            log: json!({}),
+            at: UnixMs(5),
+        };
+        commit(key, Fence::Epoch(epoch), state, vec![row])
+    };
+    let batch = [reported(epoch - 1, "given up"), reported(epoch, "again")];
+    let results = writer::write_all(store.db(), &batch, std::time::Duration::from_secs(5)).await;
+    assert_eq!(results, [Err(CommitError::Fenced), Ok(())]);
+    assert_eq!(store.activate(KIND, key).await.expect("reads").expect("exists").state, b"again");
+    let reports = store.reports(moderation::ReportFilter::default(), 10).await.expect("reads");
+    assert_eq!(reports.iter().map(|report| report.reason.as_str()).collect::<Vec<_>>(), ["again"]);
+}
+
 #[actix::test]
 async fn a_database_that_does_not_answer_holds_up_nobody_for_long() {
     let postgres = crate::testkit::PrivatePostgres::start().expect("PostgreSQL");
@@ -139,6 +168,24 @@ async fn a_database_that_does_not_answer_holds_up_nobody_for_long() {
     assert!(began.elapsed().as_secs() < 5, "each is not waited for alone: {:?}", began.elapsed());
     postgres.resume();
     create(&keys[1]).await.expect("by another connection");
+}
+
+#[actix::test]
+async fn a_crowd_that_reads_holds_up_no_room() {
+    let postgres = crate::testkit::PrivatePostgres::start().expect("PostgreSQL");
+    let mut config = Config::default();
+    config.database.url = Some(postgres.url());
+    config.database.timeout_ms = 300;
+    let store = Store::open(&config, Arc::new(SystemClock)).await.expect("opens");
+    let Db::Postgres { pool, .. } = store.db() else { panic!("not PostgreSQL") };
+    let mut crowd = Vec::new();
+    while let Ok(connection) = pool.acquire().await {
+        crowd.push(connection); // until the next one would wait for too long
+    }
+    assert!(store.ping().await.is_err(), "one more reader has to wait");
+    let key = Uuid::now_v7();
+    store.commit(commit(key, Fence::Create, "s", vec![])).await.expect("commits");
+    assert!(store.activate(KIND, key).await.expect("activates").is_some());
 }
 
 #[actix::test]

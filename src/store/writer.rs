@@ -94,7 +94,11 @@ async fn run(db: Db, mut queue: mpsc::Receiver<Job>, batch: usize, longest: Dura
 }
 
 /// The result of each commit, in order.
-async fn write_all(db: &Db, commits: &[Commit], longest: Duration) -> Vec<Result<(), CommitError>> {
+pub(super) async fn write_all(
+    db: &Db,
+    commits: &[Commit],
+    longest: Duration,
+) -> Vec<Result<(), CommitError>> {
     let all = |error: CommitError| commits.iter().map(|_| Err(error.clone())).collect();
     match write_batch(db, commits, longest).await {
         Ok(results) => results,
@@ -122,8 +126,8 @@ async fn write_batch(
             let mut connection = w.acquire().await.map_err(BatchError::away)?;
             statements::sqlite::write_batch(&mut connection, commits, &committing).await
         }
-        Db::Postgres(pool) => {
-            let mut connection = pool.acquire().await.map_err(BatchError::away)?;
+        Db::Postgres { entities, .. } => {
+            let mut connection = entities.acquire().await.map_err(BatchError::away)?;
             let writing = statements::postgres::write_batch(&mut connection, commits, &committing);
             match tokio::time::timeout(longest, writing).await {
                 Ok(results) => results,

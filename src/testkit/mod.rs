@@ -10,6 +10,8 @@ mod database;
 mod memory_store;
 mod network;
 mod player;
+#[cfg(test)]
+pub(crate) mod provider;
 #[cfg(feature = "testkit")]
 mod redis_groups;
 mod scripted_media;

@@ -64,7 +64,7 @@ impl Guest {
 pub struct SocketPlayer {
     /// Who.
     pub guest: Guest,
-    /// Every frame he was sent.
+    /// Every frame that he was sent, and in between, under `sent`, what he has sent.
     pub transcript: Vec<Value>,
     /// The close code, once closed.
     pub closed: Option<u16>,
@@ -99,17 +99,25 @@ impl SocketPlayer {
         Ok(player)
     }
 
+    /// An id for a request, to be known before it is sent: a send that fails, or is given up, may have arrived.
+    pub fn new_id(&mut self) -> u32 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
     /// Sends a request; its id.
     pub async fn send(&mut self, name: &str, payload: Value) -> Result<u32, Failure> {
-        let id = self.next_id;
-        self.next_id += 1;
+        let id = self.new_id();
         self.send_with(id, name, payload).await?;
         Ok(id)
     }
 
     /// Sends a request under this id, as after a resume.
     pub async fn send_with(&mut self, id: u32, name: &str, payload: Value) -> Result<(), Failure> {
-        self.send_raw(Message::text(json!({"id": id, "type": name, "payload": payload}).to_string())).await
+        let frame = json!({"id": id, "type": name, "payload": payload});
+        self.send_raw(Message::text(frame.to_string())).await?;
+        self.transcript.push(json!({ "sent": frame }));
+        Ok(())
     }
 
     /// Sends any message.

@@ -138,6 +138,7 @@ fn peering(network: &Network) -> (Peering, mpsc::Receiver<Incoming>) {
         address: String::new(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         load: 0,
+        sessions: 0,
         draining: false,
     };
     let (node, incoming) = network.join(me.id);

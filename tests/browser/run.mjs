@@ -4,8 +4,10 @@
 //   BASE_URL=http://127.0.0.1:8080 node run.mjs [journey …]
 //
 // BASE_URL   the address of a node with media.enabled (required)
-// OPERATOR_TOKEN, AUDITOR_TOKEN  access tokens of staff, for the console (scripts/make_staff.py makes them)
+// OPERATOR_TOKEN, AUDITOR_TOKEN, ADMIN_TOKEN  access tokens of staff, for the console (scripts/make_staff.py makes them)
+// CONSOLE_PLAYER  the account that scripts/make_console_data.py prints: that node has something in every screen
 // ADMIN_NAME, ADMIN_PASSWORD  of an ADMIN who signs in to the console (playhouse admin create makes one)
+// OIDC_PORT  where the node looks for its OpenID Connect provider: the journey `sign-in` starts one there
 // ARTIFACTS  where screenshots go (default: a new temporary directory)
 // CHROMIUM   the browser (default /usr/bin/chromium)
 //

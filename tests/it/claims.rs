@@ -166,6 +166,14 @@ async fn a_crowd_on_a_small_stock_while_nodes_are_killed() {
             .await
             .unwrap();
     let ends: BTreeMap<String, i64> = ends.into_iter().collect();
+    let slow: Vec<(String, i64, i64)> = sqlx::query_as(
+        "SELECT COALESCE(reason, status), COUNT(*), MAX(updated_at - created_at) FROM claims
+         WHERE updated_at - created_at > 5000 GROUP BY 1",
+    )
+    .fetch_all(&world.pool)
+    .await
+    .unwrap();
+    println!("over 5 s, how many and the slowest in ms: {slow:?}");
     println!("{ends:?} over {kills} kills; answered after {answered:?}, slowest claim {slowest} ms");
     assert!(kills >= KILLS / 2, "only {kills} kills");
     assert_eq!(ends["granted"], STOCK as i64, "{ends:?}");

@@ -84,6 +84,19 @@ fn every_alert_is_in_the_runbook() {
     }
 }
 
+#[test]
+fn every_alert_is_tested_to_ring_and_to_be_silent() {
+    let (alerts, tests) = (text("deploy/alerts.yml"), text("deploy/alerts_test.yml"));
+    let names = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+    for name in names {
+        let silent = tests
+            .lines()
+            .any(|line| line.contains(&format!("alertname: {name},")) && line.contains("exp_alerts: []"));
+        let rings = tests.lines().any(|line| line.trim() == format!("- alertname: {name}"));
+        assert!(silent && rings, "deploy/alerts_test.yml: {name} silent {silent}, rings {rings}");
+    }
+}
+
 /// What the image's HEALTHCHECK runs.
 #[test]
 fn health_tells_a_living_node_from_a_dead_one() {

@@ -120,9 +120,6 @@ impl Match {
         if doubt || !game["winner"].is_null() {
             return; // what was in doubt may have been done; after its end a game shows nobody's own
         }
-        if let Some(will) = &self.will {
-            assert_eq!(game["you"]["will"], *will, "the last will");
-        }
         if let Some((started_at, choice)) = &self.ballot
             && *started_at == game["started_at"]
         {
@@ -209,16 +206,13 @@ impl Leader {
             if let Knows::Playing(playing) = &mut self.knows {
                 playing.game.sent_in = playing.game.phase["started_at"].clone();
             }
-            let id = self.me.send(name, payload.clone()).await?;
-            self.in_doubt = Some((id, name, payload));
-            self.answer(id).await?;
-            return Ok(());
+            self.in_doubt = Some((self.me.new_id(), name, payload));
         }
-        self.send_again().await
+        self.send_it().await
     }
 
-    /// What is in doubt, under the same id.
-    async fn send_again(&mut self) -> Result<(), Failure> {
+    /// What is in doubt, under its id.
+    async fn send_it(&mut self) -> Result<(), Failure> {
         let Some((id, name, payload)) = self.in_doubt.clone() else { return Ok(()) };
         self.me.send_with(id, name, payload).await?;
         self.answer(id).await
@@ -315,7 +309,7 @@ impl Leader {
             if began.elapsed() > PATIENCE {
                 return Err(format!("{:?} is not answered", self.in_doubt).into());
             }
-            self.send_again().await?;
+            self.send_it().await?;
         }
         let state = self.state().await?;
         self.must_agree(&state);
@@ -368,6 +362,19 @@ impl Leader {
                 assert_eq!(game.is_null(), playing.cleared, "a game too many or too few: {state}");
                 if playing.cleared {
                     return;
+                }
+                if let (None, Some(will)) = (doubt, &playing.game.will)
+                    && game["winner"].is_null()
+                    && game["you"]["will"] != *will
+                {
+                    let of_late = self.me.transcript.len().saturating_sub(40);
+                    let frames: Vec<String> =
+                        self.me.transcript[of_late..].iter().map(Value::to_string).collect();
+                    panic!(
+                        "the last will is {}, acknowledged was {will}:\n{}",
+                        game["you"]["will"],
+                        frames.join("\n")
+                    );
                 }
                 playing.game.must_agree(&self.me.guest.id, game, doubt.is_some());
                 for death in game["deaths"].as_array().unwrap() {

@@ -13,6 +13,7 @@ mod leader;
 mod leaks;
 mod node;
 mod process;
+mod security;
 mod slow;
 mod sockets;
 mod traces;

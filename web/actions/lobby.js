@@ -39,6 +39,27 @@ export function lobbyActions({ client, store, page, state, request, run, addBots
     setCode: (code) => store.ui({ code: code.toUpperCase().replace(/[^A-Z0-9]/g, "").slice(0, 6) }),
     switchLanguage: () => page.setLanguage(state().ui.lang === "ko" ? "en" : "ko"),
 
+    /** Whether one may sign in through somebody else; a server that does not say so has nobody. */
+    askForProvider: async () => store.ui({ provider: (await client.api.signInProvider().catch(() => null))?.name ?? null }),
+    goToProvider: () => run("away", async () => (await import("../signin.js")).depart(client.api, globalThis)),
+    comeBack: (back) =>
+      run("back", async () => {
+        if (back.error) throw { code: back.error };
+        const account = await client.api.signInFromProvider(back).catch((error) => {
+          throw error.status === 401 ? { code: "sign_in_failed" } : error;
+        });
+        page.rememberName(account.nickname);
+        store.ui({ name: account.nickname, nickname: account.nickname, member: true, suggested: false });
+        await client.connect();
+        await listRooms();
+      }),
+    signOut: () =>
+      run("out", async () => {
+        client.close();
+        await client.api.endSignIn();
+        store.ui({ nickname: null, member: false, rooms: null });
+      }),
+
     playNow: () =>
       run("play", async () => {
         await enter();

@@ -39,12 +39,13 @@ const act = {
     draw();
   },
   /** Reads a path of the API into `state.data[key]`. */
-  async load(key, path) {
+  async load(key, path, then) {
     const before = state.data[key];
     if (before?.path !== path) state.data[key] = { path };
     try {
       const value = await session.api.call("GET", path);
       if (state.data[key]?.path === path) state.data[key] = { path, value };
+      then?.(value);
     } catch (error) {
       if (gone(error)) return;
       if (state.data[key]?.path === path) state.data[key] = { path, error, value: error.status === 0 ? before?.value : undefined };
@@ -119,9 +120,9 @@ const current = () => known().find((screen) => screen.name === (state.route[0] ?
 /** Reads what the screen needs: all of it, or what changes by itself. */
 function look(all) {
   const screen = current();
-  for (const { key, path, once, unless } of screen.reads(state, state.route)) {
+  for (const { key, path, once, unless, then } of screen.reads(state, state.route)) {
     if (!all && (once || document.hidden || state.data[key]?.grown || unless?.())) continue;
-    act.load(key, path);
+    act.load(key, path, then);
   }
 }
 

@@ -15,7 +15,8 @@ export function figure(label, series, color) {
   return h("div", { class: "figure" }, h("span", null, label), h("b", null, last === undefined ? "–" : last.toLocaleString("en")), spark(label, series, color));
 }
 
-function spark(label, series, color) {
+/** A line without its figure. */
+export function spark(label, series, color) {
   const high = Math.max(1, ...series);
   const span = Math.max(YOUNG, series.length) - 1;
   const x = (i) => 100 - ((series.length - 1 - i) / span) * 100;
@@ -42,15 +43,15 @@ export function phases(events, now) {
     const end = begun[i + 1]?.at ?? to;
     const width = Math.max(1, x(end) - x(at));
     const name = `day ${payload.day}: ${payload.phase}, ${Math.round((end - at) / 1000)} s`;
-    return h("rect", { class: `p ${payload.phase}`, x: x(at), y: 18, width, height: 26 }, h("title", null, name));
+    return h("rect", { class: `p ${payload.phase}`, x: x(at), y: 8, width, height: 28 }, h("title", null, name));
   });
   const days = begun.filter(({ payload }, i) => payload.day !== begun[i - 1]?.payload.day);
   const deaths = pushes(events, "game.death");
   return h("div", null,
-    h("svg", { class: "phases", viewBox: "0 0 1000 64", preserveAspectRatio: "none", role: "img", "aria-label": `${begun.length} phases over ${days.length} days, ${deaths.length} deaths` },
+    h("div", { class: "days", "aria-hidden": "true" }, days.map(({ at, payload }) => h("span", { style: { left: `${(x(at) / 10).toFixed(2)}%` } }, `day ${payload.day}`))),
+    h("svg", { class: "phases", viewBox: "0 0 1000 44", preserveAspectRatio: "none", role: "img", "aria-label": `${begun.length} phases over ${days.length} days, ${deaths.length} deaths` },
       bands,
-      days.map(({ at, payload }) => h("text", { x: x(at) + 2, y: 13 }, `day ${payload.day}`)),
-      deaths.map(({ at }) => h("path", { class: "dead", d: `M${x(at)} 12V52` }))),
+      deaths.map(({ at }) => h("path", { class: "dead", d: `M${x(at)} 2V42` }))),
     h("p", { class: "legend" }, [["day", "day"], ["vote", "vote"], ["verdict", "defence to last words"], ["night", "night"], ["death", "death"]].map(([name, text]) => h("span", null, h("i", { class: name }), text))),
   );
 }

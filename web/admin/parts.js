@@ -17,14 +17,20 @@ export const short = (id) => (id ? h("span", { class: "mono", title: id }, `…$
 
 export const tag = (text, kind = "") => h("span", { class: `tag ${kind}` }, text);
 
+const BADLY = new Set(["rejected", "compensated"]);
+
+/** What has become of a claim. */
+export const claimStatus = ({ status }) => tag(status, status === "granted" ? "good" : BADLY.has(status) ? "bad" : "warm");
+
 /** `columns`: [[title, (item) => content, className?], …] */
 export function table(caption, columns, items, { empty = "Nothing here.", key = "id" } = {}) {
   if (!items?.length) return h("p", { class: "empty" }, empty);
   return h("div", { class: "scroll" },
-    h("table", null,
+    // Roles are said, for a phone shows rows as cards and a browser then takes them for no table.
+    h("table", { role: "table" },
       h("caption", { class: "sr" }, caption),
-      h("thead", null, h("tr", null, columns.map(([title, , name = ""]) => h("th", { scope: "col", class: name }, title)))),
-      h("tbody", null, items.map((item) => h("tr", { key: String(item[key]) }, columns.map(([, show, name = ""]) => h("td", { class: name }, show(item))))))),
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map(([title, , name = ""]) => h("th", { role: "columnheader", scope: "col", class: name }, title)))),
+      h("tbody", { role: "rowgroup" }, items.map((item) => h("tr", { role: "row", key: String(item[key]) }, columns.map(([title, show, name = ""]) => h("td", { role: "cell", class: name, "data-title": title }, h("div", null, show(item)))))))),
   );
 }
 

@@ -46,7 +46,6 @@ export const tables = {
     "media.nobody_alone": "Nobody hears you: nobody else is here",
     "media.nobody_off": "Nobody hears you: no microphone",
     "media.asleep": "Asleep",
-    "set.media": "Video and voice",
   },
   ko: {
     "media.title": "카메라와 마이크",
@@ -91,7 +90,6 @@ export const tables = {
     "media.nobody_alone": "아무도 못 들어요: 혼자 있어요",
     "media.nobody_off": "아무도 못 들어요: 마이크가 없어요",
     "media.asleep": "자는 중",
-    "set.media": "화상과 음성",
   },
 };
 

@@ -105,6 +105,8 @@ function setProp(node, name, old, value) {
   }
   if (PROPERTIES.has(name)) {
     const wanted = value ?? (name === "value" ? "" : false);
+    // An option without the attribute takes its text for its value: an empty one would never be set.
+    if (name === "value" && node.localName === "option") return node.setAttribute(name, wanted);
     if (node[name] !== wanted) node[name] = wanted;
     return;
   }

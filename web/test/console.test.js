@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lines, phases } from "../admin/charts.js";
+import { balance, calendar, claimsOverTime } from "../admin/timelines.js";
 import { preview } from "../admin/views/events.js";
 
 
@@ -25,7 +26,7 @@ test("a log is told in lines with names, tallies left out", () => {
 });
 
 test("a timeline has a band a phase, as long as it was, and a line a death", () => {
-  const [svg] = phases(events, 10_000).children;
+  const svg = phases(events, 10_000).children.find(({ tag }) => tag === "svg");
   const bands = svg.children.filter((node) => node.tag === "rect");
   assert.deepEqual(bands.map(({ props }) => [props.class, props.x, props.width]), [["p day", 0, 600], ["p night", 600, 400]]);
   assert.equal(svg.children.filter((node) => node.props.class === "dead").length, 1);
@@ -37,4 +38,31 @@ test("a condition is read in words", () => {
   const told = text(preview({ all: [{ count: "game_won", where: { game: "mafia" }, gte: 3 }, { days_active: { gte: 2 } }] }));
   assert.match(told.replace(/\s+/g, " "), /All of: .*game_won \(game: mafia\): at least 3 times .*days_active: at least 2/);
   assert.equal(text(preview({ all: [] })), "None: everybody.");
+});
+
+const within = (node, fits) => (typeof node === "string" ? [] : [...(fits(node) ? [node] : []), ...node.children.flatMap((child) => within(child, fits))]);
+const picture = (node) => within(node, ({ tag }) => tag === "svg")[0];
+
+test("claims are bars that stand on one another, and their sum is said", () => {
+  const none = { granted: 0, rejected: 0, compensated: 0, running: 0 };
+  const items = [{ ...none, at: 0 }, { ...none, at: 1_000, granted: 3, rejected: 1 }];
+  const svg = picture(claimsOverTime({ step_ms: 1_000, items }));
+  assert.equal(svg.props["aria-label"], "4 claims: 3 granted, 0 compensated, 1 rejected, 0 running");
+  const bars = svg.children.filter(({ tag }) => tag === "rect").map(({ props }) => [props.class, Number(props.x), Number(props.y), Number(props.height)]);
+  assert.deepEqual(bars, [["granted", 501, 28, 72], ["rejected", 501, 4, 24]]);
+});
+
+test("a calendar shows each event from its start to its end, and now", () => {
+  const [day, now] = [86_400_000, 1_700_000_000_000];
+  const event = (id, status, from, to) => ({ id, title: id, status, starts_at: now + from * day, ends_at: now + to * day });
+  const drawn = calendar([event("on", "active", -5, 5), event("to come", "draft", 5, 10), event("long ago", "ended", -400, -390)], now);
+  const spans = within(drawn, ({ props }) => props.title).map(({ props }) => [props.class, Object.values(props.style).map(parseFloat).map(Math.round)]);
+  assert.deepEqual(spans, [["active", [2, 64]], ["draft", [66, 32]]]);
+  assert.equal(calendar([event("long ago", "ended", -400, -390)], now), null);
+});
+
+test("a balance goes back from what it is by its entries", () => {
+  const svg = picture(balance([{ amount: -20, at: 300 }, { amount: 50, at: 100 }], 500, 40));
+  assert.equal(svg.props["aria-label"], "The balance over 2 entries: from 10 to 40 points");
+  assert.equal(balance([], 0, 0), null);
 });

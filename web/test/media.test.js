@@ -6,7 +6,9 @@ import { chosen, loudness } from "../lib/devices.js";
 import { MediaLink } from "../lib/media.js";
 import { initial, reduce } from "../state/reduce.js";
 import { asleep, hearers } from "../views/media.js";
-import { tables } from "../i18n/media.js";
+import { tables as forms } from "../i18n/forms.js";
+import { tables as media } from "../i18n/media.js";
+import { tables as replay } from "../i18n/replay.js";
 
 class FakePc {
   static made = [];
@@ -263,7 +265,7 @@ test("what was chosen is remembered, and silence is silent", () => {
   assert.deepEqual([loudness(0), loudness(0.001), loudness(1)].map((x) => x.toFixed(2)), ["0.00", "0.00", "1.00"]);
 });
 
-test("both languages speak of media with the same words", () => {
+for (const [name, tables] of Object.entries({ media, forms, replay })) test(`both languages have the same words: ${name}`, () => {
   const holes = (text) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
   assert.deepEqual(Object.keys(tables.ko).sort(), Object.keys(tables.en).sort());
   for (const key of Object.keys(tables.en)) assert.deepEqual(holes(tables.ko[key]), holes(tables.en[key]), key);

@@ -1,7 +1,7 @@
 // Owns: the form for a new room: its name, who may find it, how many seats. Fetched when first opened.
 
 import { h } from "../lib/dom.js";
-import "../i18n/media.js";
+import "../i18n/forms.js";
 import { button, dialog, segments, toggle } from "../ui.js";
 import { t } from "../i18n/index.js";
 

@@ -48,7 +48,15 @@ function start(state, act) {
     nameField(state, act),
     h("button", { type: "submit", class: "btn primary big", disabled: busy, "data-test": "play" }, icon("play"), h("span", null, busy ? t("land.busy") : t("land.play"))),
     h("p", { class: "hint" }, t("land.play_hint")),
+    signIn(state, act),
   );
+}
+
+/** Through the provider, if the server has one; who came that way may leave again. */
+function signIn({ ui }, act) {
+  const busy = !!ui.busy;
+  if (ui.member) return button(t("land.sign_out"), act.signOut, { disabled: busy, "data-test": "sign-out" });
+  return ui.provider && button(t("land.sign_in", { name: ui.provider }), act.goToProvider, { iconName: "door", disabled: busy, "data-test": "sign-in" });
 }
 
 function invited(state, act) {

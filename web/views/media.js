@@ -4,12 +4,20 @@
 import "../i18n/media.js";
 import { h } from "../lib/dom.js";
 import { button, iconButton } from "../ui.js";
-import { icon } from "../icons.js";
+import { draw, icon } from "../icons.js";
 import { t } from "../i18n/index.js";
 import { isAlive, isMe, memberOf, nameOf } from "../state/view.js";
 import { devices, show } from "./devices.js";
 
 const NIGHT = "night";
+
+draw({
+  mic: ["M12 14.5a3 3 0 0 0 3-3v-5a3 3 0 0 0-6 0v5a3 3 0 0 0 3 3zM6 11.5a6 6 0 0 0 12 0M12 17.5V21"],
+  mic_off: ["M15 10V6.5a3 3 0 0 0-5.7-1.3M9 9.5v2a3 3 0 0 0 4.6 2.5M6 11.5a6 6 0 0 0 9.6 4.8M18 11.5a6 6 0 0 1-.4 2.1M12 17.5V21M4 4l16 16"],
+  camera: ["M3.5 7h11v10h-11zM14.5 10.5l6-3v9l-6-3"],
+  camera_off: ["M7 7h7.5v7M14.5 17h-11V7M14.5 10.5l6-3v9l-3-1.5M4 4l16 16"],
+  ear: ["M8 9a4.5 4.5 0 0 1 9 0c0 4-3.5 4-3.5 7.5a3 3 0 0 1-5 2.2M10.5 9a2 2 0 0 1 4 0c0 1.5-1.5 2-1.5 2"],
+});
 
 /** Nobody who may tell us so sees this player now: he sleeps. */
 export function asleep(state, id) {

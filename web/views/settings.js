@@ -1,7 +1,7 @@
 // Owns: the leader's settings form. Edits a draft; only "save" sends it, and only what has changed. Fetched when first opened.
 
 import { h } from "../lib/dom.js";
-import "../i18n/media.js";
+import "../i18n/forms.js";
 import { button, dialog, segments, toggle } from "../ui.js";
 import { t } from "../i18n/index.js";
 import { PACES, paceOf, TIMES } from "../paces.js";

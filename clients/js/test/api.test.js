@@ -54,3 +54,20 @@ test("a token that another tab has traded is taken from the store", async () => 
   await api.wsTicket();
   assert.equal(fetch.calls[0].auth, "Bearer a9");
 });
+
+test("who comes back from a provider is signed in; who leaves is signed out there too", async () => {
+  const fetch = fakeFetch({
+    "GET /sessions/oidc": () => [200, { provider: { name: "the club" } }],
+    "POST /sessions/oidc/start": () => [201, { authorize_url: "https://id.example/", state: "s", attempt: "a" }],
+    "POST /sessions/oidc": ({ attempt, state, code }) => [201, { account: { id: attempt + state + code, nickname: "Ann", guest: false }, tokens: TOKENS }],
+    "DELETE /sessions/current": () => [204, null],
+  });
+  const store = memoryStore();
+  const api = new Api({ fetch, store, now: () => 1000 });
+  assert.equal((await api.signInProvider()).name, "the club");
+  const { state, attempt } = await api.departToProvider();
+  assert.equal((await api.signInFromProvider({ attempt, state, code: "c" })).id, "asc");
+  assert.equal(store.load().tokens.refresh_token, "r2");
+  await api.endSignIn();
+  assert.deepEqual([fetch.calls.at(-1).auth, store.load()], ["Bearer a2", null]);
+});

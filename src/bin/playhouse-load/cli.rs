@@ -37,9 +37,10 @@ pub enum Scenario {
 /// Which server, and where the report goes.
 #[derive(Args)]
 pub struct Common {
-    /// The players' listener of a running server.
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
-    pub url: String,
+    /// The players' listener of a running server. Given once for each node, `mafia` spreads its players over them,
+    /// and whoever loses his node goes on at another.
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_delimiter = ',')]
+    pub url: Vec<String>,
     /// Its admin listener, for /metrics.
     #[arg(long, default_value = "http://127.0.0.1:9090")]
     pub admin: String,

@@ -14,6 +14,9 @@ use crate::target::Target;
 /// Sign-ins under way at once: enough to keep the server busy, few enough to keep it polite.
 const CONCURRENCY: usize = 32;
 
+/// A call that was cut off is made so often, each time under another name: it may have been done.
+const TRIES: usize = 5;
+
 /// Letters none of which is confusable with another, alone or in pairs: nicknames are unique by
 /// their UTS-39 skeleton, where `0` is `o` and `rn` is `m`.
 const LETTERS: &[u8; 16] = b"abcdefghkpqstuxy";
@@ -39,17 +42,23 @@ struct Tokens {
 
 /// Signs in `count` new guests.
 pub async fn sign_in(target: &Target, count: usize, bar: &ProgressBar) -> Result<Vec<Guest>> {
-    let one = |_| async move {
-        let guest = sign_in_one(target).await;
+    let one = |place| async move {
+        let mut guest = sign_in_one(target, place).await;
+        for again in 1..TRIES {
+            if !guest.as_ref().is_err_and(|error| error.is::<reqwest::Error>()) {
+                break;
+            }
+            guest = sign_in_one(target, place + again).await;
+        }
         bar.inc(1);
         guest
     };
     stream::iter(0..count).map(one).buffer_unordered(CONCURRENCY).try_collect().await
 }
 
-async fn sign_in_one(target: &Target) -> Result<Guest> {
+async fn sign_in_one(target: &Target, place: usize) -> Result<Guest> {
     let nickname = next_nickname();
-    let url = format!("{}/api/v1/accounts/guest", target.url);
+    let url = format!("{}/api/v1/accounts/guest", target.url(place));
     let answer = target.http.post(url).json(&json!({"nickname": nickname})).send().await?;
     let status = answer.status();
     let body = answer.text().await?;

@@ -3,7 +3,7 @@
 //! ```text
 //! cli → target (a running server, or a child) → scenario → report (table, JSON, HTML)
 //!                                                  │
-//!         guests ─ player ─ hall: accounts, sessions, seated rooms
+//!         guests ─ player ─ hall: accounts, sessions, seated rooms; comeback: on to another node
 //!         wire ─ stamp ─ ledger ─ meter: frames, texts, books, clocks of the hot path
 //! ```
 //!
@@ -13,6 +13,7 @@
 
 mod churn;
 mod cli;
+mod comeback;
 mod compare;
 mod fanout;
 mod guests;
@@ -24,6 +25,7 @@ mod meter;
 mod player;
 mod procfs;
 mod report;
+mod requests;
 mod scrape;
 mod slow;
 mod stamp;

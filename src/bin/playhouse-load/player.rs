@@ -1,17 +1,20 @@
 //! A player who understands every message: for the seating of rooms and for whole games.
 //!
 //! Checks what holds for every session (spec 1.1): the first push is `session.welcome` with `seq`
-//! 1, `seq` grows by one, every request with an `id` gets exactly one answer. What a message means
-//! is for the scenarios. Measured traffic does not pass here; see `fanout`.
+//! 1, `seq` grows by one, every request with an `id` gets exactly one answer (`requests`). What a message
+//! means is for the scenarios; how one comes back after a loss is in `comeback`. Measured traffic does not
+//! pass here; see `fanout`.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::collections::VecDeque;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
+use crate::comeback::Nodes;
 use crate::guests::Guest;
+use crate::requests::{self, Answered, Outcome, Requests};
 use crate::target::Target;
 use crate::wire::{self, CLOSE, CLOSE_NORMAL, Link, Opening, PING, Reader, TEXT};
 
@@ -36,20 +39,6 @@ pub struct Push {
     pub payload: Value,
 }
 
-/// What a request came to.
-pub type Outcome = Result<Value, Refusal>;
-
-/// An error answer.
-#[derive(Clone, Debug, Deserialize, thiserror::Error)]
-#[error("{code}: {message}")]
-pub struct Refusal {
-    /// One of the error codes of spec 1.8.
-    pub code: String,
-    /// For people.
-    #[serde(default)]
-    pub message: String,
-}
-
 #[derive(Deserialize)]
 struct Envelope {
     seq: Option<u64>,
@@ -60,14 +49,27 @@ struct Envelope {
     payload: Value,
 }
 
-/// A connected session.
+/// A session and its present socket.
 pub struct Player {
     reader: Reader,
     link: Link,
     inbox: VecDeque<Message>,
     next_seq: u64,
-    next_id: u32,
-    open: HashMap<u32, Instant>,
+    pub(crate) requests: Requests,
+    /// The resume on its way, and its answer.
+    resuming: Option<(u32, Option<Outcome>)>,
+    /// How the last resume went, for the text of a fault.
+    resumed_by: String,
+    /// How the first socket was opened.
+    pub(crate) opening: Opening,
+    /// Where he may be, and is.
+    pub(crate) nodes: Nodes,
+    /// For `session.resume`.
+    pub(crate) resume_token: Value,
+    /// His node has said that it goes.
+    pub(crate) told_to_move: bool,
+    /// When the socket was lost.
+    pub(crate) lost: Option<Instant>,
     /// Breaches of the protocol seen so far.
     pub faults: Vec<String>,
     /// Close code, once the server has closed.
@@ -80,6 +82,13 @@ impl Player {
     /// Connects with the guest's token and waits for the welcome.
     pub async fn connect(target: &Target, guest: &Guest) -> Result<Self> {
         Self::connect_by(Self::opening(target, guest)).await
+    }
+
+    /// As [`Self::connect`], to the node for this `place`, and ready to go on at the others.
+    pub async fn connect_at(target: &Target, guest: &Guest, place: usize) -> Result<Self> {
+        let nodes = Nodes::new(target.authorities(), place);
+        let opening = Opening { authority: nodes.here().to_owned(), ..Self::opening(target, guest) };
+        Ok(Self { nodes, ..Self::connect_by(opening).await? })
     }
 
     /// How `guest` connects to `target`.
@@ -110,8 +119,14 @@ impl Player {
             link,
             inbox: VecDeque::new(),
             next_seq: 1,
-            next_id: 1,
-            open: HashMap::new(),
+            requests: Requests::default(),
+            resuming: None,
+            resumed_by: String::new(),
+            nodes: Nodes::new([opening.authority.clone()].into(), 0),
+            opening: opening.clone(),
+            resume_token: Value::Null,
+            told_to_move: false,
+            lost: None,
             faults: Vec::new(),
             closed: None,
             welcome: Value::Null,
@@ -120,10 +135,8 @@ impl Player {
 
     /// Sends a request and returns its id; the answer comes by [`Self::next`].
     pub fn send(&mut self, kind: &str, payload: &Value) -> u32 {
-        let id = self.next_id;
-        self.next_id += 1;
-        self.open.insert(id, Instant::now());
-        self.link.text(json!({"id": id, "type": kind, "payload": payload}).to_string().as_bytes());
+        let (id, frame) = self.requests.ask(kind, payload);
+        self.link.text(frame.as_bytes());
         id
     }
 
@@ -176,7 +189,7 @@ impl Player {
 
     /// Requests without an answer so far.
     pub fn unanswered(&self) -> usize {
-        self.open.len()
+        self.requests.count()
     }
 
     /// Accepts that the stream goes on after `seq`, as a resume says.
@@ -184,8 +197,47 @@ impl Player {
         self.next_seq = seq + 1;
     }
 
-    /// Reads once. False: closed.
+    /// `seq` of the last push.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.next_seq - 1
+    }
+
+    /// Takes these halves for his socket, asks for his session there, and waits for the answer.
+    pub(crate) async fn resume_on(&mut self, reader: Reader, link: Link, ask: &Value) -> Result<Outcome> {
+        (self.reader, self.link, self.closed) = (reader, link, None);
+        let (id, frame) = self.requests.ask_to_resume(ask);
+        self.resuming = Some((id, None));
+        self.link.text(frame.as_bytes());
+        loop {
+            if let Some((_, Some(answer))) = self.resuming.take_if(|(_, answer)| answer.is_some()) {
+                return Ok(answer);
+            }
+            ensure!(self.receive_once().await?, "closed ({:?}) before the answer to a resume", self.closed);
+        }
+    }
+
+    /// Sends all that is not answered on the present socket.
+    pub(crate) fn repeat_all(&mut self) {
+        for frame in self.requests.repeat_all() {
+            self.link.text(frame.as_bytes());
+        }
+    }
+
+    /// Reads, and asks again meanwhile what is due. False: closed.
     async fn receive(&mut self) -> Result<bool> {
+        loop {
+            for frame in self.requests.repeat_due() {
+                self.link.text(frame.as_bytes());
+            }
+            let Some(due) = self.requests.next_due() else { return self.receive_once().await };
+            if let Ok(received) = timeout_at(due, self.receive_once()).await {
+                return received;
+            }
+        }
+    }
+
+    /// Reads once. False: closed. Cancel-safe, as the reader is.
+    async fn receive_once(&mut self) -> Result<bool> {
         if self.closed.is_some() {
             return Ok(false);
         }
@@ -211,6 +263,7 @@ impl Player {
             const ABNORMAL: u16 = 1006;
             self.closed.get_or_insert(ABNORMAL);
         }
+        self.lost = self.closed.map(|_| Instant::now());
         Ok(alive)
     }
 
@@ -219,9 +272,14 @@ impl Player {
             (Some(id), None) => self.accept_answer(id, &envelope.kind, envelope.payload),
             (None, Some(seq)) => {
                 if seq != self.next_seq {
-                    self.faults.push(format!("{}: seq {seq} instead of {}", envelope.kind, self.next_seq));
+                    let (expected, since) = (self.next_seq, &self.resumed_by);
+                    self.faults.push(format!("{}: seq {seq} instead of {expected}{since}", envelope.kind));
                 }
                 self.next_seq = seq + 1;
+                self.told_to_move |= envelope.kind == "session.moving";
+                if envelope.kind == "session.welcome" {
+                    self.resume_token = envelope.payload["resume_token"].clone();
+                }
                 self.inbox.push_back(Message::Push(Push { kind: envelope.kind, payload: envelope.payload }));
             }
             _ => self.faults.push(format!("{}: neither an answer nor a push", envelope.kind)),
@@ -229,16 +287,30 @@ impl Player {
     }
 
     fn accept_answer(&mut self, id: u32, kind: &str, payload: Value) {
-        let Some(asked) = self.open.remove(&id) else {
-            self.faults.push(format!("an answer to request {id}, which is not open"));
+        let outcome = requests::outcome(kind, payload);
+        if self.resuming.as_ref().is_some_and(|(resuming, _)| *resuming == id) {
+            self.accept_resume(&outcome);
+            self.resuming = Some((id, Some(outcome)));
             return;
-        };
-        let outcome = match kind {
-            "ok" => Ok(payload),
-            _ => Err(serde_json::from_value(payload)
-                .unwrap_or_else(|error| Refusal { code: "?".into(), message: error.to_string() })),
-        };
-        let took_us = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.inbox.push_back(Message::Answer { id, outcome, took_us });
+        }
+        match self.requests.answered(id, &outcome) {
+            Answered::Now(took_us) => self.inbox.push_back(Message::Answer { id, outcome, took_us }),
+            Answered::Later | Answered::Again => {}
+            Answered::Unasked => self.faults.push(format!("an answer to request {id}, which is not open")),
+        }
+    }
+
+    /// The session goes on where the answer says, or a new one begins: what follows is numbered so.
+    fn accept_resume(&mut self, outcome: &Outcome) {
+        match outcome {
+            Ok(resumed) => {
+                let (mode, asked) = (&resumed["mode"], self.last_seq());
+                self.resumed_by = format!(", resumed by {mode} after {asked} with {}", resumed["last_seq"]);
+                self.next_seq = resumed["last_seq"].as_u64().unwrap_or_default() + 1;
+                self.resume_token = resumed["resume_token"].clone();
+            }
+            Err(refusal) if refusal.code == "resume_failed" => self.next_seq = 1,
+            Err(_) => {}
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,8 +34,8 @@ pub struct Target {
     pub name: String,
     /// What it speaks.
     pub proto: Proto,
-    /// `http://host:port` of the players' listener.
-    pub url: String,
+    /// `http://host:port` of the players' listener of each node.
+    pub urls: Vec<String>,
     /// `http://host:port` of the admin listener, if there is one.
     pub admin: Option<String>,
     /// Its process, where it runs on this machine.
@@ -50,13 +51,13 @@ struct Spawned {
 }
 
 impl Target {
-    /// A server that somebody else has started.
-    pub fn running(url: &str, admin: Option<&str>, pid: Option<u32>, proto: Proto) -> Self {
+    /// A server that somebody else has started, of one node or many.
+    pub fn running(urls: &[String], admin: Option<&str>, pid: Option<u32>, proto: Proto) -> Self {
         let trim = |url: &str| url.trim_end_matches('/').to_owned();
         Self {
             name: if proto == Proto::Raw { "bare floor" } else { "playhouse" }.to_owned(),
             proto,
-            url: trim(url),
+            urls: urls.iter().map(|url| trim(url)).collect(),
             admin: admin.map(trim),
             pid,
             http: reqwest::Client::new(),
@@ -80,15 +81,25 @@ impl Target {
         let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
         let admin = (proto == Proto::Json).then(|| format!("http://{admin}"));
         let mut target =
-            Self::running(&format!("http://{listen}"), admin.as_deref(), Some(child.id()), proto);
+            Self::running(&[format!("http://{listen}")], admin.as_deref(), Some(child.id()), proto);
         target.child = Some(Spawned { child, dir });
         target.await_ready().await?;
         Ok(target)
     }
 
-    /// `host:port` of the players' listener.
+    /// The players' listener of the node for this place: players are spread over all.
+    pub fn url(&self, place: usize) -> &str {
+        self.urls.get(place % self.urls.len().max(1)).map_or("", String::as_str)
+    }
+
+    /// `host:port` of the first node's players' listener.
     pub fn authority(&self) -> &str {
-        self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest)
+        authority(self.url(0))
+    }
+
+    /// `host:port` of the players' listeners of all nodes.
+    pub fn authorities(&self) -> Arc<[String]> {
+        self.urls.iter().map(|url| authority(url).to_owned()).collect()
     }
 
     /// The server's process figures; zeros where it is not on this machine.
@@ -97,7 +108,8 @@ impl Target {
     }
 
     async fn await_ready(&mut self) -> Result<()> {
-        let probe = self.admin.as_ref().map_or_else(|| self.url.clone(), |admin| format!("{admin}/readyz"));
+        let probe =
+            self.admin.as_ref().map_or_else(|| self.url(0).to_owned(), |admin| format!("{admin}/readyz"));
         let deadline = Instant::now() + START_LIMIT;
         loop {
             if let Ok(answer) = self.http.get(&probe).send().await {
@@ -164,6 +176,10 @@ fn arguments(listen: &str, admin: &str, dir: &Path, settings: &[&str]) -> Vec<St
     ];
     let settings = settings.iter().map(|setting| (*setting).to_owned());
     own.into_iter().chain(settings).flat_map(|setting| ["--set".to_owned(), setting]).collect()
+}
+
+fn authority(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, rest)| rest)
 }
 
 fn free_address() -> Result<String> {

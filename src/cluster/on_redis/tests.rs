@@ -35,7 +35,14 @@ impl Member {
 }
 
 fn node(load: u64) -> NodeInfo {
-    NodeInfo { id: NodeId::new(), address: "a:1".into(), version: "1".into(), load, draining: false }
+    NodeInfo {
+        id: NodeId::new(),
+        address: "a:1".into(),
+        version: "1".into(),
+        load,
+        sessions: 0,
+        draining: false,
+    }
 }
 
 fn listed(beat: &Beat) -> Vec<NodeId> {
@@ -91,6 +98,33 @@ async fn a_player_has_one_session(a: Member, b: Member) {
     );
 }
 
+async fn whoever_asks_learns_where_a_player_is_now(a: Member, b: Member) {
+    let (player, other) = (PlayerId::new(), PlayerId::new());
+    let at = |member: &Member| SessionRef { id: SessionId::new(), node: member.me.id, moves: 0 };
+    let (first, second) = (at(&a), at(&b));
+    let seen = async |player| {
+        let (here, there) = tokio::join!(a.placement.whereabouts(player), b.placement.whereabouts(player));
+        let (here, there) = (here.expect("answered"), there.expect("answered"));
+        assert_eq!(here, there, "the same for all who ask");
+        here
+    };
+    assert_eq!(seen(player).await, None, "nobody has come");
+    a.placement.arrive(player, first).await.expect("answered");
+    assert_eq!(seen(player).await, Some(first));
+    b.placement.arrive(player, second).await.expect("answered");
+    a.placement.depart(player, first).await.expect("answered");
+    assert_eq!(seen(player).await, Some(second), "the one before has no say any more");
+    assert_eq!(b.placement.arrive(player, second).await.expect("answered"), None, "it is the same");
+    assert_eq!((seen(player).await, seen(other).await), (Some(second), None));
+    let moved = SessionRef { moves: 3, node: a.me.id, ..second };
+    a.placement.arrive(player, moved).await.expect("answered");
+    assert_eq!(seen(player).await.map(|at| (at.id, at.node)), Some((second.id, a.me.id)), "on another node");
+    b.placement.depart(player, second).await.expect("answered");
+    assert_eq!(seen(player).await, Some(moved), "who handed it over does not end it");
+    a.placement.depart(player, SessionRef { moves: 0, ..moved }).await.expect("answered");
+    assert_eq!(seen(player).await, None, "however often it had moved");
+}
+
 pub(super) async fn parcels_arrive_in_order(a: Member, mut b: Member) {
     for n in 0..1_000_u32 {
         a.bus.send(b.me.id, Bytes::copy_from_slice(&n.to_be_bytes())).expect("queued");
@@ -137,6 +171,7 @@ conformance!(
     nodes_are_listed_while_their_lease_lives,
     of_all_who_claim_one_wins,
     a_player_has_one_session,
+    whoever_asks_learns_where_a_player_is_now,
     parcels_arrive_in_order,
 );
 

@@ -1,7 +1,15 @@
 //! Events, rewards, claims and wallets as clients meet them; repeated requests.
 
 use super::*;
-use crate::{liveops::claims::ports::Announce, protocol::Push};
+use crate::{
+    liveops::{
+        claims::ports::Announce,
+        running::{ActivityStream, Parts},
+        stream::MemoryStream,
+    },
+    protocol::Push,
+};
+use std::time::Duration;
 
 /// A whole minute.
 const STARTS: i64 = 1_699_999_980_000;
@@ -14,6 +22,16 @@ impl Announce for Nobody {
 }
 
 impl Kit {
+    /// Carries claims on, as a node does, for as long as this is kept.
+    fn works(&self) -> ActivityStream {
+        let claims = self.state.claims();
+        claims.work(Arc::new(Nobody));
+        let settings = self.state.config.activity.clone();
+        let stream = Arc::new(MemoryStream::new(settings.queue, Duration::from_millis(settings.poll_ms)));
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        ActivityStream::start(&Parts { store, stream, clock, settings }, claims.consumers())
+    }
+
     async fn made(&self, who: &Guest, request: TestRequest, expected: u16) -> Value {
         let (status, body) = self.ask(who.sends(request)).await;
         assert_eq!(status, expected, "{body}");
@@ -42,6 +60,44 @@ fn claim((event, reward): &(String, String), key: &str) -> TestRequest {
     TestRequest::post().uri(&path).insert_header(("Idempotency-Key", key))
 }
 
+#[actix::test]
+async fn staff_see_what_an_account_owns_and_how_claims_went_and_nobody_else_does() {
+    let kit = Kit::new().await;
+    kit.state.claims().work(Arc::new(Nobody));
+    let (operator, ann) = (kit.made_staff("Olga", "OPERATOR").await, kit.guest("Ann").await);
+    let gold = kit.event(&operator, points(7)).await;
+    let badge = kit.event(&operator, json!({"kind": "badge", "name": "wolf", "amount": 1})).await;
+    kit.made(&ann, claim(&gold, "gold"), 201).await;
+    kit.made(&ann, claim(&gold, "again"), 201).await; // over the limit: rejected
+    kit.made(&ann, claim(&badge, "badge"), 201).await;
+    super::play(&kit.store, &[ann.id], true).await;
+    let auditor = kit.made_staff("Eve", "AUDITOR").await;
+    for of in ["wallet", "wallet/ledger", "inventory", "matches"] {
+        let path = format!("/api/v1/admin/accounts/{}/{of}", ann.id);
+        let own = kit.made(&ann, get(&format!("/api/v1/me/{of}")), 200).await;
+        for staff in [&operator, &auditor] {
+            assert_eq!(kit.made(staff, get(&path), 200).await, own, "{of}: as its owner sees it");
+        }
+        assert_ne!(own["items"], json!([]), "{of} shows something");
+        assert_problem(kit.ask(ann.sends(get(&path))).await, 403, "forbidden");
+        let nobody = format!("/api/v1/admin/accounts/{}/{of}", PlayerId::new());
+        assert_problem(kit.ask(auditor.sends(get(&nobody))).await, 404, "not_found");
+    }
+    let path = "/api/v1/admin/claims/history?hours=1";
+    let history = kit.made(&auditor, get(path), 200).await;
+    let items = history["items"].as_array().expect("items");
+    assert_eq!((items.len(), &history["step_ms"]), (48, &json!(75_000)));
+    let newest = json!({"at": items[47]["at"], "granted": 2, "rejected": 1, "compensated": 0, "running": 0});
+    assert_eq!((&items[47], &items[46]["granted"]), (&newest, &json!(0)));
+    let one = kit.made(&auditor, get(&format!("{path}&event={}", badge.0)), 200).await;
+    assert_eq!(one["items"][47]["granted"], 1, "of one event alone");
+    kit.clock.advance_s(600);
+    kit.state.identity.poll().await.expect("polled");
+    let later = kit.made(&auditor, get(path), 200).await;
+    let granted: Vec<_> = later["items"].as_array().expect("items").iter().map(|it| &it["granted"]).collect();
+    assert_eq!((granted[40], granted[47]), (&json!(2), &json!(0)), "ten minutes ago");
+}
+
 fn points(amount: i64) -> Value {
     json!({"kind": "points", "name": "gold", "amount": amount})
 }
@@ -66,6 +122,12 @@ async fn an_event_goes_its_way_and_players_see_it_while_it_is_active() {
         let listed = kit.ask(ann.sends(get("/api/v1/events"))).await.1["items"].as_array().map(Vec::len);
         assert_eq!(listed, Some(usize::from(status == "active")));
     }
+    let listed = kit.ask(ann.sends(get("/api/v1/events"))).await.1["items"][0].clone();
+    assert_eq!(
+        listed,
+        kit.ask(ann.sends(get(&path))).await.1["event"],
+        "a list shows it as it is, its condition too"
+    );
     let progress = kit.ask(ann.sends(get(&format!("{path}/progress")))).await.1;
     assert_eq!((&progress["met"], &progress["terms"][0]["need"]), (&json!(false), &json!(3)));
     let renamed = kit.ask(operator.sends(patch(&path, json!({"title": "Win again"})))).await.1;
@@ -128,7 +190,7 @@ async fn what_cannot_be_saved_names_its_field() {
 #[actix::test]
 async fn a_claim_fills_the_wallet_and_shows_in_all_histories() {
     let kit = Kit::new().await;
-    kit.state.claims().work(Arc::new(Nobody));
+    let _stream = kit.works();
     let (operator, ann) = (kit.made_staff("Olga", "OPERATOR").await, kit.guest("Ann").await);
     let ids = kit.event(&operator, json!({"kind": "points", "name": "=gold", "amount": 7, "stock": 5})).await;
     let made = kit.made(&ann, claim(&ids, "one"), 201).await["claim"].clone();
@@ -201,7 +263,7 @@ async fn players_may_not_do_what_is_for_staff() {
 #[actix::test]
 async fn fifty_equal_requests_at_once_are_one_claim_with_fifty_equal_answers() {
     let kit = Kit::new().await;
-    kit.state.claims().work(Arc::new(Nobody));
+    let _stream = kit.works();
     let (operator, ann) = (kit.made_staff("Olga", "OPERATOR").await, kit.guest("Ann").await);
     let reward = json!({"kind": "points", "name": "gold", "amount": 7, "per_account_limit": 100});
     let ids = kit.event(&operator, reward).await;
@@ -232,7 +294,7 @@ impl Kit {
 #[actix::test]
 async fn a_key_is_one_request_of_one_account() {
     let kit = Kit::new().await;
-    kit.state.claims().work(Arc::new(Nobody));
+    let _stream = kit.works();
     let (operator, ann, bob) =
         (kit.made_staff("Olga", "OPERATOR").await, kit.guest("Ann").await, kit.guest("Bob").await);
     let ids = kit.event(&operator, points(7)).await;
@@ -268,7 +330,7 @@ async fn a_request_whose_node_died_is_served_anew_under_the_same_id() {
     crate::store::write!(kit.store.db(), pool => {
         sqlx::query(sql).bind(Uuid::now_v7()).execute(pool).await.expect("updates");
     });
-    kit.state.claims().work(Arc::new(Nobody));
+    let _stream = kit.works();
     let body = kit.made(&ann, claim(&ids, "k"), 201).await;
     assert_eq!(body["claim"]["id"], json!(before[0].claim_id));
     assert_eq!(kit.store.claims(&Default::default(), 10).await.expect("reads").len(), 1);

@@ -5,6 +5,7 @@
 //! API and by [`crate::node`], which starts the workers. Knows no HTTP and no session.
 
 pub(crate) mod closing;
+pub(crate) mod granting;
 pub(crate) mod ports;
 pub(crate) mod saga;
 pub(crate) mod state;
@@ -15,10 +16,13 @@ use crate::{
     clock::{SharedClock, UnixMs},
     config::{self, Config},
     ids::PlayerId,
+    liveops::consumers::Consumer,
     protocol::Push,
     store::{ClaimRow, Store, StoreError},
 };
-use ports::{Announce, Granter};
+use closing::CloseAccounts;
+use granting::{CarryOn, GrantRewards, OverTheStream};
+use ports::Announce;
 use saga::Saga;
 use serde::Serialize;
 use state::Status;
@@ -171,6 +175,13 @@ impl Claims {
         }
     }
 
+    /// Who acts on facts that concern claims.
+    pub(crate) fn consumers(&self) -> Vec<Arc<dyn Consumer>> {
+        let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
+        let grants = GrantRewards { store, clock };
+        vec![Arc::new(CloseAccounts(self.clone())), Arc::new(grants), Arc::new(CarryOn(self.clone()))]
+    }
+
     /// The node stops: its workers end after what they are doing.
     pub(crate) fn stop(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
@@ -180,7 +191,8 @@ impl Claims {
     /// One of them. It may be stopped anywhere.
     pub(crate) async fn worker(self, announce: Arc<dyn Announce>) {
         let Inner { store, clock, settings, .. } = &*self.0;
-        let grants = Granter { store: store.clone(), clock: clock.clone() };
+        let again_ms = settings.lease_ms;
+        let grants = OverTheStream { store: store.clone(), clock: clock.clone(), again_ms };
         let saga = Saga { steps: store.clone(), grants, clock: clock.clone(), settings: settings.clone() };
         let idle = Duration::from_millis(settings.poll_ms);
         while !self.0.stopping.load(Ordering::Relaxed) {
@@ -205,9 +217,11 @@ impl Claims {
         }
     }
 
-    async fn carry_on(&self, saga: &Saga<Store, Granter>, claim: ClaimRow, announce: &dyn Announce) {
+    async fn carry_on(&self, saga: &Saga<Store, OverTheStream>, claim: ClaimRow, announce: &dyn Announce) {
         let id = claim.claim_id;
-        if claim.status != Status::Requested.as_str() {
+        // One that was woken by its result has just moved; one that is found has lain for a lease.
+        let found = UnixMs(claim.updated_at) + self.0.settings.lease_ms <= self.0.clock.now();
+        if found && claim.status != Status::Requested.as_str() {
             metrics::counter!("playhouse_claims_resumed_total").increment(1);
         }
         let run = saga.run(claim, &|claim: &ClaimRow| self.changed(claim, announce)).await;

@@ -5,14 +5,13 @@ use super::{
     state::{Reason, Status},
 };
 use crate::{
-    clock::{SharedClock, UnixMs},
+    clock::UnixMs,
     cluster::Cluster,
     ids::PlayerId,
     liveops::counters::Counters,
     protocol::Push,
     store::{ClaimRow, EventRow, GrantResult, GrantRewardCommand, Reserved, Store, StoreError, Undone},
 };
-use rand::RngExt as _;
 use std::{future::Future, sync::Arc};
 use uuid::Uuid;
 
@@ -55,15 +54,16 @@ pub(crate) trait Steps {
     fn failed(&self, id: Uuid, due: UnixMs, now: UnixMs) -> impl Future<Output = Result<(), StoreError>>;
 }
 
-/// Carries a [`GrantRewardCommand`] to the worker that grants.
+/// The way to the worker that grants: the command was sent in the transaction in which the claim came to `granting`.
 ///
 /// At least once: a command whose result did not come is sent again. `None`: the result comes later, by another run
 /// of the saga, to which the worker's answer is the row of the grant.
 pub(crate) trait GrantPort {
-    /// Sends it.
+    /// What became of it, as far as it is known. It was sent at `since`.
     fn grant(
         &self,
         command: GrantRewardCommand,
+        since: UnixMs,
     ) -> impl Future<Output = Result<Option<GrantResult>, StoreError>>;
 }
 
@@ -101,7 +101,10 @@ impl Steps for Store {
         due: Option<UnixMs>,
         now: UnixMs,
     ) -> Result<Option<ClaimRow>, StoreError> {
-        self.advance_claim(id, way, reason, due, now).await
+        match (way.1, due) {
+            (Status::Granting, Some(due)) => self.send_grant(id, due, now).await,
+            _ => self.advance_claim(id, way, reason, due, now).await,
+        }
     }
 
     async fn reserve(&self, claim: &ClaimRow, due: UnixMs, now: UnixMs) -> Result<Reserved, StoreError> {
@@ -114,51 +117,5 @@ impl Steps for Store {
 
     async fn failed(&self, id: Uuid, due: UnixMs, now: UnixMs) -> Result<(), StoreError> {
         self.claim_failed(id, due, now).await
-    }
-}
-
-/// The worker in this process.
-#[derive(Clone)]
-pub(crate) struct Granter {
-    pub store: Store,
-    pub clock: SharedClock,
-}
-
-impl GrantPort for Granter {
-    async fn grant(&self, command: GrantRewardCommand) -> Result<Option<GrantResult>, StoreError> {
-        self.store.grant(&command, &coupon_code(), self.clock.now()).await.map(Some)
-    }
-}
-
-/// `XXXX-XXXX-XXXX-XXXX` of 80 random bits, without letters that look like digits. Worth money: it never comes from a
-/// generator that can be repeated.
-fn coupon_code() -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford's
-    const BITS: u32 = 5;
-    let mut bits: u128 = rand::rng().random();
-    let mut code = String::with_capacity(19);
-    for n in 0..16 {
-        if n > 0 && n % 4 == 0 {
-            code.push('-');
-        }
-        code.push(char::from(ALPHABET[(bits % 32) as usize]));
-        bits >>= BITS;
-    }
-    code
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_are_readable_and_differ() {
-        let codes: std::collections::BTreeSet<String> = (0..1_000).map(|_| coupon_code()).collect();
-        assert_eq!(codes.len(), 1_000);
-        for code in codes {
-            assert_eq!(code.len(), 19);
-            assert!(code.split('-').all(|part| part.len() == 4), "{code}");
-            assert!(!code.contains(['I', 'L', 'O', 'U']), "{code}");
-        }
     }
 }

@@ -118,7 +118,7 @@ impl<S: Steps, G: GrantPort> Saga<S, G> {
 
     /// `None`: it is not known yet, or failed and is tried again later.
     async fn grant(&self, claim: &ClaimRow) -> Result<Option<GrantResult>, StoreError> {
-        match self.grants.grant(GrantRewardCommand::of(claim)).await {
+        match self.grants.grant(GrantRewardCommand::of(claim), UnixMs(claim.updated_at)).await {
             Err(StoreError::Bug(error)) => {
                 tracing::error!(error, claim_id = %claim.claim_id, "a grant failed");
                 let now = self.clock.now();

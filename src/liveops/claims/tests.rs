@@ -25,6 +25,7 @@ use std::{
 #[cfg(feature = "testkit")]
 mod crowd;
 mod faults;
+mod stream;
 
 use faults::{Broken, Fault, Faults, Faulty};
 
@@ -381,6 +382,7 @@ async fn a_request_waits_for_its_claim_and_the_player_is_told_of_each_status() {
     let claims = Claims::new(kit.store.clone(), &kit.config, kit.clock.clone());
     let told = Arc::new(Told::default());
     claims.work(told.clone());
+    let _stream = stream::tasks(&claims, &kit, kit.clock.clone());
     let (id, ann, of) = (Uuid::now_v7(), PlayerId::new(), (kit.event, kit.reward));
     let claim = claims.request(id, ann, of).await.expect("runs").expect("exists");
     assert_eq!(claim.status, "granted");

@@ -165,11 +165,12 @@ impl Client {
     /// Sends it until it is granted, under one id, on whatever node answers.
     async fn insist(&mut self, name: &str, payload: Value) -> Result<(), Failure> {
         let began = Instant::now();
-        let mut id = self.me.send(name, payload.clone()).await.ok();
+        let id = self.me.new_id();
         while began.elapsed() < LONGEST {
-            let answered = match id {
-                Some(id) => tokio::time::timeout(PATIENCE, self.me.answer_to(id)).await.ok(),
-                None => None,
+            let sent = self.me.send_with(id, name, payload.clone()).await;
+            let answered = match sent {
+                Ok(()) => tokio::time::timeout(PATIENCE, self.me.answer_to(id)).await.ok(),
+                Err(_) => None,
             };
             self.listen();
             match answered {
@@ -181,10 +182,6 @@ impl Client {
                 Some(Ok(Err(error))) => return Err(format!("{name} {payload} was refused: {error}").into()),
                 Some(Err(_)) | None => self.come_back().await?,
             }
-            id = match id {
-                Some(id) => self.me.send_with(id, name, payload.clone()).await.ok().map(|()| id),
-                None => self.me.send(name, payload.clone()).await.ok(),
-            };
         }
         Err(format!("{name} {payload} was not answered for {LONGEST:?}").into())
     }
@@ -331,7 +328,7 @@ async fn whatever_fails_the_history_of_sixty_clients_is_true() {
     let seed = setting("PLAYHOUSE_SEED").unwrap_or(SEED);
     let long = Duration::from_secs(setting("PLAYHOUSE_HISTORY_S").unwrap_or(SECONDS));
     println!("PLAYHOUSE_SEED={seed}");
-    let mut servers = Servers::start(&[
+    let mut servers = <Servers>::start(&[
         "limits.chat_per_s=1000",
         "limits.chat_burst=1000",
         "limits.reports_per_min=100000",

@@ -3,24 +3,62 @@
 mod faults;
 mod history;
 mod judge;
+#[cfg(feature = "load")]
+mod rolling;
 
 use crate::process::Process;
-use playhouse::testkit::{PrivatePostgres, PrivateRedis};
+use playhouse::testkit::{PrivateCluster, PrivatePostgres, PrivateRedis, PrivateSentinel};
 
 const NODES: usize = 3;
 
+/// What routes between the nodes: one Redis, or a group of them that replaces its dead.
+trait Router {
+    fn start() -> Self;
+    fn url(&self) -> String;
+}
+
+impl Router for PrivateRedis {
+    fn start() -> Self {
+        Self::start().unwrap()
+    }
+
+    fn url(&self) -> String {
+        self.url()
+    }
+}
+
+impl Router for PrivateSentinel {
+    fn start() -> Self {
+        Self::start().unwrap()
+    }
+
+    fn url(&self) -> String {
+        self.url()
+    }
+}
+
+impl Router for PrivateCluster {
+    fn start() -> Self {
+        Self::start(1).unwrap()
+    }
+
+    fn url(&self) -> String {
+        self.url()
+    }
+}
+
 /// Everything that can fail.
-struct Servers {
-    redis: PrivateRedis,
+struct Servers<R = PrivateRedis> {
+    redis: R,
     postgres: PrivatePostgres,
     nodes: Vec<Process>,
     _dir: tempfile::TempDir,
 }
 
-impl Servers {
+impl<R: Router> Servers<R> {
     /// All of them, with these settings on each node.
     fn start(settings: &[&str]) -> Self {
-        let (redis, postgres) = (PrivateRedis::start().unwrap(), PrivatePostgres::start().unwrap());
+        let (redis, postgres) = (R::start(), PrivatePostgres::start().unwrap());
         let dir = tempfile::tempdir().unwrap();
         let shared = [format!("redis.url={}", redis.url()), format!("database.url={}", postgres.url())];
         let settings: Vec<&str> = shared.iter().map(String::as_str).chain(settings.iter().copied()).collect();

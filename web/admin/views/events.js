@@ -3,9 +3,10 @@
 import { h } from "../../lib/dom.js";
 import { button } from "../../ui.js";
 import { facts, json, loaded, more, panel, table, tag, time } from "../parts.js";
+import { calendar, claimsOverTime, stock } from "../timelines.js";
 
 /** draft → active ⇄ inactive → ended */
-const NEXT = { draft: ["active"], active: ["inactive", "ended"], inactive: ["active", "ended"], ended: [] };
+const NEXT = { draft: ["active"], active: ["inactive"], inactive: ["active", "ended"], ended: [] };
 const VERBS = { active: "Activate", inactive: "Pause", ended: "End" };
 const EXAMPLE = '{"all": [{"count": "game_won", "where": {"game": "mafia"}, "gte": 3}]}';
 
@@ -14,9 +15,10 @@ export const events = {
   title: "Events",
   icon: "star",
   shown: (session) => session.has("GET", "/events"),
-  reads(_, [, id]) {
+  reads({ session }, [, id]) {
     const of = id && encodeURIComponent(id);
-    return id ? [{ key: "event", path: `/events/${of}`, once: true }, { key: "rewards", path: `/events/${of}/rewards`, once: true }] : [{ key: "events", path: "/events?limit=50" }];
+    const claims = session.has("GET", "/admin/claims/history") ? [{ key: "event-claims", path: `/admin/claims/history?hours=168&event=${of}` }] : [];
+    return id ? [{ key: "event", path: `/events/${of}`, once: true }, { key: "rewards", path: `/events/${of}/rewards` }, ...claims] : [{ key: "events", path: "/events?limit=50" }];
   },
   show: (state, act, [, id]) => (id ? one(state, act, id) : all(state, act)),
 };
@@ -28,6 +30,7 @@ function all(state, act) {
   return [
     h("div", { class: "head" }, h("h1", null, "Events"), h("span", { class: "grow" }), state.session.mayAct && button("New event", () => act.openForm(eventForm(act)), { kind: "primary" })),
     panel(null, loaded(state.data.events, ({ items }) => [
+      calendar(items, Date.now()),
       table("Events", [["Title", (e) => h("a", { href: `#/events/${e.id}` }, e.title)], ["Status", status], ["From", (e) => time(e.starts_at)], ["To", (e) => time(e.ends_at)]], items, { empty: "No event yet." }),
       more(state.data.events, act, "events"),
     ])),
@@ -47,7 +50,8 @@ function one(state, act, id) {
         panel("Condition", preview(event.condition), state.session.mayAct && state.session.has("POST", "/events/preview") && previewButton(state, act, event), h("details", null, h("summary", null, "As JSON"), json(event.condition)))),
       panel("Rewards",
         state.session.mayAct && h("div", null, button("New reward", () => act.openForm(rewardForm(act, path)))),
-        loaded(state.data.rewards, ({ items }) => table("Rewards", [["Name", (r) => r.name], ["Kind", (r) => r.kind], ["Amount", (r) => r.amount, "n"], ["Stock", (r) => (r.stock === null ? "no limit" : `${r.left ?? "?"} of ${r.stock}`), "n"], ["Each", (r) => r.per_account_limit, "n"], ["", (r) => state.session.mayAct && button("Edit", () => act.openForm(rewardForm(act, path, r)), { "aria-label": `Edit ${r.name}` })]], items, { empty: "No reward yet." }))),
+        loaded(state.data.rewards, ({ items }) => table("Rewards", [["Name", (r) => r.name], ["Kind", (r) => r.kind], ["Amount", (r) => r.amount, "n"], ["Stock", stock, "n"], ["Each", (r) => r.per_account_limit, "n"], ["", (r) => state.session.mayAct && button("Edit", () => act.openForm(rewardForm(act, path, r)), { "aria-label": `Edit ${r.name}` })]], items, { empty: "No reward yet." }))),
+      state.data["event-claims"] && panel("Claims of the last week", loaded(state.data["event-claims"], claimsOverTime)),
     ];
   });
 }

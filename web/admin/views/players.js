@@ -1,10 +1,13 @@
-// Owns: finding a player, and what is known of him: where he sits, mutes, reports, and his account's bans, claims and
-// wallet where the server has them.
+// Owns: finding a player, and what is known of him: where he sits and what he has played, mutes, reports, wallet and
+// inventory, claims, sessions and bans, where the server has them.
 
 import { h } from "../../lib/dom.js";
 import { button } from "../../ui.js";
-import { facts, loaded, more, panel, table, tag, time } from "../parts.js";
+import { claimStatus, facts, loaded, more, panel, short, table, tag, time } from "../parts.js";
+import { balance } from "../timelines.js";
 import { reportTable } from "./reports.js";
+
+const OWNED = [["player-wallet", "wallet", ""], ["player-ledger", "wallet/ledger", "?limit=20"], ["player-inventory", "inventory", "?limit=20"], ["player-matches", "matches", "?limit=10"]];
 
 export const players = {
   name: "players",
@@ -15,7 +18,8 @@ export const players = {
     const of = encodeURIComponent(id);
     const claims = session.has("GET", "/admin/claims") ? [{ key: "player-claims", path: `/admin/claims?account=${of}`, once: true }] : [];
     const account = session.has("GET", "/admin/accounts/{id}") ? [{ key: "player-account", path: `/admin/accounts/${of}`, once: true }] : [];
-    return [{ key: "player", path: `/admin/players/${of}`, once: true }, ...account, ...claims];
+    const owned = OWNED.filter(([, path]) => session.has("GET", `/admin/accounts/{id}/${path}`)).map(([key, path, limit]) => ({ key, path: `/admin/accounts/${of}/${path}${limit}`, once: true }));
+    return [{ key: "player", path: `/admin/players/${of}`, once: true }, ...account, ...claims, ...owned];
   },
   show: (state, act, [, id]) => (id ? one(state, act, id) : find(state, act)),
 };
@@ -46,19 +50,46 @@ function find(state, act) {
 
 function one(state, act, id) {
   return loaded(state.data.player, ({ player, mute, reports }) => [
-    h("div", { class: "head" }, h("h1", null, player.nickname), h("span", { class: "grow" }), state.session.mayAct && actions(state, act, player, mute)),
+    h("div", { class: "head" }, h("h1", null, player.nickname), isBanned(state) && tag("banned", "bad"), mute && tag("muted", "bad"), h("span", { class: "grow" }), state.session.mayAct && actions(state, act, player, mute)),
     h("div", { class: "two" },
       panel("Account", facts([["Id", h("span", { class: "mono" }, id)], ["Kind", player.guest ? "guest" : "full"], ["Role", player.role], ["Since", time(player.created_at)], ["Room", player.room_id ? h("a", { href: `#/rooms/${player.room_id}` }, h("span", { class: "mono" }, player.room_id)) : "none"]])),
       panel("Chat", mute
-        ? facts([["State", tag("muted", "bad")], ["Reason", mute.reason], ["Until", mute.ends_at ? time(mute.ends_at) : "it is lifted"], ["Since", time(mute.at)]])
+        ? facts([["State", "silenced"], ["Reason", mute.reason], ["Until", mute.ends_at ? time(mute.ends_at) : "it is lifted"], ["Since", time(mute.at)]])
         : h("p", null, "May chat."))),
-    panel("Reports about him", reportTable(reports)),
+    owned(state, act),
+    state.data["player-claims"] && panel("Claims", claimTable(state, act)),
+    h("div", { class: "two" },
+      panel("Reports about him", reportTable(reports, { about: false })),
+      state.data["player-matches"] && panel("Matches played", loaded(state.data["player-matches"], ({ items }) => table("Matches played", [["Began", (m) => time(m.started_at)], ["Took", (m) => (m.ended_at ? `${Math.max(1, Math.round((m.ended_at - m.started_at) / 60_000))} min` : "–"), "n"], ["Won by", (m) => m.winner ?? "nobody"], ["Match", (m) => short(m.match_id)]], items, { key: "match_id", empty: "None has ended yet." })))),
     state.data["player-account"] && loaded(state.data["player-account"], ({ sign_ins, bans }) => h("div", { class: "two" },
-      panel("Bans", table("Bans", [["Since", (b) => time(b.created_at)], ["Until", (b) => (b.ends_at ? time(b.ends_at) : "for good")], ["Reason", (b) => b.reason], ["", (b) => b.lifted_at && tag("lifted")]], bans, { key: "created_at", empty: "None." })),
-      panel("Sign-ins", table("Sign-ins", [["Since", (s) => time(s.created_at)], ["Until", (s) => time(s.expires_at)], ["", (s) => s.revoked_at && tag("ended")]], sign_ins, { key: "created_at", empty: "None." })))),
-    state.data["player-claims"] && panel("Claims", loaded(state.data["player-claims"], ({ items }) => table("Claims", [["Reward", (c) => c.name], ["Status", (c) => tag(c.status)], ["Made", (c) => time(c.created_at)]], items))),
+      panel("Sessions", table("Sessions", [["Signed in", (s) => time(s.created_at)], ["Good until", (s) => time(s.expires_at)], ["", (s) => (s.revoked_at ? tag("ended") : s.expires_at > Date.now() ? tag("open", "good") : tag("lapsed"))]], sign_ins, { empty: "None." })),
+      panel("Bans", table("Bans", [["Since", (b) => time(b.created_at)], ["Until", (b) => (b.ends_at ? time(b.ends_at) : "for good")], ["Reason", (b) => b.reason], ["", (b) => b.lifted_at && tag("lifted")]], bans, { empty: "None." })))),
   ]);
 }
+
+/** Points with their ledger, and things. */
+function owned({ data }, act) {
+  if (!data["player-wallet"]) return null;
+  return h("div", { class: "two" },
+    panel("Wallet", loaded(data["player-wallet"], ({ balance: points }) => [
+      h("p", { class: "points" }, h("b", null, points.toLocaleString("en")), " points"),
+      loaded(data["player-ledger"], ({ items }) => [
+        balance(items, Date.now(), points),
+        table("Ledger", [["When", (e) => time(e.at)], ["Points", (e) => h("span", { class: e.amount < 0 ? "paid" : "got" }, `${e.amount < 0 ? "−" : "+"}${Math.abs(e.amount).toLocaleString("en")}`), "n"], ["Why", (e) => e.reason], ["For", (e) => short(e.ref)]], items, { empty: "Nothing came and nothing went." }),
+        more(data["player-ledger"], act, "player-ledger"),
+      ]),
+    ])),
+    panel("Inventory", loaded(data["player-inventory"], ({ items }) => [
+      table("Inventory", [["What", (t) => [t.name, " ", tag(t.kind)]], ["How many", (t) => t.amount.toLocaleString("en"), "n"], ["Code", (t) => (t.code ? h("span", { class: "mono" }, t.code) : "–")], ["Since", (t) => time(t.first_at)]], items.map((t) => ({ ...t, id: `${t.kind} ${t.name} ${t.code}` })), { empty: "Owns nothing." }),
+      more(data["player-inventory"], act, "player-inventory"),
+    ])));
+}
+
+const claimTable = ({ data }, act) =>
+  loaded(data["player-claims"], ({ items }) => [
+    table("Claims", [["Made", (c) => time(c.created_at)], ["Reward", (c) => [c.name, " ", tag(c.kind)]], ["Amount", (c) => c.amount.toLocaleString("en"), "n"], ["Status", claimStatus], ["Event", (c) => h("a", { href: `#/events/${c.event}` }, short(c.event))], ["Reason", (c) => c.reason ?? "–"]], items, { empty: "Nothing was claimed." }),
+    more(data["player-claims"], act, "player-claims"),
+  ]);
 
 const isBanned = ({ data }) => data["player-account"]?.value?.bans.some((ban) => !ban.lifted_at && (!ban.ends_at || ban.ends_at > Date.now()));
 

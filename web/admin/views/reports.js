@@ -17,14 +17,14 @@ export const reports = {
 
 const person = (id, nickname) => (nickname ? h("a", { href: `#/players/${id}` }, nickname) : short(id));
 
-export const reportTable = (items) =>
+export const reportTable = (items, { about = true } = {}) =>
   table("Reports", [
     ["When", (r) => h("a", { href: `#/reports/${r.id}` }, time(r.at))],
     ["About", (r) => person(r.about, r.about_nickname)],
     ["By", (r) => person(r.by_account, r.by_nickname)],
     ["Reason", (r) => r.reason],
     ["State", (r) => (r.resolved_at ? tag("resolved", "good") : tag("open", "warm"))],
-  ], items, { empty: "No report." });
+  ].filter(([title]) => about || title !== "About"), items, { empty: "No report." });
 
 function all(state, act) {
   const now = state.filters?.reports ?? "open";

@@ -2,27 +2,41 @@
 
 import { h } from "../../lib/dom.js";
 import { button } from "../../ui.js";
-import { facts, json, loaded, more, panel, short, table, tag, time } from "../parts.js";
+import { claimStatus, facts, json, loaded, more, panel, short, table, tag, time } from "../parts.js";
+import { claimsOverTime } from "../timelines.js";
 
-const GOOD = new Set(["granted"]);
-const BAD = new Set(["rejected", "compensated"]);
+const STATES = ["requested", "checked", "reserved", "granting", "granted", "rejected", "compensated"];
+/** In hours; the first is chosen. */
+const PERIODS = [["24", "last day"], ["1", "last hour"], ["168", "last week"], ["720", "last month"]];
 
 export const claims = {
   name: "claims",
   title: "Claims",
   icon: "gift",
   shown: (session) => session.has("GET", "/admin/claims"),
-  reads: () => [{ key: "claims", path: "/admin/claims?limit=50" }],
+  reads({ filters, session }) {
+    const { status = "", hours = "24" } = filters?.claims ?? {};
+    const history = session.has("GET", "/admin/claims/history") ? [{ key: "claims-history", path: `/admin/claims/history?hours=${hours}` }] : [];
+    return [...history, { key: "claims", path: `/admin/claims?limit=50${status && `&status=${status}`}` }];
+  },
   show(state, act) {
+    const wanted = state.filters?.claims ?? {};
+    const choose = (event) => {
+      state.filters = { ...state.filters, claims: Object.fromEntries(new FormData(event.target.form)) };
+      for (const read of claims.reads(state)) act.load(read.key, read.path);
+    };
+    const options = (name, values) => h("select", { name, mount: (el) => (el.value = wanted[name] ?? values[0][0]), onchange: choose }, values.map(([value, text]) => h("option", { value }, text)));
     return [
       h("h1", null, "Claims"),
+      h("form", { class: "filters", role: "search" }, h("label", null, "Period", options("hours", PERIODS)), h("label", null, "Status", options("status", [["", "any"], ...STATES.map((name) => [name, name])]))),
+      state.data["claims-history"] && panel("When they were made, and what became of them", loaded(state.data["claims-history"], claimsOverTime)),
       panel(null, loaded(state.data.claims, ({ items }) => [
         table("Claims", [
           ["Made", (c) => time(c.created_at)],
           ["Player", (c) => h("a", { href: `#/players/${c.account}` }, short(c.account))],
           ["Reward", (c) => [c.name, " ", tag(c.kind)]],
           ["Event", (c) => h("a", { href: `#/events/${c.event}` }, short(c.event))],
-          ["Status", (c) => tag(c.status, GOOD.has(c.status) ? "good" : BAD.has(c.status) ? "bad" : "warm")],
+          ["Status", claimStatus],
           ["Reason", (c) => c.reason ?? "–"],
         ], items, { empty: "Nobody has claimed anything." }),
         more(state.data.claims, act, "claims"),

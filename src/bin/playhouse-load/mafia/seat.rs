@@ -1,4 +1,4 @@
-//! One player at his table: reads, checks, acts.
+//! One player at his table: reads, checks, acts, and comes back where his node goes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,19 +6,23 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::comeback::How;
 use crate::guests::wall_clock;
-use crate::meter::{Latencies, Meter};
-use crate::player::{Message, Outcome, Player, Push};
+use crate::meter::Meter;
+use crate::player::{Message, Player, Push};
+use crate::requests::Outcome;
 
-use super::Counts;
+use super::books::Books;
 use super::script::{Action, Expect, on_phase};
+use super::snapshot::Shown;
 use super::table::Table;
-use super::view::{View, text};
+use super::view::{View, number, text};
 
 /// The leader's place.
-const LEADER: usize = 0;
+pub const LEADER: usize = 0;
 /// Longer than a phase by this much without a word, and the game stands still.
 const SILENCE: Duration = Duration::from_secs(30);
 /// How long answers may be missing after the last push.
@@ -27,29 +31,6 @@ const US_PER_MS: i64 = 1000;
 /// What everybody is told alike.
 const PUBLIC: [&str; 6] =
     ["game.phase", "game.votes", "game.verdict_tally", "game.night_result", "game.death", "game.over"];
-
-/// What a player has seen and measured.
-pub struct Books {
-    /// What happened, how often.
-    pub seen: Counts,
-    /// What must not have happened, how often.
-    pub faults: Counts,
-    /// From the server's `started_at` to our ear, microseconds.
-    pub delay: Latencies,
-    /// From a phase's deadline to the start of the next, microseconds.
-    pub lateness: Latencies,
-}
-
-impl Books {
-    /// Enters a fault.
-    pub fn fault(&mut self, fault: String) {
-        *self.faults.entry(fault).or_default() += 1;
-    }
-
-    fn saw(&mut self, what: String) {
-        *self.seen.entry(what).or_default() += 1;
-    }
-}
 
 /// One player.
 pub struct Seat {
@@ -60,7 +41,12 @@ pub struct Seat {
     bar: ProgressBar,
     view: View,
     round: usize,
+    /// For this round he has said that he is ready.
+    ready_for: usize,
+    opened: watch::Receiver<usize>,
     left: bool,
+    /// What he did in this phase may be lost with his session.
+    act_again: bool,
     /// What each open request is expected to bring, and at which phase it was sent.
     expected: HashMap<u32, (Action, u64)>,
     books: Books,
@@ -77,29 +63,52 @@ impl Seat {
         bar: ProgressBar,
     ) -> Self {
         let view = View { me, ..View::default() };
-        let (expected, books) = (HashMap::new(), Books::default());
-        Self { player, slot, table, meter, bar, view, round: 1, left: false, expected, books }
+        let (expected, books, opened) = (HashMap::new(), Books::default(), table.opened.subscribe());
+        Self {
+            player,
+            slot,
+            table,
+            meter,
+            bar,
+            view,
+            round: 1,
+            ready_for: 0,
+            opened,
+            left: false,
+            act_again: false,
+            expected,
+            books,
+        }
+    }
+
+    /// Where he sits.
+    pub fn table(&self) -> Arc<Table> {
+        Arc::clone(&self.table)
     }
 
     /// Plays all games of the table.
     pub async fn play(mut self) -> Books {
-        if self.slot != LEADER {
-            self.act(Action { kind: "room.ready", payload: json!({"ready": true}), expect: Expect::Granted });
-        }
+        self.get_ready();
         let patience = SILENCE + Duration::from_millis(self.table.phase_ms);
         while self.round <= self.table.rounds && !self.left {
-            match timeout(patience, self.player.next()).await {
-                Ok(Ok(Some(message))) => self.take(message).await,
-                Ok(Ok(None)) => {
-                    self.books.fault(format!("closed by the server: {:?}", self.player.closed));
-                    break;
+            let (player, opened) = (&mut self.player, &mut self.opened);
+            let heard = tokio::select! {
+                heard = timeout(patience, player.next()) => heard,
+                Ok(()) = opened.changed() => {
+                    self.get_ready();
+                    continue;
                 }
-                Ok(Err(error)) => {
+            };
+            let Ok(heard) = heard else {
+                self.books.fault(format!("silence in {}, day {}", self.view.phase, self.view.day));
+                break;
+            };
+            match heard {
+                Ok(Some(message)) => self.take(message),
+                Ok(None) if self.come_back().await => {}
+                Ok(None) => break,
+                Err(error) => {
                     self.books.fault(format!("{error:#}"));
-                    break;
-                }
-                Err(_) => {
-                    self.books.fault(format!("silence in {}, day {}", self.view.phase, self.view.day));
                     break;
                 }
             }
@@ -107,14 +116,43 @@ impl Seat {
         self.end().await
     }
 
+    /// After the loss of his socket. False: there is no way back.
+    async fn come_back(&mut self) -> bool {
+        if !self.player.may_come_back() {
+            self.books.fault(format!("closed by the server: {:?}", self.player.closed));
+            return false;
+        }
+        let back = match self.player.come_back().await {
+            Ok(back) => back,
+            Err(error) => {
+                self.books.fault(format!("{error:#}"));
+                return false;
+            }
+        };
+        self.books.came_back(&back);
+        for id in &back.given_up {
+            let given_up = self.expected.remove(id);
+            self.left |= given_up.is_some_and(|(action, _)| action.kind == "room.leave");
+            self.books.saw("requests in doubt, given up".into());
+        }
+        if back.how == How::Refused {
+            self.table.may_have_missed(self.slot);
+            self.act_again = true;
+        }
+        self.ready_for = 0; // whoever drops while the room waits is no longer ready
+        self.get_ready();
+        true
+    }
+
     /// Waits for the answers that are still due and closes in good order.
     async fn end(mut self) -> Books {
-        while self.player.closed.is_none() && self.player.unanswered() > 0 {
+        while self.player.unanswered() > 0 {
             match timeout(LAST_ANSWERS, self.player.next()).await {
                 Ok(Ok(Some(Message::Answer { id, outcome, took_us }))) => {
                     self.check_answer(id, &outcome, took_us)
                 }
                 Ok(Ok(Some(Message::Push(_)))) => {}
+                Ok(Ok(None)) if self.player.may_come_back() && self.come_back().await => {}
                 _ => {
                     self.books.fault(format!("{} requests without an answer", self.player.unanswered()));
                     break;
@@ -130,7 +168,7 @@ impl Seat {
         self.books
     }
 
-    async fn take(&mut self, message: Message) {
+    fn take(&mut self, message: Message) {
         match message {
             Message::Answer { id, outcome, took_us } => self.check_answer(id, &outcome, took_us),
             Message::Push(push) => {
@@ -139,9 +177,6 @@ impl Seat {
                 }
                 if let Err(fault) = self.observe(&push) {
                     self.books.fault(fault);
-                }
-                if push.kind == "room.state" && std::mem::take(&mut self.view.state_due) {
-                    self.next_round().await;
                 }
             }
         }
@@ -154,10 +189,16 @@ impl Seat {
         }
         match push.kind.as_str() {
             "room.startable" if payload["startable"] == true => self.start_game()?,
-            "room.started" => self.view.start(&payload["room"]),
+            "room.started" => {
+                self.view.start(&payload["room"]);
+                self.table.games().start(self.round);
+            }
+            "room.state" => self.see_all(payload)?,
+            "room.closed" => return Err(format!("the room was closed: {}", payload["reason"])),
+            "session.moving" => self.books.saw("players told to move".into()),
             "game.role" => {
                 self.view.learn_role(payload)?;
-                self.table.roles().insert(self.view.me.clone(), self.view.role.clone());
+                self.share_role();
             }
             "game.phase" => self.enter_phase(payload)?,
             "game.votes" => self.view.count_votes(payload)?,
@@ -179,7 +220,39 @@ impl Seat {
         Ok(())
     }
 
-    /// Counts public happenings once a table.
+    /// A whole view: the end that `game.over` announced, or what was missed.
+    fn see_all(&mut self, state: &Value) -> Result<(), String> {
+        self.table.may_have_missed(self.slot);
+        if std::mem::take(&mut self.view.state_due) {
+            self.next_round();
+            return Ok(());
+        }
+        let shown = self.view.resync(state);
+        if self.view.in_game {
+            self.table.games().start(self.round);
+            self.share_role();
+        }
+        let again = std::mem::take(&mut self.act_again) && self.view.in_game;
+        match shown? {
+            Shown::Nothing if again => self.act_on_phase(),
+            Shown::Nothing => {}
+            Shown::Phase => {
+                self.table.games().phase(self.round, &state["game"]);
+                self.act_on_phase();
+            }
+            Shown::End(winner) => {
+                self.game_over(winner);
+                self.next_round();
+            }
+        }
+        Ok(())
+    }
+
+    fn share_role(&self) {
+        self.table.roles().insert(self.view.me.clone(), self.view.role.clone());
+    }
+
+    /// Counts public happenings once a table, as its leader hears them.
     fn note(&mut self, what: impl FnOnce() -> String) {
         if self.slot == LEADER {
             self.books.saw(what());
@@ -190,57 +263,63 @@ impl Seat {
         if self.slot != LEADER {
             return Err("room.startable went to one who does not lead".into());
         }
-        self.act(Action { kind: "room.start", payload: json!({}), expect: Expect::Granted });
+        self.act(granted("room.start", json!({})));
         Ok(())
     }
 
     fn enter_phase(&mut self, payload: &Value) -> Result<(), String> {
         let now = i64::try_from(wall_clock().as_micros()).unwrap_or(i64::MAX);
-        let started = payload["started_at"].as_i64().unwrap_or_default() * US_PER_MS;
-        record(&mut self.books.delay, now - started);
+        self.books.heard_after(now - number(payload, "started_at") * US_PER_MS);
         let entered = self.view.enter_phase(payload, self.table.phase_ms);
-        self.note(|| format!("phase {}", text(payload, "phase").unwrap_or_default()));
+        self.table.games().phase(self.round, payload);
+        if entered != Ok(false) {
+            self.act_on_phase();
+        }
+        entered.map(|_| ())
+    }
+
+    fn act_on_phase(&mut self) {
+        let phase = self.view.phase.clone();
+        self.note(|| format!("phase {phase}"));
         let last = self.round == self.table.rounds;
         let actions = on_phase(&self.view, self.slot, &self.table.roles(), last);
         actions.into_iter().for_each(|action| self.act(action));
-        if let Some(late_ms) = entered? {
-            record(&mut self.books.lateness, late_ms * US_PER_MS);
-        }
-        Ok(())
     }
 
     fn finish(&mut self, payload: &Value) -> Result<(), String> {
-        self.note(|| format!("won by {}", text(payload, "winner").unwrap_or_default()));
-        self.note(|| "game finished".into());
-        if self.slot == LEADER {
-            self.bar.inc(1);
-        }
+        self.game_over(text(payload, "winner"));
         let roles = self.table.roles().clone();
         self.view.finish(payload, &roles)
     }
 
-    /// The leader opens the next game; the others make themselves ready once he has.
-    async fn next_round(&mut self) {
-        self.round += 1;
-        if self.round > self.table.rounds {
-            return;
-        }
+    fn game_over(&mut self, winner: Option<String>) {
+        self.note(|| format!("won by {}", winner.as_deref().unwrap_or("somebody")));
         if self.slot == LEADER {
-            if let Err(error) = self.player.must("room.rematch", json!({})).await {
-                self.books.fault(format!("{error:#}"));
-            }
-            self.table.opened.send_replace(self.round);
-        } else {
-            let mut opened = self.table.opened.subscribe();
-            let round = self.round;
-            if timeout(SILENCE, opened.wait_for(|opened| *opened >= round)).await.is_ok() {
-                self.act(Action {
-                    kind: "room.ready",
-                    payload: json!({"ready": true}),
-                    expect: Expect::Granted,
-                });
-            }
+            self.bar.inc(1);
         }
+        self.table.games().end(self.round, winner);
+    }
+
+    /// The leader opens the next game; the others make themselves ready once he has.
+    fn next_round(&mut self) {
+        self.round += 1;
+        if self.slot == LEADER && self.round <= self.table.rounds {
+            self.act(granted("room.rematch", json!({})));
+        }
+        self.get_ready();
+    }
+
+    /// Once for each game that the leader has opened, and again after a loss.
+    fn get_ready(&mut self) {
+        let open = *self.opened.borrow_and_update() >= self.round;
+        if open && self.slot != LEADER && !self.view.in_game && self.ready_for < self.round {
+            self.ready_for = self.round;
+            self.act(granted("room.ready", json!({"ready": true})));
+        }
+    }
+
+    fn phase_is_over(&self) -> bool {
+        i64::try_from(wall_clock().as_millis()).is_ok_and(|now| now >= self.view.ends_at)
     }
 
     fn act(&mut self, action: Action) {
@@ -251,14 +330,26 @@ impl Seat {
     fn check_answer(&mut self, id: u32, outcome: &Outcome, took_us: u64) {
         self.meter.window().record_us(took_us);
         let Some((action, at)) = self.expected.remove(&id) else { return };
-        self.left |= action.kind == "room.leave" && outcome.is_ok();
+        let refused = outcome.as_ref().err().map(|refusal| refusal.code.as_str());
+        // After a loss he may be told that it was done already.
+        self.left |= action.kind == "room.leave" && matches!(refused, None | Some("not_in_room"));
+        if action.kind == "room.rematch" && refused.is_none() {
+            self.table.opened.send_replace(self.round);
+        }
         let same_phase = at == self.view.changes;
         match (action.expect, outcome) {
             (Expect::Granted, Ok(_)) => self.books.saw(format!("{} granted", action.kind)),
             (Expect::Refused, Err(refusal)) if refusal.code == "not_allowed" => {
                 self.books.saw(format!("{} refused, as it must be", action.kind));
             }
+            _ if self.left => {}
             _ if !same_phase => self.books.saw(format!("{} answered in a later phase", action.kind)),
+            // Taken when its time was over, and before the next phase could be told.
+            _ if refused == Some("not_allowed") && self.phase_is_over() => {
+                self.books.saw(format!("{} came too late", action.kind));
+            }
+            // Somebody dropped while the room waited; he makes himself ready again.
+            _ if refused == Some("not_startable") => self.books.saw("starts put off".into()),
             (_, outcome) => {
                 let got = outcome.as_ref().map_or_else(ToString::to_string, |_| "ok".into());
                 let phase = &self.view.phase;
@@ -268,6 +359,6 @@ impl Seat {
     }
 }
 
-fn record(histogram: &mut Latencies, us: i64) {
-    histogram.saturating_record(u64::try_from(us).unwrap_or_default().max(1));
+fn granted(kind: &'static str, payload: Value) -> Action {
+    Action { kind, payload, expect: Expect::Granted }
 }

@@ -1,6 +1,6 @@
 //! What one player knows of his game, and what he must never be told (spec 1.3, 1.4).
 //!
-//! Pure: pushes go in, breaches of the rules come out as text.
+//! Pure: pushes go in, breaches of the rules come out as text. What a snapshot teaches is in `snapshot`.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,12 @@ pub struct View {
     pub attempt: u32,
     /// Phases so far: two equal values, and nothing has happened between.
     pub changes: u64,
+    pub started_at: i64,
     pub ends_at: i64,
+    /// From `room.started` to `game.over`.
+    pub in_game: bool,
+    /// Dead as a snapshot shows; their `game.death` may follow.
+    pub shown_dead: BTreeSet<String>,
     /// After `game.over`, until the `room.state` that must follow.
     pub state_due: bool,
 }
@@ -43,7 +48,8 @@ impl View {
         let playing = members.iter().filter(|member| member["spectator"] != true);
         let living = playing.filter_map(|member| text(member, "player_id")).collect();
         let (me, leader) = (self.me.clone(), text(room, "leader").unwrap_or_default());
-        *self = Self { me, leader, living, alive: true, changes: self.changes, ..Self::default() };
+        let changes = self.changes + 1;
+        *self = Self { me, leader, living, alive: true, in_game: true, changes, ..Self::default() };
     }
 
     /// `game.role`: once a game, before its first phase.
@@ -57,21 +63,17 @@ impl View {
         check(self.role == "mafia" || self.partners.is_empty(), || format!("a {} has partners", self.role))
     }
 
-    /// `game.phase`. On success: how many milliseconds after the last phase's deadline this one
-    /// started, if it was a timed one.
-    pub fn enter_phase(&mut self, payload: &Value, phase_ms: u64) -> Result<Option<i64>, String> {
+    /// `game.phase`. On success: whether it is news, and not what a snapshot has shown already.
+    pub fn enter_phase(&mut self, payload: &Value, phase_ms: u64) -> Result<bool, String> {
         let next = text(payload, "phase").unwrap_or_default();
         let day = payload["day"].as_u64().unwrap_or_default();
         let (started, ends) = (number(payload, "started_at"), number(payload, "ends_at"));
         let (from, from_day, deadline) = (self.phase.clone(), self.day, self.ends_at);
-        self.attempt = match (from.as_str(), next.as_str()) {
-            _ if day != from_day => 0,
-            ("vote", "day") => self.attempt + 1,
-            _ => self.attempt,
-        };
-        self.accused = text(payload, "accused");
-        self.changes += 1;
-        (self.phase, self.day, self.ends_at) = (next.clone(), day, ends);
+        if started == self.started_at {
+            return Ok(false);
+        }
+        check(started > self.started_at, || format!("{next} came after {from}, which began later"))?;
+        self.take_phase(payload);
         check(may_follow(&from, from_day, &next, day), || format!("{next} follows {from}"))?;
         check(!self.role.is_empty(), || "a phase came before game.role".into())?;
         let length = ends - started;
@@ -80,13 +82,28 @@ impl View {
         check(on_trial == self.accused.is_some(), || format!("accused in {next}: {:?}", self.accused))?;
         let timed = TIMED.contains(&from.as_str()) && next != "night" || from == "final_words";
         check(!timed || started >= deadline, || format!("{from} ended before its deadline"))?;
-        Ok(timed.then_some(started - deadline))
+        Ok(true)
+    }
+
+    /// Notes a phase, from its push or from a snapshot.
+    pub(super) fn take_phase(&mut self, payload: &Value) {
+        let next = text(payload, "phase").unwrap_or_default();
+        let day = payload["day"].as_u64().unwrap_or_default();
+        self.attempt = match (self.phase.as_str(), next.as_str()) {
+            _ if day != self.day => 0,
+            ("vote", "day") => self.attempt + 1,
+            _ => self.attempt,
+        };
+        self.accused = text(payload, "accused");
+        self.changes += 1;
+        (self.phase, self.day) = (next, day);
+        (self.started_at, self.ends_at) = (number(payload, "started_at"), number(payload, "ends_at"));
     }
 
     /// `game.death`.
     pub fn bury(&mut self, payload: &Value) -> Checked {
         let id = text(payload, "player_id").unwrap_or_default();
-        let lived = self.living.remove(&id);
+        let lived = self.living.remove(&id) || self.shown_dead.remove(&id);
         self.alive &= id != self.me;
         check(lived, || "game.death of one who does not live".into())
     }
@@ -126,6 +143,7 @@ impl View {
     /// `game.over`: what is disclosed now is what each was told.
     pub fn finish(&mut self, payload: &Value, told: &Roles) -> Checked {
         self.state_due = true;
+        self.in_game = false;
         let disclosed = payload["roles"].as_object();
         let same = |(id, role): (&String, &Value)| told.get(id).is_none_or(|told| role == told.as_str());
         check(disclosed.is_some_and(|roles| roles.iter().all(same)), || {
@@ -137,7 +155,7 @@ impl View {
 }
 
 /// The order of the phases; the night also falls when the accused has left.
-fn may_follow(from: &str, from_day: u64, to: &str, day: u64) -> bool {
+pub fn may_follow(from: &str, from_day: u64, to: &str, day: u64) -> bool {
     let same = day == from_day;
     match (from, to) {
         ("", "day") => day == 1,
@@ -158,7 +176,8 @@ pub fn text(payload: &Value, field: &str) -> Option<String> {
     payload[field].as_str().map(str::to_owned)
 }
 
-fn number(payload: &Value, field: &str) -> i64 {
+/// A time.
+pub fn number(payload: &Value, field: &str) -> i64 {
     payload[field].as_i64().unwrap_or_default()
 }
 
@@ -186,8 +205,8 @@ mod tests {
         let phase =
             |phase, from: i64, to: i64| json!({"phase": phase, "day": 1, "started_at": from, "ends_at": to});
         let mut view = living("citizen");
-        assert_eq!(view.enter_phase(&phase("day", 0, 1000), 1000), Ok(None));
-        assert_eq!(view.clone().enter_phase(&phase("vote", 1003, 2003), 1000), Ok(Some(3)));
+        assert_eq!(view.enter_phase(&phase("day", 1, 1001), 1000), Ok(true));
+        assert_eq!(view.clone().enter_phase(&phase("vote", 1003, 2003), 1000), Ok(true));
         assert!(view.enter_phase(&phase("vote", 900, 1900), 1000).is_err());
     }
 

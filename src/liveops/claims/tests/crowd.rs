@@ -31,9 +31,11 @@ async fn a_thousand_claims_on_a_stock_of_a_hundred_while_workers_die() {
     let told = Arc::new(Told::default());
     let mut nodes = Vec::new();
     let mut dying = Vec::new();
+    let mut streams = Vec::new();
     for n in 0..NODES {
         let store = Store::open(&kit.config, Arc::new(SystemClock)).await.expect("opens");
         let claims = Claims::new(store, &kit.config, Arc::new(SystemClock));
+        streams.push(stream::tasks(&claims, &kit, Arc::new(SystemClock)));
         for worker in 0..2 {
             let seed = (n * 10 + worker) as u64;
             dying.push(actix::spawn(die_and_rise(claims.clone(), told.clone(), seed)));

@@ -79,9 +79,17 @@ impl Steps for Faulty<'_> {
 }
 
 impl GrantPort for Faulty<'_> {
-    async fn grant(&self, command: GrantRewardCommand) -> Result<Option<GrantResult>, StoreError> {
-        let granter = Granter { store: self.kit.store.clone(), clock: self.kit.clock.clone() };
-        self.call(Some(command.account.0), granter.grant(command)).await
+    async fn grant(
+        &self,
+        command: GrantRewardCommand,
+        since: UnixMs,
+    ) -> Result<Option<GrantResult>, StoreError> {
+        let (store, now) = (&self.kit.store, self.kit.clock.now());
+        let granted = async {
+            store.grant(&command, "0123-4567-89AB-CDEF", now).await?;
+            store.grant_outcome(command.claim_id, since <= now, now).await
+        };
+        self.call(Some(command.account.0), granted).await
     }
 }
 
@@ -89,7 +97,7 @@ impl GrantPort for Faulty<'_> {
 pub(super) struct Broken;
 
 impl GrantPort for Broken {
-    async fn grant(&self, _: GrantRewardCommand) -> Result<Option<GrantResult>, StoreError> {
+    async fn grant(&self, _: GrantRewardCommand, _: UnixMs) -> Result<Option<GrantResult>, StoreError> {
         Err(StoreError::Bug("it cannot".to_owned()))
     }
 }
