@@ -13,6 +13,7 @@ use crate::{
     http::{self, HttpState},
     ids::NodeId,
     liveops::running::ActivityStream,
+    media::{self, MediaServer},
     store::Store,
     telemetry, trace, ws,
 };
@@ -42,6 +43,7 @@ pub struct Node {
     activity: ActivityStream,
     sockets: ws::Sockets,
     servers: [ServerHandle; 2],
+    media: Option<Arc<media::Server>>,
     watchdog: Option<Watchdog>,
 }
 
@@ -61,7 +63,9 @@ impl Node {
         let entities = Arc::new(store.clone());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters.clone(), peering);
         trace::start(&config, cluster.me())?;
-        cluster.register(RoomActor::factory(games));
+        let media = open_media(&config).await?;
+        let port = media.clone().map(|server| server as Arc<dyn MediaServer>);
+        cluster.register(RoomActor::factory(games, port));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state =
             HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
@@ -101,6 +105,7 @@ impl Node {
             activity,
             sockets,
             servers: [public, admin],
+            media,
             watchdog,
         })
     }
@@ -123,6 +128,9 @@ impl Node {
         }
         self.cluster.close();
         self.cluster.leave().await;
+        if let Some(media) = &self.media {
+            media.stop();
+        }
         self.state.claims().stop();
         self.activity.stop().await;
         self.store.close().await;
@@ -146,6 +154,14 @@ fn workers(config: &Config) -> usize {
     match config.server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         n => n,
+    }
+}
+
+/// Video and voice, where the settings want them: a port that cannot be had stops the start.
+async fn open_media(config: &Config) -> anyhow::Result<Option<Arc<media::Server>>> {
+    match config.media.enabled {
+        true => media::Server::start(&config.media).await.context("video and voice").map(Some),
+        false => Ok(None),
     }
 }
 

@@ -46,7 +46,7 @@ impl Kit {
         let identity = Identity::open(&store, &config, clock.clone()).await.expect("identity");
         let (entities, arbiters) = (Arc::new(store.clone()), Arbiters::current());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters, None);
-        cluster.register(RoomActor::factory(Registry::standard()));
+        cluster.register(RoomActor::factory(Registry::standard(), None));
         let state = HttpState::new(identity, store.clone(), config, clock.clone(), cluster);
         Self { state, store, clock, _dir: dir }
     }

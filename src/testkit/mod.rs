@@ -14,6 +14,7 @@ mod player;
 pub(crate) mod provider;
 #[cfg(feature = "testkit")]
 mod redis_groups;
+mod scripted_media;
 #[cfg(feature = "testkit")]
 mod services;
 #[cfg(feature = "testkit")]
@@ -27,6 +28,7 @@ pub use network::{Chaos, Network, NetworkNode};
 pub use player::{ScriptedPlayer, Transcript};
 #[cfg(feature = "testkit")]
 pub use redis_groups::{PrivateCluster, PrivateSentinel};
+pub use scripted_media::ScriptedMedia;
 #[cfg(feature = "testkit")]
 pub use services::{PrivatePostgres, PrivateRedis, free_port};
 #[cfg(feature = "testkit")]

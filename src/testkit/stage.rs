@@ -1,6 +1,6 @@
 //! A node's actors on one thread, without sockets or SQL.
 
-use super::{MemoryStore, Network, ScriptedPlayer};
+use super::{MemoryStore, Network, ScriptedMedia, ScriptedPlayer};
 use crate::{
     actors::{room::RoomActor, session::Door},
     clock::{SharedClock, TokioClock, UnixMs},
@@ -8,6 +8,7 @@ use crate::{
     config::Config,
     game::Registry,
     ids::NodeId,
+    media::MediaServer,
 };
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -23,6 +24,8 @@ pub struct Stage {
     pub door: Arc<Door>,
     /// What outlives the stage.
     pub store: MemoryStore,
+    /// Rooms' media, if the settings have `media.enabled`.
+    pub media: ScriptedMedia,
 }
 
 impl Stage {
@@ -40,8 +43,12 @@ impl Stage {
 
     /// Nodes on one store and one network, their time paused.
     pub async fn nodes(count: usize) -> (Vec<Self>, Network) {
+        Self::nodes_with(Config::default(), count).await
+    }
+
+    /// The same, with these settings.
+    pub async fn nodes_with(config: Config, count: usize) -> (Vec<Self>, Network) {
         tokio::time::pause();
-        let config = Config::default();
         let lease = std::time::Duration::from_millis(config.cluster.lease_ms);
         let network = Network::new(lease);
         let clock: SharedClock = Arc::new(TokioClock::starting_at(START));
@@ -88,14 +95,16 @@ impl Stage {
         let (peering, incoming) = network.map(peering).unzip();
         let arbiters = Arbiters::current();
         let cluster = Cluster::new(Arc::new(config), clock, entities.clone(), arbiters, peering);
-        cluster.register(RoomActor::factory(games));
+        let media = ScriptedMedia::default();
+        let server = cluster.config().media.enabled.then(|| Arc::new(media.clone()) as Arc<dyn MediaServer>);
+        cluster.register(RoomActor::factory(games, server));
         if let Some(incoming) = incoming {
             actix::spawn(cluster.clone().receive(incoming));
             actix::spawn(cluster.clone().keep_lease());
         }
         let door = Door::new(cluster.clone(), entities, b"a stage's secret");
         actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
-        Self { cluster, door, store }
+        Self { cluster, door, store, media }
     }
 
     /// The node dies: what its actors still do in this thread reaches nothing.
