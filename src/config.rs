@@ -239,7 +239,7 @@ sections! {
     }
     /// Video and voice.
     media: Media {
-        enabled: bool = false, "bool", "whether rooms may have video and voice; without it games are full text games";
+        enabled: bool = true, "bool", "whether rooms may have video and voice; without it games are full text games";
         udp_port: u16 = 47_100, "port", "the one UDP port of all connections; 0 picks a free one";
         public_address: IpAddr = IpAddr::from([127, 0, 0, 1]), "address", "where players reach the UDP port: the node's own address, or the one that is forwarded to it";
         sdp_bytes: usize = 16_384, "bytes", "longest session description";

@@ -26,7 +26,7 @@ use actix_web::{
     middleware::from_fn,
 };
 use anyhow::Context as _;
-use std::{net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// A running node.
@@ -51,8 +51,9 @@ impl Node {
     /// Starts a node that plays these games. Must run in an actix system, which it does not stop.
     pub async fn start(config: Config, games: Registry) -> anyhow::Result<Self> {
         let clock: SharedClock = Arc::new(SystemClock);
-        let config = Arc::new(config);
         raise_file_limit();
+        let (config, media) = open_media(config).await?;
+        let config = Arc::new(config);
         let listener = bind(config.server.listen, config.server.tcp_backlog)?;
         let admin_listener = bind(config.admin.listen, config.server.tcp_backlog)?;
         let store = Store::open(&config, clock.clone()).await.context("the database")?;
@@ -63,7 +64,6 @@ impl Node {
         let entities = Arc::new(store.clone());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters.clone(), peering);
         trace::start(&config, cluster.me())?;
-        let media = open_media(&config).await?;
         let port = media.clone().map(|server| server as Arc<dyn MediaServer>);
         cluster.register(RoomActor::factory(games, port));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
@@ -157,12 +157,23 @@ fn workers(config: &Config) -> usize {
     }
 }
 
-/// Video and voice, where the settings want them: a port that cannot be had stops the start.
-async fn open_media(config: &Config) -> anyhow::Result<Option<Arc<media::Server>>> {
-    match config.media.enabled {
-        true => media::Server::start(&config.media).await.context("video and voice").map(Some),
-        false => Ok(None),
+/// Video and voice, where the settings want them. Another node of this machine may have the port: games are more than
+/// their pictures, so this one goes without.
+async fn open_media(mut config: Config) -> anyhow::Result<(Config, Option<Arc<media::Server>>)> {
+    if !config.media.enabled {
+        return Ok((config, None));
     }
+    let error = match media::Server::start(&config.media).await {
+        Ok(server) => return Ok((config, Some(server))),
+        Err(error) => error,
+    };
+    let taken = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+    };
+    anyhow::ensure!(error.chain().any(taken), error.context("video and voice"));
+    tracing::warn!(port = config.media.udp_port, "no video and voice here: media.udp_port is taken");
+    config.media.enabled = false;
+    Ok((config, None))
 }
 
 /// With `redis.url` the node is one of many, which must share a database.

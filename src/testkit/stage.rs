@@ -29,9 +29,9 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A stage with default settings, its time paused.
+    /// A stage with default settings, but without media, its time paused.
     pub fn new() -> Self {
-        Self::with(Config::default())
+        Self::with(text_game())
     }
 
     /// A stage with these settings, its time paused.
@@ -43,7 +43,7 @@ impl Stage {
 
     /// Nodes on one store and one network, their time paused.
     pub async fn nodes(count: usize) -> (Vec<Self>, Network) {
-        Self::nodes_with(Config::default(), count).await
+        Self::nodes_with(text_game(), count).await
     }
 
     /// The same, with these settings.
@@ -81,7 +81,7 @@ impl Stage {
     pub fn playing(games: Registry) -> Self {
         tokio::time::pause();
         let clock: SharedClock = Arc::new(TokioClock::starting_at(START));
-        Self::build(Config::default(), clock, MemoryStore::default(), games, None)
+        Self::build(text_game(), clock, MemoryStore::default(), games, None)
     }
 
     fn build(
@@ -149,4 +149,10 @@ impl Default for Stage {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn text_game() -> Config {
+    let mut config = Config::default();
+    config.media.enabled = false;
+    config
 }
