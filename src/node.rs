@@ -13,6 +13,7 @@ use crate::{
     http::{self, HttpState},
     ids::NodeId,
     liveops::running::ActivityStream,
+    roles::{Role, Roles},
     store::Store,
     telemetry, trace, ws,
 };
@@ -39,7 +40,8 @@ pub struct Node {
     store: Store,
     state: HttpState,
     config: Arc<Config>,
-    activity: ActivityStream,
+    /// Of a node that works.
+    activity: Option<ActivityStream>,
     sockets: ws::Sockets,
     servers: [ServerHandle; 2],
     watchdog: Option<Watchdog>,
@@ -49,15 +51,19 @@ impl Node {
     /// Starts a node that plays these games. Must run in an actix system, which it does not stop.
     pub async fn start(config: Config, games: Registry) -> anyhow::Result<Self> {
         let clock: SharedClock = Arc::new(SystemClock);
-        let config = Arc::new(config);
+        let roles = Roles::of_node(&config)?;
         raise_file_limit();
         let listener = bind(config.server.listen, config.server.tcp_backlog)?;
+        let address = listener.local_addr()?;
+        let mut config = config;
+        config.server.listen = address; // port 0 has become one that the others can be told of
+        let config = Arc::new(config);
         let admin_listener = bind(config.admin.listen, config.server.tcp_backlog)?;
         let store = Store::open(&config, clock.clone()).await.context("the database")?;
         let identity = Identity::open(&store, &config, clock.clone()).await.context("identity")?;
 
         let arbiters = Arbiters::default();
-        let (peering, incoming) = join_others(&config, listener.local_addr()?).await?.unzip();
+        let (peering, incoming) = join_others(&config).await?.unzip();
         let entities = Arc::new(store.clone());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters.clone(), peering);
         trace::start(&config, cluster.me())?;
@@ -65,15 +71,19 @@ impl Node {
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state =
             HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
-        let activity = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims()).await;
-        let activity = activity.context("Redis (redis.url)")?;
+        let activity = match roles.has(Role::Worker) {
+            true => {
+                Some(ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims()).await)
+            }
+            false => None,
+        };
+        let activity = activity.transpose().context("Redis (redis.url)")?;
         let poll = Duration::from_millis(config.moderation.poll_ms);
         actix::spawn(door.mutes.clone().follow(store.clone(), clock, poll));
         let (sockets, watched) = (ws::Sockets::default(), identity.clone());
         let upgrades =
             Arc::new(ws::WsState { identity, door, config: config.clone(), sockets: sockets.clone() });
 
-        let address = listener.local_addr()?;
         let admin_address = admin_listener.local_addr()?;
         let public = serve_public(listener, &config, state.clone(), upgrades, arbiters.clone())?;
         let admin = serve_admin(admin_listener, state.clone(), cluster.clone())?;
@@ -83,14 +93,18 @@ impl Node {
             cluster.beat().await;
             actix::spawn(cluster.clone().keep_lease());
         }
-        actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
+        if roles.has(RoomActor::ROLE) {
+            actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
+        }
         auth::watch(&watched, &cluster);
         actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
-        state.claims().work(Arc::new(cluster.clone()));
+        if roles.has(Role::Worker) {
+            state.claims().work(Arc::new(cluster.clone()));
+        }
         actix::spawn(sweep_requests(store.clone(), config.clone()));
         let watchdog = start_watchdog(&config, &arbiters);
         state.set_ready(true);
-        tracing::info!(%address, admin = %admin_address, "node is up");
+        tracing::info!(%address, admin = %admin_address, roles = ?roles.names(), "node is up");
         Ok(Self {
             address,
             admin_address,
@@ -124,7 +138,9 @@ impl Node {
         self.cluster.close();
         self.cluster.leave().await;
         self.state.claims().stop();
-        self.activity.stop().await;
+        if let Some(activity) = self.activity {
+            activity.stop().await;
+        }
         self.store.close().await;
         admin.stop(false).await;
         trace::flush().await;
@@ -150,21 +166,11 @@ fn workers(config: &Config) -> usize {
 }
 
 /// With `redis.url` the node is one of many, which must share a database.
-async fn join_others(
-    config: &Config,
-    address: SocketAddr,
-) -> anyhow::Result<Option<(Peering, mpsc::Receiver<Incoming>)>> {
+async fn join_others(config: &Config) -> anyhow::Result<Option<(Peering, mpsc::Receiver<Incoming>)>> {
     let Some(url) = &config.redis.url else { return Ok(None) };
     let shared = config.database.url.as_ref().is_some_and(|url| url.starts_with("postgres"));
     anyhow::ensure!(shared, "redis.url makes the node one of many: they share a postgres:// database.url");
-    let me = NodeInfo {
-        id: NodeId::new(),
-        address: address.to_string(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        load: 0,
-        sessions: 0,
-        draining: false,
-    };
+    let me = NodeInfo::of(NodeId::new(), config);
     let lease = Duration::from_millis(config.cluster.lease_ms);
     let joined = on_redis::join(url, &config.redis, lease, me).await;
     joined.map(Some).context("Redis (redis.url)")
