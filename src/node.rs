@@ -7,7 +7,7 @@ use crate::{
     },
     auth::{self, Identity},
     clock::{Clock as _, SharedClock, SystemClock},
-    cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Watchdog, on_redis},
+    cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Threads, Watchdog, on_redis},
     config::Config,
     game::Registry,
     http::{self, HttpState},
@@ -27,7 +27,7 @@ use actix_web::{
 };
 use anyhow::Context as _;
 use std::{net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::mpsc};
 
 /// A running node.
 pub struct Node {
@@ -102,7 +102,7 @@ impl Node {
             state.claims().work(Arc::new(cluster.clone()));
         }
         actix::spawn(sweep_requests(store.clone(), config.clone()));
-        let watchdog = start_watchdog(&config, &arbiters);
+        let watchdog = start_watchdog(&config, &arbiters, &store);
         state.set_ready(true);
         tracing::info!(%address, admin = %admin_address, roles = ?roles.names(), "node is up");
         Ok(Self {
@@ -298,11 +298,16 @@ async fn wait_for_workers(arbiters: &Arbiters, wanted: usize) -> anyhow::Result<
     tokio::time::timeout(LONGEST, all_here).await.context("the HTTP workers did not start")
 }
 
-fn start_watchdog(config: &Config, arbiters: &Arbiters) -> Option<Watchdog> {
+/// Over every thread that the node's work goes through. The calling one has the lease, the inbox and the workers.
+fn start_watchdog(config: &Config, arbiters: &Arbiters, store: &Store) -> Option<Watchdog> {
     let limit = Duration::from_millis(config.cluster.watchdog_ms);
     (!limit.is_zero()).then(|| {
-        Watchdog::start(arbiters, limit, |arbiter| {
-            tracing::error!(arbiter, "a thread has not yielded: the process aborts, recovery does the rest");
+        let mut threads = Threads::within(limit).arbiters(arbiters).runtime("main", &Handle::current());
+        if let Some(writer) = store.writer_runtime() {
+            threads = threads.runtime("store-writer", writer);
+        }
+        threads.watch(|thread| {
+            tracing::error!(thread, "a thread has not yielded: the process aborts, recovery does the rest");
             std::process::abort();
         })
     })
