@@ -7,6 +7,7 @@ mod load;
 
 pub use load::ConfigError;
 
+use crate::roles::Role;
 use serde::{Deserialize, Serialize};
 use std::{
     net::{IpAddr, SocketAddr},
@@ -117,7 +118,9 @@ sections! {
     }
     /// Who this node is.
     node: NodeSection {
-        id: Option<String> = None, "name", "stable name of the node in logs and tokens; none makes one up";
+        id: Option<String> = None, "name", "stable name of the node in logs, traces and the console, over its restarts; none is an id of this run";
+        address: Option<String> = None, "address", "where players reach this node, as the console shows it; none is server.listen";
+        roles: Vec<Role> = Role::ALL.to_vec(), "roles", "what the node is for: gateway takes players, game holds rooms, media carries their video, queue holds queues, worker works on claims and facts, db has the database; all, unless there are other nodes for the rest";
     }
     /// Entities: activation, passivation, supervision.
     cluster: ClusterSection {

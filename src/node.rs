@@ -7,13 +7,14 @@ use crate::{
     },
     auth::{self, Identity},
     clock::{Clock as _, SharedClock, SystemClock},
-    cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Watchdog, on_redis},
+    cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Threads, Watchdog, on_redis},
     config::Config,
     game::Registry,
     http::{self, HttpState},
     ids::NodeId,
     liveops::running::ActivityStream,
     media::{self, MediaServer},
+    roles::{Role, Roles},
     store::Store,
     telemetry, trace, ws,
 };
@@ -27,7 +28,7 @@ use actix_web::{
 };
 use anyhow::Context as _;
 use std::{io, net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::mpsc};
 
 /// A running node.
 pub struct Node {
@@ -40,7 +41,8 @@ pub struct Node {
     store: Store,
     state: HttpState,
     config: Arc<Config>,
-    activity: ActivityStream,
+    /// Of a node that works.
+    activity: Option<ActivityStream>,
     sockets: ws::Sockets,
     servers: [ServerHandle; 2],
     media: Option<Arc<media::Server>>,
@@ -51,16 +53,19 @@ impl Node {
     /// Starts a node that plays these games. Must run in an actix system, which it does not stop.
     pub async fn start(config: Config, games: Registry) -> anyhow::Result<Self> {
         let clock: SharedClock = Arc::new(SystemClock);
+        let roles = Roles::of_node(&config)?;
         raise_file_limit();
-        let (config, media) = open_media(config).await?;
-        let config = Arc::new(config);
+        let (mut config, media) = open_media(config, &roles).await?;
         let listener = bind(config.server.listen, config.server.tcp_backlog)?;
+        let address = listener.local_addr()?;
+        config.server.listen = address; // port 0 has become one that the others can be told of
+        let config = Arc::new(config);
         let admin_listener = bind(config.admin.listen, config.server.tcp_backlog)?;
         let store = Store::open(&config, clock.clone()).await.context("the database")?;
         let identity = Identity::open(&store, &config, clock.clone()).await.context("identity")?;
 
         let arbiters = Arbiters::default();
-        let (peering, incoming) = join_others(&config, listener.local_addr()?).await?.unzip();
+        let (peering, incoming) = join_others(&config).await?.unzip();
         let entities = Arc::new(store.clone());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters.clone(), peering);
         trace::start(&config, cluster.me())?;
@@ -69,15 +74,19 @@ impl Node {
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state =
             HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
-        let activity = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims()).await;
-        let activity = activity.context("Redis (redis.url)")?;
+        let activity = match roles.has(Role::Worker) {
+            true => {
+                Some(ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims()).await)
+            }
+            false => None,
+        };
+        let activity = activity.transpose().context("Redis (redis.url)")?;
         let poll = Duration::from_millis(config.moderation.poll_ms);
         actix::spawn(door.mutes.clone().follow(store.clone(), clock, poll));
         let (sockets, watched) = (ws::Sockets::default(), identity.clone());
         let upgrades =
             Arc::new(ws::WsState { identity, door, config: config.clone(), sockets: sockets.clone() });
 
-        let address = listener.local_addr()?;
         let admin_address = admin_listener.local_addr()?;
         let public = serve_public(listener, &config, state.clone(), upgrades, arbiters.clone())?;
         let admin = serve_admin(admin_listener, state.clone(), cluster.clone())?;
@@ -87,14 +96,18 @@ impl Node {
             cluster.beat().await;
             actix::spawn(cluster.clone().keep_lease());
         }
-        actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
+        if roles.has(RoomActor::ROLE) {
+            actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
+        }
         auth::watch(&watched, &cluster);
         actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
-        state.claims().work(Arc::new(cluster.clone()));
+        if roles.has(Role::Worker) {
+            state.claims().work(Arc::new(cluster.clone()));
+        }
         actix::spawn(sweep_requests(store.clone(), config.clone()));
-        let watchdog = start_watchdog(&config, &arbiters);
+        let watchdog = start_watchdog(&config, &arbiters, &store);
         state.set_ready(true);
-        tracing::info!(%address, admin = %admin_address, "node is up");
+        tracing::info!(%address, admin = %admin_address, roles = ?roles.names(), "node is up");
         Ok(Self {
             address,
             admin_address,
@@ -132,7 +145,9 @@ impl Node {
             media.stop();
         }
         self.state.claims().stop();
-        self.activity.stop().await;
+        if let Some(activity) = self.activity {
+            activity.stop().await;
+        }
         self.store.close().await;
         admin.stop(false).await;
         trace::flush().await;
@@ -159,7 +174,11 @@ fn workers(config: &Config) -> usize {
 
 /// Video and voice, where the settings want them. Another node of this machine may have the port: games are more than
 /// their pictures, so this one goes without.
-async fn open_media(mut config: Config) -> anyhow::Result<(Config, Option<Arc<media::Server>>)> {
+async fn open_media(
+    mut config: Config,
+    roles: &Roles,
+) -> anyhow::Result<(Config, Option<Arc<media::Server>>)> {
+    config.media.enabled &= roles.has(Role::Media);
     if !config.media.enabled {
         return Ok((config, None));
     }
@@ -177,21 +196,11 @@ async fn open_media(mut config: Config) -> anyhow::Result<(Config, Option<Arc<me
 }
 
 /// With `redis.url` the node is one of many, which must share a database.
-async fn join_others(
-    config: &Config,
-    address: SocketAddr,
-) -> anyhow::Result<Option<(Peering, mpsc::Receiver<Incoming>)>> {
+async fn join_others(config: &Config) -> anyhow::Result<Option<(Peering, mpsc::Receiver<Incoming>)>> {
     let Some(url) = &config.redis.url else { return Ok(None) };
     let shared = config.database.url.as_ref().is_some_and(|url| url.starts_with("postgres"));
     anyhow::ensure!(shared, "redis.url makes the node one of many: they share a postgres:// database.url");
-    let me = NodeInfo {
-        id: NodeId::new(),
-        address: address.to_string(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        load: 0,
-        sessions: 0,
-        draining: false,
-    };
+    let me = NodeInfo::of(NodeId::new(), config);
     let lease = Duration::from_millis(config.cluster.lease_ms);
     let joined = on_redis::join(url, &config.redis, lease, me).await;
     joined.map(Some).context("Redis (redis.url)")
@@ -319,11 +328,16 @@ async fn wait_for_workers(arbiters: &Arbiters, wanted: usize) -> anyhow::Result<
     tokio::time::timeout(LONGEST, all_here).await.context("the HTTP workers did not start")
 }
 
-fn start_watchdog(config: &Config, arbiters: &Arbiters) -> Option<Watchdog> {
+/// Over every thread that the node's work goes through. The calling one has the lease, the inbox and the workers.
+fn start_watchdog(config: &Config, arbiters: &Arbiters, store: &Store) -> Option<Watchdog> {
     let limit = Duration::from_millis(config.cluster.watchdog_ms);
     (!limit.is_zero()).then(|| {
-        Watchdog::start(arbiters, limit, |arbiter| {
-            tracing::error!(arbiter, "a thread has not yielded: the process aborts, recovery does the rest");
+        let mut threads = Threads::within(limit).arbiters(arbiters).runtime("main", &Handle::current());
+        if let Some(writer) = store.writer_runtime() {
+            threads = threads.runtime("store-writer", writer);
+        }
+        threads.watch(|thread| {
+            tracing::error!(thread, "a thread has not yielded: the process aborts, recovery does the rest");
             std::process::abort();
         })
     })

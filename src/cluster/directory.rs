@@ -124,7 +124,11 @@ where
         }
         let mut dead = None;
         for _ in 0..DEAD_OWNERS {
-            let candidate = if from == Origin::There { me } else { peers.candidate() };
+            let mine = from == Origin::There && peers.has_role(E::ROLE);
+            let Some(candidate) = (if mine { Some(me) } else { peers.candidate(E::ROLE) }) else {
+                tracing::warn!(kind = E::KIND, role = %E::ROLE, "no node has the role that holds this entity");
+                return self.refuse_all(key, AskError::Unavailable);
+            };
             match peers.placement.claim(E::KIND, key, candidate, dead).await {
                 Ok(owner) if owner == me => {
                     let clock = self.cluster.clock();
@@ -251,7 +255,7 @@ where
 
     /// The entity has stopped: forget it, or put it up again for what has waited.
     pub(super) fn released(self: &Arc<Self>, key: Uuid) {
-        if self.cluster.is_draining() {
+        if self.cluster.is_draining(E::ROLE) {
             return self.move_away(key);
         }
         let mut slots = self.slots();
@@ -273,7 +277,8 @@ where
         actix::spawn(async move {
             let Some(peers) = directory.cluster.peers() else { return };
             let me = peers.me();
-            match peers.placement.claim(E::KIND, key, peers.candidate(), Some(me)).await {
+            let next = peers.candidate(E::ROLE).unwrap_or(me);
+            match peers.placement.claim(E::KIND, key, next, Some(me)).await {
                 Ok(owner) if owner != me => {
                     directory.away(key, owner);
                     directory.cluster.wake_elsewhere(E::KIND, key);

@@ -49,14 +49,9 @@ impl Cluster {
     /// The nodes that live, this one among them.
     pub fn nodes(&self) -> Vec<NodeInfo> {
         let Some(peers) = self.peers() else {
-            return vec![NodeInfo {
-                id: self.me(),
-                address: self.config().server.listen.to_string(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                load: self.load(),
-                sessions: self.live_sessions(),
-                draining: self.is_closing(),
-            }];
+            let me = NodeInfo::of(self.me(), self.config());
+            let (load, sessions, draining) = (self.load(), self.live_sessions(), self.is_closing());
+            return vec![NodeInfo { load, sessions, draining, ..me }];
         };
         peers.living().values().cloned().collect()
     }

@@ -44,7 +44,7 @@ pub use peers::{PeerNotice, Peering};
 pub use placement::{Beat, NodeInfo, Placement, PlacementError};
 pub use ports::{EntityStore, RoomIndex};
 pub use reach::HandOver;
-pub use watchdog::Watchdog;
+pub use watchdog::{Threads, Watchdog};
 
 use crate::{
     clock::{SharedClock, UnixMs},

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     clock::UnixMs,
     ids::{NodeId, SessionRef},
+    roles::Role,
     trace::{self, TraceContext},
 };
 use bytes::Bytes;
@@ -113,6 +114,8 @@ pub(super) trait Kind: Send + Sync {
     fn drain(&self);
     /// Tells an entity if it is active here.
     fn tell_here(&self, key: Uuid, notice: PeerNotice);
+    /// The role of the nodes that hold them.
+    fn role(&self) -> Role;
     /// How many are active here.
     fn count(&self) -> usize;
     /// Keys of all that are held here.
@@ -155,6 +158,11 @@ impl Peers {
         self.living.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this node has the role.
+    pub(super) fn has_role(&self, role: Role) -> bool {
+        lock(&self.me).roles.has(role)
+    }
+
     pub(super) fn is_alive(&self, node: NodeId) -> bool {
         self.living().contains_key(&node)
     }
@@ -171,19 +179,20 @@ impl Peers {
         lock(&self.lost).get(&node).copied()
     }
 
-    /// The node that an entity should go to: this one unless another has clearly less to do. What is placed is
-    /// counted at once, for the next beat may be a thousand entities away.
-    pub(super) fn candidate(&self) -> NodeId {
+    /// The node that an entity of this role should go to: this one unless another has clearly less to do. What is
+    /// placed is counted at once, for the next beat may be a thousand entities away. `None`: no node does such things.
+    pub(super) fn candidate(&self, role: Role) -> Option<NodeId> {
         const CLOSE: u64 = 16;
         let mut me = lock(&self.me);
         let mut living = self.living.write().unwrap_or_else(PoisonError::into_inner);
-        let others = living.values_mut().filter(|node| node.id != me.id && !node.draining);
+        let others = living.values_mut().filter(|node| node.id != me.id && node.takes(role));
         let chosen = match others.min_by_key(|node| node.load) {
-            Some(least) if me.draining || least.load + least.load / 8 + CLOSE < me.load => least,
-            _ => &mut *me,
+            Some(least) if !me.takes(role) || least.load + least.load / 8 + CLOSE < me.load => least,
+            _ if me.roles.has(role) => &mut *me,
+            _ => return None,
         };
         chosen.load += 1;
-        chosen.id
+        Some(chosen.id)
     }
 
     /// Sends a command to a node, for what the thread works for; `asked` gets the reply, or why there is none.

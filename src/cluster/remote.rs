@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     ids::NodeId,
+    roles::Role,
     trace::{self, TraceContext},
 };
 use actix::{Addr, dev::ToEnvelope};
@@ -161,6 +162,10 @@ impl<E: Entity> Kind for Directory<E> {
                 tracing::warn!(kind = E::KIND, "an entity could not be told to move");
             }
         }
+    }
+
+    fn role(&self) -> Role {
+        E::ROLE
     }
 
     fn tell_here(&self, key: Uuid, notice: PeerNotice) {

@@ -57,8 +57,12 @@ pub(super) struct KickBody {
 pub(super) struct NodeView {
     /// This run of it.
     id: String,
+    /// What its operators call it, over its restarts.
+    name: String,
     /// Where players reach it.
     address: String,
+    /// What it is for: gateway, game, media, queue, worker, db.
+    roles: Vec<&'static str>,
     /// Of the build.
     version: String,
     /// Entities and sessions that it holds.
@@ -145,7 +149,9 @@ pub(super) async fn nodes(state: Data<HttpState>) -> Answer {
     let view = |node: crate::cluster::NodeInfo| NodeView {
         id: node.id.to_string(),
         answers: node.id == me,
+        name: node.name,
         address: node.address,
+        roles: node.roles.names(),
         version: node.version,
         load: node.load,
         sessions: node.sessions,

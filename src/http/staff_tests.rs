@@ -228,3 +228,18 @@ async fn a_wrong_method_is_told_which_ones_there_are() {
     assert_eq!(response.status(), 405);
     assert_eq!(response.headers().get("allow").map(|v| v.as_bytes()), Some(&b"GET, PUT"[..]));
 }
+
+#[actix::test]
+async fn staff_see_a_node_by_its_name_its_address_and_what_it_is_for() {
+    let kit = Kit::with(|config| {
+        config.node.id = Some("north".to_owned());
+        config.node.address = Some("https://north.example.org".to_owned());
+    })
+    .await;
+    let auditor = kit.of_staff("Aud", Role::Auditor).await;
+    let (status, nodes) = kit.ask(auditor.sends(get("/api/v1/admin/nodes"))).await;
+    assert_eq!(status, 200, "{nodes}");
+    let node = &nodes["items"][0];
+    assert_eq!((&node["name"], &node["address"]), (&json!("north"), &json!("https://north.example.org")));
+    assert_eq!(node["roles"], json!(["gateway", "game", "media", "queue", "worker", "db"]));
+}

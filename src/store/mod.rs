@@ -83,6 +83,11 @@ impl Store {
         Ok(Self { db, writer, clock, facts })
     }
 
+    /// What the writer's thread runs, for the watchdog. `None` if it did not start.
+    pub(crate) fn writer_runtime(&self) -> Option<&tokio::runtime::Handle> {
+        self.writer.runtime()
+    }
+
     /// For the other files of the store.
     pub(crate) fn db(&self) -> &Db {
         &self.db

@@ -43,19 +43,21 @@ impl Stage {
 
     /// Nodes on one store and one network, their time paused.
     pub async fn nodes(count: usize) -> (Vec<Self>, Network) {
-        Self::nodes_with(text_game(), count).await
+        Self::nodes_with(vec![text_game(); count]).await
     }
 
-    /// The same, with these settings.
-    pub async fn nodes_with(config: Config, count: usize) -> (Vec<Self>, Network) {
+    /// One for each of these settings.
+    pub async fn nodes_with(configs: Vec<Config>) -> (Vec<Self>, Network) {
         tokio::time::pause();
-        let lease = std::time::Duration::from_millis(config.cluster.lease_ms);
+        let lease = configs.first().map_or(0, |config| config.cluster.lease_ms);
+        let lease = std::time::Duration::from_millis(lease);
         let network = Network::new(lease);
         let clock: SharedClock = Arc::new(TokioClock::starting_at(START));
         let store = MemoryStore::default();
-        let stages: Vec<Self> = (0..count)
-            .map(|_| {
-                let (config, clock) = (config.clone(), clock.clone());
+        let stages: Vec<Self> = configs
+            .into_iter()
+            .map(|config| {
+                let clock = clock.clone();
                 Self::build(config, clock, store.for_another_run(), Registry::standard(), Some(&network))
             })
             .collect();
@@ -92,7 +94,7 @@ impl Stage {
         network: Option<&Network>,
     ) -> Self {
         let entities = Arc::new(store.clone());
-        let (peering, incoming) = network.map(peering).unzip();
+        let (peering, incoming) = network.map(|network| peering(network, &config)).unzip();
         let arbiters = Arbiters::current();
         let cluster = Cluster::new(Arc::new(config), clock, entities.clone(), arbiters, peering);
         let media = ScriptedMedia::default();
@@ -132,15 +134,8 @@ impl Stage {
 }
 
 /// A node's place in the network.
-fn peering(network: &Network) -> (Peering, mpsc::Receiver<Incoming>) {
-    let me = NodeInfo {
-        id: NodeId::new(),
-        address: String::new(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        load: 0,
-        sessions: 0,
-        draining: false,
-    };
+fn peering(network: &Network, config: &Config) -> (Peering, mpsc::Receiver<Incoming>) {
+    let me = NodeInfo::of(NodeId::new(), config);
     let (node, incoming) = network.join(me.id);
     (Peering { bus: Arc::new(node.clone()), placement: Arc::new(node), me }, incoming)
 }

@@ -35,7 +35,12 @@ fn settings_in_the_deployment_are_settings_of_the_node() {
         .iter()
         .map(|setting| format!("PLAYHOUSE_{}", setting.name.to_uppercase().replace('.', "__")))
         .collect();
-    for file in ["deploy/Dockerfile", "deploy/compose.yaml", "deploy/kubernetes/playhouse.yaml"] {
+    for file in [
+        "deploy/Dockerfile",
+        "deploy/compose.yaml",
+        "deploy/kubernetes/playhouse.yaml",
+        "deploy/kubernetes/media.yaml",
+    ] {
         let named = words(&text(file), "PLAYHOUSE_", |c| c.is_ascii_uppercase() || c == '_');
         assert!(!named.is_empty(), "{file} sets nothing");
         for name in named {

@@ -3,6 +3,7 @@
 mod faults;
 mod history;
 mod judge;
+mod roles;
 #[cfg(feature = "load")]
 mod rolling;
 

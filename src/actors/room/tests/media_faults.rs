@@ -138,7 +138,7 @@ async fn a_room_that_is_put_up_again_tells_all_to_begin_anew() {
 
 #[actix::test]
 async fn the_node_that_takes_the_room_over_has_its_media() {
-    let (mut stages, network) = Stage::nodes_with(media_config(), 2).await;
+    let (mut stages, network) = Stage::nodes_with(vec![media_config(); 2]).await;
     let (second, first) = (stages.pop().expect("two"), stages.pop().expect("one"));
     let mut ada = first.player("Ada").await;
     let code = ada.ok("room.create", json!({})).await["room"]["code"].clone();
