@@ -28,6 +28,13 @@ const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(100);
 impl GrantRewardCommand {
     /// As it goes over the stream. The claim is its id: sent again, it is the same fact.
     pub(crate) fn fact(&self, at: UnixMs) -> Fact {
+    /// What it comes to for the player, if it is a thing: he has it now.
+    pub(crate) fn item_granted(&self, at: UnixMs) -> Fact {
+        let body =
+            json!({"kind": self.kind, "name": self.name, "amount": self.amount, "claim_id": self.claim_id});
+        Fact::new("item_granted", Some(self.account), at, body)
+    }
+
         let body = json!({"kind": self.kind, "name": self.name, "amount": self.amount});
         Fact { id: self.claim_id, kind: "grant_reward", account: Some(self.account), at, body }
     }
