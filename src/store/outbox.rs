@@ -172,17 +172,6 @@ impl Store {
         Ok(())
     }
 
-    #[allow(dead_code, reason = "for consumers whose effect is elsewhere")]
-    /// A group handled a fact whose effect is not in this database. False: it had before.
-    pub(crate) async fn confirm_fact(&self, group: &str, id: Uuid, now: UnixMs) -> Result<bool, StoreError> {
-        Ok(write!(self.db(), pool => {
-            let mut tx = pool.begin().await?;
-            let first = confirm!(&mut *tx, group, id, now);
-            tx.commit().await?;
-            first
-        }))
-    }
-
     /// A group could not handle a fact: it comes again after a pause that doubles each time, or is a dead letter.
     pub(crate) async fn fact_failed(
         &self,
