@@ -22,9 +22,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Reports shown with a player.
-const OF_A_PLAYER: u32 = 50;
-
 /// `GET /admin/reports?status=&about=`
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct ReportQuery {
@@ -171,7 +168,7 @@ pub(super) async fn player(state: Data<HttpState>, id: Path<Uuid>) -> Answer {
     let player = found.into_iter().next().ok_or_else(|| Problem::not_found("there is no such player"))?;
     let mute = state.store.mutes(state.cluster.clock().now(), Some(*id)).await?.into_iter().next();
     let filter = ReportFilter { about: Some(*id), ..ReportFilter::default() };
-    let reports = state.store.reports(filter, OF_A_PLAYER).await?;
+    let reports = state.store.reports(filter, state.config.moderation.shown).await?;
     Ok(HttpResponse::Ok().json(PlayerFile { player, mute, reports }))
 }
 

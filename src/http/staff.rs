@@ -25,9 +25,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Entries of a running match that are shown: the newest.
-const EVENTS: u32 = 300;
-
 /// `GET /admin/rooms?status=&game=&search=`
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct RoomQuery {
@@ -177,7 +174,7 @@ pub(super) async fn room(state: Data<HttpState>, SignedIn(who): SignedIn, id: Pa
     state.store.audit(&AuditEntry::new(now, by, "room.watched", format!("room/{room}"), detail)).await?;
     let running = serde_json::from_value::<Option<MatchId>>(shown["match_id"].clone()).unwrap_or_default();
     shown["events"] = match running {
-        Some(id) => state.store.newest_entries(id, EVENTS).await?.into(),
+        Some(id) => state.store.newest_entries(id, state.config.moderation.watched_entries).await?.into(),
         None => json!([]),
     };
     Ok(HttpResponse::Ok().json(shown))

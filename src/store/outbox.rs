@@ -6,7 +6,7 @@
 
 use super::{Db, Store, StoreError, read, write};
 use crate::{
-    clock::UnixMs,
+    clock::{MINUTE_MS, UnixMs},
     config::Activity,
     liveops::{Fact, groups},
 };
@@ -212,7 +212,7 @@ impl Store {
 
     /// Forgets what was handled before this time, and what was counted before that.
     pub(crate) async fn sweep_activity(&self, handled: UnixMs, counted: UnixMs) -> Result<(), StoreError> {
-        let minute = counted.0.div_euclid(super::counters::MINUTE_MS);
+        let minute = counted.0.div_euclid(MINUTE_MS);
         for (sql, before) in [
             ("DELETE FROM consumed WHERE at < $1", handled.0),
             ("DELETE FROM activity_counters WHERE minute < $1", minute),
