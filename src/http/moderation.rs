@@ -73,12 +73,6 @@ pub(super) struct MuteBody {
     minutes: Option<u32>,
 }
 
-/// `{items}`
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Mutes {
-    items: Vec<MuteRow>,
-}
-
 /// A report and its log: `{chat: [CHAT], room: [LOG]}`.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ReportWithLog {
@@ -200,8 +194,9 @@ pub(super) async fn unmute(state: Data<HttpState>, SignedIn(who): SignedIn, id: 
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `GET /admin/mutes` → all that hold now, newest first.
-pub(super) async fn mutes(state: Data<HttpState>) -> Answer {
-    let items = state.store.mutes(state.cluster.clock().now(), None).await?;
-    Ok(HttpResponse::Ok().json(Mutes { items }))
+/// `GET /admin/mutes` → a page of those that hold now, newest first.
+pub(super) async fn mutes(state: Data<HttpState>, page: Query<PageQuery>) -> Answer {
+    let limit = page.limit();
+    let muted = state.store.muted(state.cluster.clock().now(), page.after()?, limit + 1).await?;
+    Ok(HttpResponse::Ok().json(Page::of(muted, limit, |row| (row.mute.at, row.mute.account_id))))
 }
