@@ -294,7 +294,8 @@ sections! {
         grant_ask_ms: u64 = 100, "ms", "and after what pause";
         deadline_ms: u64 = 25_000, "ms", "a claim that is not granted by then is compensated";
         tries: i64 = 5, "tries", "a claim whose grant cannot be asked for so often is compensated; the grant itself is tried activity.tries times";
-        export_rows: u32 = 100_000, "rows", "rows of a CSV export at most";
+        export_page: u32 = 500, "rows", "rows of a CSV export that are read, and in memory, at once";
+        export_rows: u32 = 100_000, "rows", "rows of a CSV export at most; one that would be longer is refused, not cut off";
     }
     /// Logs.
     log: Log {

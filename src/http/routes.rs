@@ -255,7 +255,7 @@ fn stream_api() -> Vec<Row> {
         row(post.clone(), "/api/v1/activity", Service("activity.write"), |r| r.to(activity::post))
             .is("Adds facts of a trusted server").takes::<PostedFacts>().gives_one::<usize>(202, "accepted").refuses(&[422]),
         row(get.clone(), "/api/v1/admin/claims", Roles(STAFF), |r| r.to(claims::list))
-            .is("Claims, newest first").query::<ClaimQuery>().gives_page::<ClaimView>(),
+            .is("Claims, newest first").query::<ClaimQuery>().gives_page::<ClaimView>().gives_text("text/csv"),
         row(get.clone(), "/api/v1/admin/claims/history", Roles(STAFF), |r| r.to(claims::history))
             .is("How many claims were made when, and what became of them").query::<HistoryQuery>().gives::<ClaimsHistory>(200),
         row(get.clone(), "/api/v1/admin/dead-letters", Roles(STAFF), |r| r.to(dead_letters::list))
