@@ -141,6 +141,8 @@ sections! {
         poll_ms: u64 = 1_000, "ms", "how often a node reads who is muted: a mute holds everywhere within this";
         reason_chars: usize = 500, "characters", "longest reason or note of staff, of a ban too";
         shown: u32 = 50, "rows", "reports, sign-ins and bans, the latest of each, that are shown with a player";
+        watch_again_ms: u64 = 600_000, "ms", "who keeps looking into the same game is noted in the audit log once in so long";
+        watches: usize = 1_024, "looks", "looks that a node remembers for it; one that is forgotten is noted again";
         watched_entries: u32 = 300, "entries", "newest entries of a live game's log that are shown to staff";
     }
     /// Bounds on what a client may do or hold (spec 1.1).

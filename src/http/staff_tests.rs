@@ -98,6 +98,29 @@ async fn staff_see_private_rooms_and_look_into_them_with_a_trace() {
 }
 
 #[actix::test]
+async fn who_follows_a_game_is_noted_once_for_a_while_and_each_who_does() {
+    let kit = Kit::new().await;
+    let (player, admin) = (kit.guest("Ann").await, kit.of_staff("Ada", Role::Admin).await);
+    let operator = kit.of_staff("Olga", Role::Operator).await;
+    let room = kit.game(player.id).await;
+    let looks = async |who: &Guest| {
+        kit.state.identity.poll().await.expect("polled"); // or staff would be refused
+        assert_eq!(kit.ask(who.sends(get(&format!("/api/v1/admin/rooms/{room}")))).await.0, 200);
+        let log = kit.audit_log(&admin).await;
+        let of = |id| log.iter().filter(|e| e["action"] == "room.watched" && e["actor"] == json!(id)).count();
+        (of(admin.id), of(operator.id))
+    };
+    for _ in 0..3 {
+        assert_eq!(looks(&admin).await, (1, 0));
+    }
+    assert_eq!(looks(&operator).await, (1, 1), "another is noted too");
+    kit.clock.advance_s(599);
+    assert_eq!(looks(&admin).await, (1, 1));
+    kit.clock.advance_s(1);
+    assert_eq!(looks(&admin).await, (2, 1), "and he who stays, again");
+}
+
+#[actix::test]
 async fn the_list_of_mutes_comes_in_pages_newest_first() {
     let kit = Kit::unlimited().await;
     let operator = kit.of_staff("Olga", Role::Operator).await;
