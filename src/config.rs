@@ -66,6 +66,7 @@ sections! {
         batch: usize = 256, "facts", "facts that are claimed, sent and handled together at most";
         queue: usize = 4_096, "facts", "facts that are on their way to a group at most; the others wait in the outbox";
         poll_ms: u64 = 500, "ms", "how often a node looks for facts that others wrote or that are due again";
+        post_facts: usize = 100, "facts", "facts that another server may post in one request";
         linger_ms: u64 = 20, "ms", "how long a fact of this node waits for others to go with it: a sync to disk serves them all";
         resend_ms: u64 = 30_000, "ms", "a fact that was sent and not confirmed for so long is sent again: a transport may lose it";
         takeover_ms: u64 = 15_000, "ms", "what a node took from Redis and did not finish for so long another node takes";
@@ -141,7 +142,11 @@ sections! {
     /// What staff do to players.
     moderation: Moderation {
         poll_ms: u64 = 1_000, "ms", "how often a node reads who is muted: a mute holds everywhere within this";
-        reason_chars: usize = 500, "characters", "longest reason or note of a moderator";
+        reason_chars: usize = 500, "characters", "longest reason or note of staff, of a ban too";
+        shown: u32 = 50, "rows", "reports, sign-ins and bans, the latest of each, that are shown with a player";
+        watch_again_ms: u64 = 600_000, "ms", "who keeps looking into the same game is noted in the audit log once in so long";
+        watches: usize = 1_024, "looks", "looks that a node remembers for it; one that is forgotten is noted again";
+        watched_entries: u32 = 300, "entries", "newest entries of a live game's log that are shown to staff";
     }
     /// Bounds on what a client may do or hold (spec 1.1).
     limits: Limits {
@@ -226,6 +231,7 @@ sections! {
         password_threads: usize = 0, "threads", "threads that check passwords, with little priority; 0 is one for two cores";
         profile_cache: usize = 10_000, "accounts", "accounts whose GET /me is answered from memory";
         profile_cache_ms: u64 = 1_000, "ms", "and for how long: what another node changed is seen then, if its word is lost";
+        service_name_chars: usize = 64, "characters", "longest name of a service's token";
         token_cache: usize = 65_536, "tokens", "access tokens whose signature need not be checked again; 0 is none";
         username_max: usize = 32, "characters", "longest user name";
         username_min: usize = 3, "characters", "shortest user name";
@@ -278,6 +284,9 @@ sections! {
     }
     /// Events, their rewards and claims on them (spec 2.2).
     rewards: Rewards {
+        description_chars: usize = 4_000, "characters", "longest description of an event";
+        title_chars: usize = 120, "characters", "longest title of an event";
+        name_chars: usize = 64, "characters", "longest name of a reward";
         condition_depth: usize = 5, "levels", "deepest nesting of a condition";
         condition_terms: usize = 32, "terms", "terms of a condition at most";
         preview_accounts: u32 = 2_000, "accounts", "accounts that a preview of a condition looks at";
@@ -286,9 +295,12 @@ sections! {
         poll_ms: u64 = 250, "ms", "how often an idle worker looks for claims of other nodes";
         lease_ms: u64 = 5_000, "ms", "a claim that has not moved for so long is taken by another worker";
         answer_ms: u64 = 2_000, "ms", "how long a claim's request waits for its end before it is answered with 202";
+        grant_asks: u32 = 2, "tries", "how often a worker asks a database again that is away, before the stream brings the grant back later";
+        grant_ask_ms: u64 = 100, "ms", "and after what pause";
         deadline_ms: u64 = 25_000, "ms", "a claim that is not granted by then is compensated";
         tries: i64 = 5, "tries", "a claim whose grant cannot be asked for so often is compensated; the grant itself is tried activity.tries times";
-        export_rows: u32 = 100_000, "rows", "rows of a CSV export at most";
+        export_page: u32 = 500, "rows", "rows of a CSV export that are read, and in memory, at once";
+        export_rows: u32 = 100_000, "rows", "rows of a CSV export at most; one that would be longer is refused, not cut off";
     }
     /// Logs.
     log: Log {

@@ -53,7 +53,7 @@ fn settings_in_the_deployment_are_settings_of_the_node() {
 fn metrics_in_alerts_dashboard_and_autoscaling_are_recorded_by_the_node() {
     let mut recorded = String::new();
     sources(&root().join("src"), &mut recorded);
-    let documented = text("docs/operations.md");
+    let documented = text("docs/operations.md") + &text("docs/traces.md");
     for file in [
         "deploy/alerts.yml",
         "deploy/grafana/dashboards/playhouse.json",
@@ -64,7 +64,10 @@ fn metrics_in_alerts_dashboard_and_autoscaling_are_recorded_by_the_node() {
         assert!(!named.is_empty(), "{file} looks at nothing");
         for name in named {
             assert!(recorded.contains(&format!("\"{name}\"")), "{file}: nothing records {name}");
-            assert!(documented.contains(&name), "{name} is not in docs/operations.md");
+            assert!(
+                documented.contains(&name),
+                "{name} is neither in docs/operations.md nor in docs/traces.md"
+            );
         }
     }
 }
