@@ -112,7 +112,7 @@ async function looksOnly(staff, token, nickname) {
   for (const screen of await page.getByRole("navigation", { name: "Sections" }).getByRole("link").allInnerTexts()) {
     await page.getByRole("link", { name: screen, exact: true }).click();
     await page.getByRole("heading", { level: 1, name: screen }).waitFor();
-    await page.getByText("Loading…").waitFor({ state: "detached" });
+    await page.getByText("Loading…").first().waitFor({ state: "detached" });
     const buttons = await page.locator("main button").allInnerTexts();
     assert.deepEqual(buttons.filter((name) => !["Find", "Show more", "Save as CSV"].includes(name)), [], `nothing to change at ${screen}`);
   }
@@ -153,7 +153,7 @@ async function byPassword(staff) {
   for (const screen of await page.getByRole("navigation", { name: "Sections" }).getByRole("link").allInnerTexts()) {
     await page.getByRole("link", { name: screen, exact: true }).click();
     await page.getByRole("heading", { level: 1, name: screen }).waitFor();
-    await page.getByText("Loading…").waitFor({ state: "detached" });
+    await page.getByText("Loading…").first().waitFor({ state: "detached" });
   }
 }
 
