@@ -11,6 +11,8 @@ mod bus;
 mod conformance;
 mod directory;
 mod drain;
+#[cfg(test)]
+mod drain_tests;
 mod ended;
 mod entity;
 mod hub;
