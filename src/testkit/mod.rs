@@ -13,6 +13,8 @@ mod player;
 #[cfg(test)]
 pub(crate) mod provider;
 #[cfg(feature = "testkit")]
+mod proxy;
+#[cfg(feature = "testkit")]
 mod redis_groups;
 #[cfg(feature = "testkit")]
 mod services;
@@ -25,6 +27,8 @@ pub(crate) use database::test_config;
 pub use memory_store::{Fault, MemoryStore};
 pub use network::{Chaos, Network, NetworkNode};
 pub use player::{ScriptedPlayer, Transcript};
+#[cfg(feature = "testkit")]
+pub use proxy::Proxy;
 #[cfg(feature = "testkit")]
 pub use redis_groups::{PrivateCluster, PrivateSentinel};
 #[cfg(feature = "testkit")]

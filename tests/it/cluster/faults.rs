@@ -20,10 +20,10 @@ use std::{
 
 /// Games in play where the number of rooms matters.
 const MANY: usize = 100;
-const SOME: usize = 24;
+pub(super) const SOME: usize = 24;
 
-struct Cluster<R = PrivateRedis> {
-    servers: Servers<R>,
+pub(super) struct Cluster<R = PrivateRedis> {
+    pub(super) servers: Servers<R>,
     leaders: Vec<Leader>,
     /// On which node each of them is.
     at: Vec<usize>,
@@ -34,7 +34,11 @@ struct Cluster<R = PrivateRedis> {
 
 impl<R: Router> Cluster<R> {
     async fn start(leaders: usize) -> Self {
-        let servers = Servers::start(&[]);
+        Self::on(Servers::start(&[]), leaders).await
+    }
+
+    /// On these servers.
+    pub(super) async fn on(servers: Servers<R>, leaders: usize) -> Self {
         let bases = servers.bases();
         let entering = (0..leaders).map(|n| Leader::enter(&bases[n % NODES], n, true));
         let mut entered = try_join_all(entering).await.expect("all enter");
@@ -45,7 +49,7 @@ impl<R: Router> Cluster<R> {
     }
 
     /// Everybody plays for so long, while `fault` happens to the cluster.
-    async fn play<T>(&mut self, ms: u64, fault: impl AsyncFnOnce(&mut Servers<R>) -> T) -> T {
+    pub(super) async fn play<T>(&mut self, ms: u64, fault: impl AsyncFnOnce(&mut Servers<R>) -> T) -> T {
         self.rounds += 1;
         let until = Instant::now() + Duration::from_millis(ms);
         let rounds = self.rounds * 1_000;
@@ -57,7 +61,7 @@ impl<R: Router> Cluster<R> {
 
     /// Whoever was cut off goes to the next node that takes people; then all rooms are looked at. How long after
     /// `since` each leader had his room again.
-    async fn all_is_well(&mut self, after: &str, since: Instant) -> Recovery {
+    pub(super) async fn all_is_well(&mut self, after: &str, since: Instant) -> Recovery {
         let open: Vec<usize> = (0..NODES).filter(|n| !self.out.contains(n)).collect();
         let bases = self.servers.bases();
         let checks = self.leaders.iter_mut().zip(&mut self.at).enumerate().map(|(n, (leader, at))| {
@@ -78,13 +82,13 @@ impl<R: Router> Cluster<R> {
         recovery
     }
 
-    fn acknowledged(&self) -> usize {
+    pub(super) fn acknowledged(&self) -> usize {
         self.leaders.iter().map(|leader| leader.acknowledged).sum()
     }
 }
 
 /// How long rooms were away.
-struct Recovery {
+pub(super) struct Recovery {
     p99: Duration,
     slowest: Duration,
 }
@@ -107,7 +111,7 @@ impl std::fmt::Display for Recovery {
     }
 }
 
-async fn seconds(n: f64) {
+pub(super) async fn seconds(n: f64) {
     tokio::time::sleep(Duration::from_secs_f64(n)).await;
 }
 
