@@ -98,7 +98,7 @@ impl Cluster {
         arbiters: Arbiters,
         peering: Option<Peering>,
     ) -> Self {
-        let peers = peering.map(Peers::new);
+        let peers = peering.map(|peering| Peers::new(peering, &config.cluster));
         Self(Arc::new(Inner {
             started_at: clock.now(),
             hub: Hub::new(config.limits.parked_sessions),
