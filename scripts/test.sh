@@ -5,6 +5,7 @@
 #   scripts/test.sh --quick    all but the browser
 #
 # CARGO_TARGET_DIR  where cargo builds (default: target)
+# PLAYHOUSE_SLACK   by how much the figures for faults are stretched for a debug build on a busy machine (default: 2)
 # ARTIFACTS         where the browser tests leave screenshots (default: <target>/browser)
 #
 # The first section that fails ends the run. The last lines say how long each section took.
@@ -195,6 +196,8 @@ build() {
 
 rust_tests() {
   need_services
+  # Figures for faults are promises of a release build on a machine of its own: tests/it/figures.rs.
+  export PLAYHOUSE_SLACK=${PLAYHOUSE_SLACK:-2}
   if command -v cargo-nextest >/dev/null; then
     cargo nextest run --locked --all-features --lib --bins --tests --examples --no-fail-fast --config-file scripts/nextest.toml
   else

@@ -89,6 +89,9 @@ sections! {
         tcp_backlog: u32 = 4096, "connections", "sockets the kernel may hold before accept: a reconnect storm after a restart";
         max_connections: usize = 50_000, "connections", "sockets the node holds at most, and HTTP connections a worker; more are told to try again";
         drain_ms: u64 = 5_000, "ms", "longest graceful stop on SIGTERM";
+        slow_client_ms: u64 = 5_000, "ms", "how long a client may take to send the head of a request";
+        disconnect_ms: u64 = 1_000, "ms", "how long a connection may take to close";
+        start_ms: u64 = 10_000, "ms", "longest start of the workers";
     }
     /// The listener for operators: never on the public address.
     admin: Admin {
@@ -116,6 +119,11 @@ sections! {
         prefix: String = "playhouse".to_owned(), "text", "before every key and channel: clusters may share a Redis";
         timeout_ms: u64 = 1_000, "ms", "longest wait for an answer of Redis";
         bus_queue: usize = 65_536, "messages", "messages to and from other nodes that may wait; more are lost and healed";
+        bus_batch: usize = 512, "messages", "messages to other nodes in one round trip at most";
+        look_ms: u64 = 1_000, "ms", "how often it is looked whether a connection still leads to the right server: a cut cable says nothing";
+        dial_pause_ms: u64 = 100, "ms", "between two tries to connect";
+        probe_ms: u64 = 200, "ms", "how often the bus tries whether Redis is back";
+        forgotten_s: u64 = 86_400, "s", "a claim or a player's session that nobody renews is forgotten after this: what a dead node has left behind";
     }
     /// Who this node is.
     node: NodeSection {
@@ -137,6 +145,12 @@ sections! {
         hand_over_ms: u64 = 500, "ms", "how long a resume waits for the node that held the session; then a snapshot (spec 6.1)";
         moving_ms: u64 = 2_000, "ms", "players of a node that stops leave it within this, each at a moment of his own";
         lease_ms: u64 = 5_000, "ms", "a node whose lease was not renewed for so long counts as dead (spec 6.2)";
+        close_load: u64 = 16, "entities", "and an eighth: so much less must another node have to do before an entity goes there and not to the node that asks";
+        crash_pause_ms: u64 = 100, "ms", "wait before a crashed entity is put up again, so that a poisoned state does not spin";
+        dead_owners: u32 = 4, "owners", "owners that are found dead before a placement is given up";
+        fresh_ms: u64 = 50, "ms", "a list of nodes that is no older need not be brought anew";
+        remembered: usize = 65_536, "entities", "entities on other nodes that are remembered; then all are forgotten and looked up anew";
+        moves: u32 = 3, "moves", "how often an ask is sent on to another owner";
         watchdog_ms: u64 = 5_000, "ms", "a thread that has not yielded for this long aborts the process; 0 is off";
     }
     /// What staff do to players.

@@ -6,7 +6,7 @@ use crate::{
         session::{Door, SessionNotice},
     },
     auth::{self, Identity},
-    clock::{Clock as _, SharedClock, SystemClock},
+    clock::{SharedClock, SystemClock},
     cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Threads, Watchdog, on_redis},
     config::Config,
     game::Registry,
@@ -90,7 +90,7 @@ impl Node {
         let admin_address = admin_listener.local_addr()?;
         let public = serve_public(listener, &config, state.clone(), upgrades, arbiters.clone())?;
         let admin = serve_admin(admin_listener, state.clone(), cluster.clone())?;
-        wait_for_workers(&arbiters, workers(&config)).await?;
+        wait_for_workers(&arbiters, &config).await?;
         if let Some(incoming) = incoming {
             actix::spawn(cluster.clone().receive(incoming));
             cluster.beat().await;
@@ -104,7 +104,7 @@ impl Node {
         if roles.has(Role::Worker) {
             state.claims().work(Arc::new(cluster.clone()));
         }
-        actix::spawn(sweep_requests(store.clone(), config.clone()));
+        actix::spawn(sweep_requests(store.clone(), cluster.clock().clone(), config.clone()));
         let watchdog = start_watchdog(&config, &arbiters, &store);
         state.set_ready(true);
         tracing::info!(%address, admin = %admin_address, roles = ?roles.names(), "node is up");
@@ -214,8 +214,8 @@ fn serve_public(
     upgrades: Arc<ws::WsState>,
     arbiters: Arbiters,
 ) -> anyhow::Result<ServerHandle> {
-    const SLOW_CLIENT: Duration = Duration::from_secs(5);
-    const DISCONNECT: Duration = Duration::from_secs(1);
+    let slow = Duration::from_millis(config.server.slow_client_ms);
+    let disconnect = Duration::from_millis(config.server.disconnect_ms);
     let address = listener.local_addr()?;
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
@@ -230,8 +230,8 @@ fn serve_public(
         HttpService::build()
             .local_addr(address)
             .tcp_nodelay(true)
-            .client_request_timeout(SLOW_CLIENT)
-            .client_disconnect_timeout(DISCONNECT)
+            .client_request_timeout(slow)
+            .client_disconnect_timeout(disconnect)
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
@@ -308,9 +308,9 @@ async fn compare_clocks(store: Store, state: HttpState, config: Arc<Config>) {
 }
 
 /// Idempotency keys are forgotten when their time is over.
-async fn sweep_requests(store: Store, config: Arc<Config>) {
+async fn sweep_requests(store: Store, clock: SharedClock, config: Arc<Config>) {
     loop {
-        if let Err(error) = store.sweep_requests(None, SystemClock.now()).await {
+        if let Err(error) = store.sweep_requests(None, clock.now()).await {
             tracing::debug!(%error, "expired idempotency keys could not be forgotten");
         }
         tokio::time::sleep(Duration::from_millis(config.idempotency.sweep_ms)).await;
@@ -318,14 +318,15 @@ async fn sweep_requests(store: Store, config: Arc<Config>) {
 }
 
 /// The workers are the arbiters: nothing can be placed before they run.
-async fn wait_for_workers(arbiters: &Arbiters, wanted: usize) -> anyhow::Result<()> {
-    const LONGEST: Duration = Duration::from_secs(10);
+async fn wait_for_workers(arbiters: &Arbiters, config: &Config) -> anyhow::Result<()> {
+    let longest = Duration::from_millis(config.server.start_ms);
+    let wanted = workers(config);
     let all_here = async {
         while arbiters.len() < wanted {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(LONGEST, all_here).await.context("the HTTP workers did not start")
+    tokio::time::timeout(longest, all_here).await.context("the HTTP workers did not start")
 }
 
 /// Over every thread that the node's work goes through. The calling one has the lease, the inbox and the workers.

@@ -58,9 +58,9 @@ impl Cluster {
 
     /// Brings the list of nodes up to date, unless that was done a moment ago.
     pub(super) async fn beat_unless_fresh(&self) {
-        const FRESH: Duration = Duration::from_millis(50);
+        let fresh = Duration::from_millis(self.config().cluster.fresh_ms);
         let Some(peers) = self.peers() else { return };
-        if lock(&peers.beaten_at).is_none_or(|at| at.elapsed() > FRESH) {
+        if lock(&peers.beaten_at).is_none_or(|at| at.elapsed() > fresh) {
             self.beat().await;
         }
     }

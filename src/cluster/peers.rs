@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     clock::UnixMs,
+    config::ClusterSection,
     ids::{NodeId, SessionRef},
     roles::Role,
     trace::{self, TraceContext},
@@ -56,6 +57,9 @@ type Streams = BTreeMap<(&'static str, Uuid), (i64, u64)>;
 
 /// See the module.
 pub(super) struct Peers {
+    /// `cluster.close_load` and `cluster.remembered`.
+    close_load: u64,
+    remembered: usize,
     bus: Arc<dyn Bus>,
     pub placement: Arc<dyn Placement>,
     /// This node.
@@ -124,17 +128,16 @@ pub(super) trait Kind: Send + Sync {
     fn name(&self) -> &'static str;
 }
 
-/// So many entities on other nodes are remembered; then all are forgotten and looked up anew.
-pub(super) const REMEMBERED: usize = 65_536;
-
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Peers {
-    pub(super) fn new(peering: Peering) -> Self {
+    pub(super) fn new(peering: Peering, settings: &ClusterSection) -> Self {
         let Peering { bus, placement, me } = peering;
         Self {
+            close_load: settings.close_load,
+            remembered: settings.remembered,
             bus,
             placement,
             id: me.id,
@@ -182,12 +185,13 @@ impl Peers {
     /// The node that an entity of this role should go to: this one unless another has clearly less to do. What is
     /// placed is counted at once, for the next beat may be a thousand entities away. `None`: no node does such things.
     pub(super) fn candidate(&self, role: Role) -> Option<NodeId> {
-        const CLOSE: u64 = 16;
         let mut me = lock(&self.me);
         let mut living = self.living.write().unwrap_or_else(PoisonError::into_inner);
         let others = living.values_mut().filter(|node| node.id != me.id && node.takes(role));
         let chosen = match others.min_by_key(|node| node.load) {
-            Some(least) if !me.takes(role) || least.load + least.load / 8 + CLOSE < me.load => least,
+            Some(least) if !me.takes(role) || least.load + least.load / 8 + self.close_load < me.load => {
+                least
+            }
             _ if me.roles.has(role) => &mut *me,
             _ => return None,
         };
@@ -265,7 +269,7 @@ impl Peers {
     /// an owner who owns no more.
     pub(super) fn follows(&self, kind: &'static str, key: Uuid, epoch: i64, n: u64) -> Option<bool> {
         let mut streams = lock(&self.streams);
-        if streams.len() >= REMEMBERED {
+        if streams.len() >= self.remembered {
             streams.clear(); // a gap to each that goes on, healed by a snapshot
         }
         let last = streams.entry((kind, key)).or_insert((epoch, 0));

@@ -20,9 +20,6 @@ use std::{
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-/// So often an ask is sent on to another owner.
-const MOVES: u32 = 3;
-
 impl<E: Entity> Directory<E>
 where
     E::Context: ToEnvelope<E, Envelope<E>>,
@@ -61,7 +58,7 @@ where
         drop(slots);
         let (key, moves) = (ask.key, ask.moves + 1);
         match unpack(&ask.command) {
-            Ok(command) if moves <= MOVES => {
+            Ok(command) if moves <= self.cluster.config().cluster.moves => {
                 self.dispatch(
                     key,
                     Envelope { command, reply: ask.reply, trace: ask.trace },
