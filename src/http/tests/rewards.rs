@@ -63,7 +63,7 @@ fn claim((event, reward): &(String, String), key: &str) -> TestRequest {
 #[actix::test]
 async fn staff_see_what_an_account_owns_and_how_claims_went_and_nobody_else_does() {
     let kit = Kit::new().await;
-    kit.state.claims().work(Arc::new(Nobody));
+    let _working = kit.works();
     let (operator, ann) = (kit.made_staff("Olga", "OPERATOR").await, kit.guest("Ann").await);
     let gold = kit.event(&operator, points(7)).await;
     let badge = kit.event(&operator, json!({"kind": "badge", "name": "wolf", "amount": 1})).await;
