@@ -73,14 +73,7 @@ async fn node(redis: &str) -> Cluster {
     let mut config = Config::default();
     config.cluster.lease_ms = LEASE_MS;
     config.cluster.beat_ms = 100;
-    let me = NodeInfo {
-        id: NodeId::new(),
-        address: String::new(),
-        version: String::new(),
-        load: 0,
-        sessions: 0,
-        draining: false,
-    };
+    let me = NodeInfo::of(NodeId::new(), &config);
     let lease = Duration::from_millis(LEASE_MS);
     let (peering, incoming) = on_redis::join(redis, &config.redis, lease, me).await.expect("Redis");
     let store = Arc::new(MemoryStore::default());

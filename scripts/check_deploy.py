@@ -107,14 +107,18 @@ def check_compose():
     for file in read("prometheus.yml")["rule_files"]:
         must(mounted(services["prometheus"], file), f"compose.yaml: prometheus has no {file}")
     check_grafana(services)
-    check_coturn(services["coturn"])
+    check_coturn(services["coturn"], services[nodes[0]]["environment"])
 
 
-def check_coturn(coturn):
+def check_coturn(coturn, node):
     settings = dict(re.findall(r"^([a-z-]+)=(.+)$", (DEPLOY / "coturn/turnserver.conf").read_text(), re.M))
     relays = f"{settings['min-port']}-{settings['max-port']}"
     published = {f"{settings['listening-port']}:{settings['listening-port']}/udp", f"{relays}:{relays}/udp"}
     must(published <= set(coturn["ports"]), f"compose.yaml: coturn must publish {sorted(published)}")
+    secret = next(word.split("=", 1)[1] for word in coturn["command"] if "static-auth-secret=" in word)
+    must(node["PLAYHOUSE_TURN__SECRET"] == secret, "compose.yaml: the nodes' credentials are not coturn's")
+    told = json.loads(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", node["PLAYHOUSE_TURN__URLS"]))
+    must(all(url.endswith(f":{settings['listening-port']}") for url in told), f"compose.yaml: players are told of {told}")
     must("static-auth-secret" not in settings, "turnserver.conf holds a secret")
 
 
@@ -124,7 +128,13 @@ def check_compose_node(name, node):
     must(drain > default_ms("moving_ms"), f"compose.yaml: {name}'s players have no time to leave")
     must(node.get("read_only") and node.get("cap_drop") == ["ALL"], f"compose.yaml: {name} must be read_only and without capabilities")
     must(node["environment"]["PLAYHOUSE_NODE__ID"] == name, f"compose.yaml: {name} goes by another name")
-    must(all(str(port).endswith(":8080") for port in node["ports"]), f"compose.yaml: {name} publishes more than the players' port")
+    environment = node["environment"]
+    media = environment["PLAYHOUSE_MEDIA__UDP_PORT"]
+    must(len(node["ports"]) == 2, f"compose.yaml: {name} publishes more than the players' ports")
+    must(str(node["ports"][0]).endswith(":8080"), f"compose.yaml: {name} does not publish the players' port")
+    must(node["ports"][1] == f"{media}:{media}/udp", f"compose.yaml: {name} tells players of another media port than it publishes")
+    must("PLAYHOUSE_AUTH__KEY_SECRET" in environment, f"compose.yaml: {name} keeps its signing keys in clear")
+    must(environment["PLAYHOUSE_NODE__ADDRESS"].endswith(str(node["ports"][0]).split(":")[0]), f"compose.yaml: {name} is elsewhere")
 
 
 def mounted(service, path):
@@ -173,11 +183,13 @@ def check_kubernetes(image_user):
     ]
     must(all(selector == labels for selector in selectors), "kubernetes: a selector does not find the pods")
     named = [port["targetPort"] for port in kinds["Service"]["spec"]["ports"]]
-    named += [port["port"] for rule in kinds["NetworkPolicy"]["spec"]["ingress"] for port in rule["ports"]]
+    named += [port["port"] for rule in kinds["NetworkPolicy"]["spec"]["ingress"] for port in rule["ports"] if port.get("protocol") != "UDP"]
     must(set(named) <= ports, f"kubernetes: ports {named}, the container has {sorted(ports)}")
     must("admin" not in [port["targetPort"] for port in kinds["Service"]["spec"]["ports"]], "kubernetes: the service shows the operators' port")
     check_confinement(pod, container, image_user)
+    check_secrets(container)
     check_probes(container)
+    check_media(kinds)
     check_stop(pod, container)
     check_autoscaler(kinds)
 
@@ -193,8 +205,25 @@ def check_confinement(pod, container, image_user):
     must("memory" in container["resources"]["limits"] and {"cpu", "memory"} <= set(container["resources"]["requests"]), "kubernetes: resources")
     must(":" in container["image"] and not container["image"].endswith(":latest"), "kubernetes: which image?")
     for entry in container["env"]:
-        if entry["name"].endswith("__URL"):
+        if entry["name"].endswith(("__URL", "SECRET")):
             must("secretKeyRef" in entry.get("valueFrom", {}), f"kubernetes: {entry['name']} is not from a secret")
+
+
+def check_secrets(container):
+    env = {entry["name"]: entry for entry in container["env"]}
+    sealed = env.get("PLAYHOUSE_AUTH__KEY_SECRET", {}).get("valueFrom", {}).get("secretKeyRef", {})
+    must(sealed and not sealed.get("optional"), "kubernetes: signing keys may lie in the database in clear")
+
+
+def check_media(kinds):
+    patch = read("kubernetes/media.yaml")["spec"]["template"]["spec"]
+    container = patch["containers"][0]
+    port = container["ports"][0]
+    env = {entry["name"]: entry for entry in container["env"]}
+    must(container["name"] == kinds["Deployment"]["spec"]["template"]["spec"]["containers"][0]["name"], "media.yaml: patches nothing")
+    must(port["hostPort"] == port["containerPort"] == int(env["PLAYHOUSE_MEDIA__UDP_PORT"]["value"]), "media.yaml: players are told of another port")
+    allowed = kinds["NetworkPolicy"]["spec"]["ingress"][0]["ports"]
+    must({"port": port["containerPort"], "protocol": "UDP"} in allowed, "kubernetes: the network policy stops media")
 
 
 def check_probes(container):

@@ -127,7 +127,7 @@ for ((n = 1; n <= nodes; n++)); do
     ! listens "$port" || fail "something listens on port $port already"
   done
   setsid env -u PLAYHOUSE_CONFIG "$playhouse" --set "server.listen=127.0.0.1:$((8080 + n))" --set "admin.listen=127.0.0.1:$((9080 + n))" \
-    --set "node.id=node$n" --set "redis.url=redis://127.0.0.1:$redis" \
+    --set "node.id=node$n" --set "media.udp_port=$((47100 + n))" --set "redis.url=redis://127.0.0.1:$redis" \
     --set "database.url=postgres://postgres@127.0.0.1:$postgres/postgres" "$@" >"$dir/node$n.log" 2>&1 &
   servers+=($!)
   until_up "node $n" "${servers[-1]}" "$dir/node$n.log" curl -fsS "http://127.0.0.1:$((9080 + n))/readyz"

@@ -10,6 +10,9 @@ use std::{
     time::Duration,
 };
 
+/// What windows of events are made of, and what activity is counted by.
+pub(crate) const MINUTE_MS: i64 = 60_000;
+
 /// Milliseconds since the Unix epoch, UTC: the only time on the wire (spec 1.1).
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,

@@ -7,6 +7,7 @@ mod load;
 
 pub use load::ConfigError;
 
+use crate::roles::Role;
 use serde::{Deserialize, Serialize};
 use std::{
     net::{IpAddr, SocketAddr},
@@ -65,6 +66,7 @@ sections! {
         batch: usize = 256, "facts", "facts that are claimed, sent and handled together at most";
         queue: usize = 4_096, "facts", "facts that are on their way to a group at most; the others wait in the outbox";
         poll_ms: u64 = 500, "ms", "how often a node looks for facts that others wrote or that are due again";
+        post_facts: usize = 100, "facts", "facts that another server may post in one request";
         linger_ms: u64 = 20, "ms", "how long a fact of this node waits for others to go with it: a sync to disk serves them all";
         resend_ms: u64 = 30_000, "ms", "a fact that was sent and not confirmed for so long is sent again: a transport may lose it";
         takeover_ms: u64 = 15_000, "ms", "what a node took from Redis and did not finish for so long another node takes";
@@ -87,6 +89,9 @@ sections! {
         tcp_backlog: u32 = 4096, "connections", "sockets the kernel may hold before accept: a reconnect storm after a restart";
         max_connections: usize = 50_000, "connections", "sockets the node holds at most, and HTTP connections a worker; more are told to try again";
         drain_ms: u64 = 5_000, "ms", "longest graceful stop on SIGTERM";
+        slow_client_ms: u64 = 5_000, "ms", "how long a client may take to send the head of a request";
+        disconnect_ms: u64 = 1_000, "ms", "how long a connection may take to close";
+        start_ms: u64 = 10_000, "ms", "longest start of the workers";
     }
     /// The listener for operators: never on the public address.
     admin: Admin {
@@ -114,10 +119,17 @@ sections! {
         prefix: String = "playhouse".to_owned(), "text", "before every key and channel: clusters may share a Redis";
         timeout_ms: u64 = 1_000, "ms", "longest wait for an answer of Redis";
         bus_queue: usize = 65_536, "messages", "messages to and from other nodes that may wait; more are lost and healed";
+        bus_batch: usize = 512, "messages", "messages to other nodes in one round trip at most";
+        look_ms: u64 = 1_000, "ms", "how often it is looked whether a connection still leads to the right server: a cut cable says nothing";
+        dial_pause_ms: u64 = 100, "ms", "between two tries to connect";
+        probe_ms: u64 = 200, "ms", "how often the bus tries whether Redis is back";
+        forgotten_s: u64 = 86_400, "s", "a claim or a player's session that nobody renews is forgotten after this: what a dead node has left behind";
     }
     /// Who this node is.
     node: NodeSection {
-        id: Option<String> = None, "name", "stable name of the node in logs and tokens; none makes one up";
+        id: Option<String> = None, "name", "stable name of the node in logs, traces and the console, over its restarts; none is an id of this run";
+        address: Option<String> = None, "address", "where players reach this node, as the console shows it; none is server.listen";
+        roles: Vec<Role> = Role::ALL.to_vec(), "roles", "what the node is for: gateway takes players, game holds rooms, media carries their video, queue holds queues, worker works on claims and facts, db has the database; all, unless there are other nodes for the rest";
     }
     /// Entities: activation, passivation, supervision.
     cluster: ClusterSection {
@@ -133,12 +145,22 @@ sections! {
         hand_over_ms: u64 = 500, "ms", "how long a resume waits for the node that held the session; then a snapshot (spec 6.1)";
         moving_ms: u64 = 2_000, "ms", "players of a node that stops leave it within this, each at a moment of his own";
         lease_ms: u64 = 5_000, "ms", "a node whose lease was not renewed for so long counts as dead (spec 6.2)";
+        close_load: u64 = 16, "entities", "and an eighth: so much less must another node have to do before an entity goes there and not to the node that asks";
+        crash_pause_ms: u64 = 100, "ms", "wait before a crashed entity is put up again, so that a poisoned state does not spin";
+        dead_owners: u32 = 4, "owners", "owners that are found dead before a placement is given up";
+        fresh_ms: u64 = 50, "ms", "a list of nodes that is no older need not be brought anew";
+        remembered: usize = 65_536, "entities", "entities on other nodes that are remembered; then all are forgotten and looked up anew";
+        moves: u32 = 3, "moves", "how often an ask is sent on to another owner";
         watchdog_ms: u64 = 5_000, "ms", "a thread that has not yielded for this long aborts the process; 0 is off";
     }
     /// What staff do to players.
     moderation: Moderation {
         poll_ms: u64 = 1_000, "ms", "how often a node reads who is muted: a mute holds everywhere within this";
-        reason_chars: usize = 500, "characters", "longest reason or note of a moderator";
+        reason_chars: usize = 500, "characters", "longest reason or note of staff, of a ban too";
+        shown: u32 = 50, "rows", "reports, sign-ins and bans, the latest of each, that are shown with a player";
+        watch_again_ms: u64 = 600_000, "ms", "who keeps looking into the same game is noted in the audit log once in so long";
+        watches: usize = 1_024, "looks", "looks that a node remembers for it; one that is forgotten is noted again";
+        watched_entries: u32 = 300, "entries", "newest entries of a live game's log that are shown to staff";
     }
     /// Bounds on what a client may do or hold (spec 1.1).
     limits: Limits {
@@ -223,6 +245,7 @@ sections! {
         password_threads: usize = 0, "threads", "threads that check passwords, with little priority; 0 is one for two cores";
         profile_cache: usize = 10_000, "accounts", "accounts whose GET /me is answered from memory";
         profile_cache_ms: u64 = 1_000, "ms", "and for how long: what another node changed is seen then, if its word is lost";
+        service_name_chars: usize = 64, "characters", "longest name of a service's token";
         token_cache: usize = 65_536, "tokens", "access tokens whose signature need not be checked again; 0 is none";
         username_max: usize = 32, "characters", "longest user name";
         username_min: usize = 3, "characters", "shortest user name";
@@ -239,7 +262,7 @@ sections! {
     }
     /// Video and voice.
     media: Media {
-        enabled: bool = false, "bool", "whether rooms may have video and voice; without it games are full text games";
+        enabled: bool = true, "bool", "whether rooms may have video and voice; without it games are full text games";
         udp_port: u16 = 47_100, "port", "the one UDP port of all connections; 0 picks a free one";
         public_address: IpAddr = IpAddr::from([127, 0, 0, 1]), "address", "where players reach the UDP port: the node's own address, or the one that is forwarded to it";
         sdp_bytes: usize = 16_384, "bytes", "longest session description";
@@ -275,6 +298,9 @@ sections! {
     }
     /// Events, their rewards and claims on them (spec 2.2).
     rewards: Rewards {
+        description_chars: usize = 4_000, "characters", "longest description of an event";
+        title_chars: usize = 120, "characters", "longest title of an event";
+        name_chars: usize = 64, "characters", "longest name of a reward";
         condition_depth: usize = 5, "levels", "deepest nesting of a condition";
         condition_terms: usize = 32, "terms", "terms of a condition at most";
         preview_accounts: u32 = 2_000, "accounts", "accounts that a preview of a condition looks at";
@@ -283,9 +309,12 @@ sections! {
         poll_ms: u64 = 250, "ms", "how often an idle worker looks for claims of other nodes";
         lease_ms: u64 = 5_000, "ms", "a claim that has not moved for so long is taken by another worker";
         answer_ms: u64 = 2_000, "ms", "how long a claim's request waits for its end before it is answered with 202";
+        grant_asks: u32 = 2, "tries", "how often a worker asks a database again that is away, before the stream brings the grant back later";
+        grant_ask_ms: u64 = 100, "ms", "and after what pause";
         deadline_ms: u64 = 25_000, "ms", "a claim that is not granted by then is compensated";
         tries: i64 = 5, "tries", "a claim whose grant cannot be asked for so often is compensated; the grant itself is tried activity.tries times";
-        export_rows: u32 = 100_000, "rows", "rows of a CSV export at most";
+        export_page: u32 = 500, "rows", "rows of a CSV export that are read, and in memory, at once";
+        export_rows: u32 = 100_000, "rows", "rows of a CSV export at most; one that would be longer is refused, not cut off";
     }
     /// Logs.
     log: Log {

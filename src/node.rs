@@ -6,13 +6,15 @@ use crate::{
         session::{Door, SessionNotice},
     },
     auth::{self, Identity},
-    clock::{Clock as _, SharedClock, SystemClock},
-    cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Watchdog, on_redis},
+    clock::{SharedClock, SystemClock},
+    cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Threads, Watchdog, on_redis},
     config::Config,
     game::Registry,
     http::{self, HttpState},
     ids::NodeId,
     liveops::running::ActivityStream,
+    media::{self, MediaServer},
+    roles::{Role, Roles},
     store::Store,
     telemetry, trace, ws,
 };
@@ -25,8 +27,8 @@ use actix_web::{
     middleware::from_fn,
 };
 use anyhow::Context as _;
-use std::{net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use std::{io, net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
+use tokio::{runtime::Handle, sync::mpsc};
 
 /// A running node.
 pub struct Node {
@@ -39,9 +41,11 @@ pub struct Node {
     store: Store,
     state: HttpState,
     config: Arc<Config>,
-    activity: ActivityStream,
+    /// Of a node that works.
+    activity: Option<ActivityStream>,
     sockets: ws::Sockets,
     servers: [ServerHandle; 2],
+    media: Option<Arc<media::Server>>,
     watchdog: Option<Watchdog>,
 }
 
@@ -49,48 +53,61 @@ impl Node {
     /// Starts a node that plays these games. Must run in an actix system, which it does not stop.
     pub async fn start(config: Config, games: Registry) -> anyhow::Result<Self> {
         let clock: SharedClock = Arc::new(SystemClock);
-        let config = Arc::new(config);
+        let roles = Roles::of_node(&config)?;
         raise_file_limit();
+        let (mut config, media) = open_media(config, &roles).await?;
         let listener = bind(config.server.listen, config.server.tcp_backlog)?;
+        let address = listener.local_addr()?;
+        config.server.listen = address; // port 0 has become one that the others can be told of
+        let config = Arc::new(config);
         let admin_listener = bind(config.admin.listen, config.server.tcp_backlog)?;
         let store = Store::open(&config, clock.clone()).await.context("the database")?;
         let identity = Identity::open(&store, &config, clock.clone()).await.context("identity")?;
 
         let arbiters = Arbiters::default();
-        let (peering, incoming) = join_others(&config, listener.local_addr()?).await?.unzip();
+        let (peering, incoming) = join_others(&config).await?.unzip();
         let entities = Arc::new(store.clone());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters.clone(), peering);
         trace::start(&config, cluster.me())?;
-        cluster.register(RoomActor::factory(games));
+        let port = media.clone().map(|server| server as Arc<dyn MediaServer>);
+        cluster.register(RoomActor::factory(games, port));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state =
             HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
-        let activity = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims()).await;
-        let activity = activity.context("Redis (redis.url)")?;
+        let activity = match roles.has(Role::Worker) {
+            true => {
+                Some(ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims()).await)
+            }
+            false => None,
+        };
+        let activity = activity.transpose().context("Redis (redis.url)")?;
         let poll = Duration::from_millis(config.moderation.poll_ms);
         actix::spawn(door.mutes.clone().follow(store.clone(), clock, poll));
         let (sockets, watched) = (ws::Sockets::default(), identity.clone());
         let upgrades =
             Arc::new(ws::WsState { identity, door, config: config.clone(), sockets: sockets.clone() });
 
-        let address = listener.local_addr()?;
         let admin_address = admin_listener.local_addr()?;
         let public = serve_public(listener, &config, state.clone(), upgrades, arbiters.clone())?;
         let admin = serve_admin(admin_listener, state.clone(), cluster.clone())?;
-        wait_for_workers(&arbiters, workers(&config)).await?;
+        wait_for_workers(&arbiters, &config).await?;
         if let Some(incoming) = incoming {
             actix::spawn(cluster.clone().receive(incoming));
             cluster.beat().await;
             actix::spawn(cluster.clone().keep_lease());
         }
-        actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
+        if roles.has(RoomActor::ROLE) {
+            actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
+        }
         auth::watch(&watched, &cluster);
         actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
-        state.claims().work(Arc::new(cluster.clone()));
-        actix::spawn(sweep_requests(store.clone(), config.clone()));
-        let watchdog = start_watchdog(&config, &arbiters);
+        if roles.has(Role::Worker) {
+            state.claims().work(Arc::new(cluster.clone()));
+        }
+        actix::spawn(sweep_requests(store.clone(), cluster.clock().clone(), config.clone()));
+        let watchdog = start_watchdog(&config, &arbiters, &store);
         state.set_ready(true);
-        tracing::info!(%address, admin = %admin_address, "node is up");
+        tracing::info!(%address, admin = %admin_address, roles = ?roles.names(), "node is up");
         Ok(Self {
             address,
             admin_address,
@@ -101,6 +118,7 @@ impl Node {
             activity,
             sockets,
             servers: [public, admin],
+            media,
             watchdog,
         })
     }
@@ -123,8 +141,13 @@ impl Node {
         }
         self.cluster.close();
         self.cluster.leave().await;
+        if let Some(media) = &self.media {
+            media.stop();
+        }
         self.state.claims().stop();
-        self.activity.stop().await;
+        if let Some(activity) = self.activity {
+            activity.stop().await;
+        }
         self.store.close().await;
         admin.stop(false).await;
         trace::flush().await;
@@ -149,22 +172,35 @@ fn workers(config: &Config) -> usize {
     }
 }
 
+/// Video and voice, where the settings want them. Another node of this machine may have the port: games are more than
+/// their pictures, so this one goes without.
+async fn open_media(
+    mut config: Config,
+    roles: &Roles,
+) -> anyhow::Result<(Config, Option<Arc<media::Server>>)> {
+    config.media.enabled &= roles.has(Role::Media);
+    if !config.media.enabled {
+        return Ok((config, None));
+    }
+    let error = match media::Server::start(&config.media).await {
+        Ok(server) => return Ok((config, Some(server))),
+        Err(error) => error,
+    };
+    let taken = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+    };
+    anyhow::ensure!(error.chain().any(taken), error.context("video and voice"));
+    tracing::warn!(port = config.media.udp_port, "no video and voice here: media.udp_port is taken");
+    config.media.enabled = false;
+    Ok((config, None))
+}
+
 /// With `redis.url` the node is one of many, which must share a database.
-async fn join_others(
-    config: &Config,
-    address: SocketAddr,
-) -> anyhow::Result<Option<(Peering, mpsc::Receiver<Incoming>)>> {
+async fn join_others(config: &Config) -> anyhow::Result<Option<(Peering, mpsc::Receiver<Incoming>)>> {
     let Some(url) = &config.redis.url else { return Ok(None) };
     let shared = config.database.url.as_ref().is_some_and(|url| url.starts_with("postgres"));
     anyhow::ensure!(shared, "redis.url makes the node one of many: they share a postgres:// database.url");
-    let me = NodeInfo {
-        id: NodeId::new(),
-        address: address.to_string(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        load: 0,
-        sessions: 0,
-        draining: false,
-    };
+    let me = NodeInfo::of(NodeId::new(), config);
     let lease = Duration::from_millis(config.cluster.lease_ms);
     let joined = on_redis::join(url, &config.redis, lease, me).await;
     joined.map(Some).context("Redis (redis.url)")
@@ -178,8 +214,8 @@ fn serve_public(
     upgrades: Arc<ws::WsState>,
     arbiters: Arbiters,
 ) -> anyhow::Result<ServerHandle> {
-    const SLOW_CLIENT: Duration = Duration::from_secs(5);
-    const DISCONNECT: Duration = Duration::from_secs(1);
+    let slow = Duration::from_millis(config.server.slow_client_ms);
+    let disconnect = Duration::from_millis(config.server.disconnect_ms);
     let address = listener.local_addr()?;
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();
@@ -194,8 +230,8 @@ fn serve_public(
         HttpService::build()
             .local_addr(address)
             .tcp_nodelay(true)
-            .client_request_timeout(SLOW_CLIENT)
-            .client_disconnect_timeout(DISCONNECT)
+            .client_request_timeout(slow)
+            .client_disconnect_timeout(disconnect)
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
@@ -272,9 +308,9 @@ async fn compare_clocks(store: Store, state: HttpState, config: Arc<Config>) {
 }
 
 /// Idempotency keys are forgotten when their time is over.
-async fn sweep_requests(store: Store, config: Arc<Config>) {
+async fn sweep_requests(store: Store, clock: SharedClock, config: Arc<Config>) {
     loop {
-        if let Err(error) = store.sweep_requests(None, SystemClock.now()).await {
+        if let Err(error) = store.sweep_requests(None, clock.now()).await {
             tracing::debug!(%error, "expired idempotency keys could not be forgotten");
         }
         tokio::time::sleep(Duration::from_millis(config.idempotency.sweep_ms)).await;
@@ -282,21 +318,27 @@ async fn sweep_requests(store: Store, config: Arc<Config>) {
 }
 
 /// The workers are the arbiters: nothing can be placed before they run.
-async fn wait_for_workers(arbiters: &Arbiters, wanted: usize) -> anyhow::Result<()> {
-    const LONGEST: Duration = Duration::from_secs(10);
+async fn wait_for_workers(arbiters: &Arbiters, config: &Config) -> anyhow::Result<()> {
+    let longest = Duration::from_millis(config.server.start_ms);
+    let wanted = workers(config);
     let all_here = async {
         while arbiters.len() < wanted {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(LONGEST, all_here).await.context("the HTTP workers did not start")
+    tokio::time::timeout(longest, all_here).await.context("the HTTP workers did not start")
 }
 
-fn start_watchdog(config: &Config, arbiters: &Arbiters) -> Option<Watchdog> {
+/// Over every thread that the node's work goes through. The calling one has the lease, the inbox and the workers.
+fn start_watchdog(config: &Config, arbiters: &Arbiters, store: &Store) -> Option<Watchdog> {
     let limit = Duration::from_millis(config.cluster.watchdog_ms);
     (!limit.is_zero()).then(|| {
-        Watchdog::start(arbiters, limit, |arbiter| {
-            tracing::error!(arbiter, "a thread has not yielded: the process aborts, recovery does the rest");
+        let mut threads = Threads::within(limit).arbiters(arbiters).runtime("main", &Handle::current());
+        if let Some(writer) = store.writer_runtime() {
+            threads = threads.runtime("store-writer", writer);
+        }
+        threads.watch(|thread| {
+            tracing::error!(thread, "a thread has not yielded: the process aborts, recovery does the rest");
             std::process::abort();
         })
     })

@@ -25,29 +25,52 @@ pub fn init_logs(config: &Config) {
         LogFormat::Pretty => true,
         LogFormat::Json => false,
     };
-    let installed = if pretty { lines.try_init() } else { lines.json().map_event_format(Traced).try_init() };
+    let installed = if pretty {
+        lines.try_init()
+    } else {
+        lines.json().map_event_format(|json| Named::new(json, config.node.id.as_deref())).try_init()
+    };
     if let Err(error) = installed {
         tracing::debug!(%error, "logs were set up before");
     }
 }
 
-/// JSON lines, each with the `trace_id` and `span_id` of the request it was written for, if it was for one. Not by
-/// spans of `tracing`: those cost at each request, and are not there at all under a filter that lets warnings alone by.
-pub(crate) struct Traced<F>(pub(crate) F);
+/// JSON lines, each with the node's name if it has one (`node.id`), and with the `trace_id` and `span_id` of the request
+/// it was written for, if it was for one. Not by spans of `tracing`: those cost at each request, and are not there at
+/// all under a filter that lets warnings alone by.
+pub(crate) struct Named<F> {
+    lines: F,
+    /// `"node":"…",`, or nothing.
+    node: String,
+}
 
-impl<S, N, F> FormatEvent<S, N> for Traced<F>
+impl<F> Named<F> {
+    pub(crate) fn new(lines: F, node: Option<&str>) -> Self {
+        let node = node.map_or_else(String::new, |name| format!(r#""node":{},"#, serde_json::json!(name)));
+        Self { lines, node }
+    }
+}
+
+impl<S, N, F> FormatEvent<S, N> for Named<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
     F: FormatEvent<S, N>,
 {
     fn format_event(&self, ctx: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let Some(trace) = trace::current() else { return self.0.format_event(ctx, to, event) };
+        let (trace, node) = (trace::current(), &self.node);
+        if trace.is_none() && node.is_empty() {
+            return self.lines.format_event(ctx, to, event);
+        }
         let mut line = String::new();
-        self.0.format_event(ctx, Writer::new(&mut line), event)?;
+        self.lines.format_event(ctx, Writer::new(&mut line), event)?;
         let fields = line.strip_prefix('{').ok_or(fmt::Error)?;
-        let (trace_id, span_id) = (trace.trace_id(), trace.span_id());
-        write!(to, r#"{{"trace_id":"{trace_id:032x}","span_id":"{span_id:016x}",{fields}"#)
+        write!(to, "{{{node}")?;
+        if let Some(trace) = trace {
+            let (trace_id, span_id) = (trace.trace_id(), trace.span_id());
+            write!(to, r#""trace_id":"{trace_id:032x}","span_id":"{span_id:016x}","#)?;
+        }
+        to.write_str(fields)
     }
 }
 

@@ -30,7 +30,7 @@ const store = createStore({
   lang, invite: inviteCode, name: known ?? suggestName(lang), suggested: !known, nickname: client.account?.nickname ?? null,
   member: client.account?.guest === false, provider: null,
   code: "", rooms: null, busy: null, error: null, menu: null, settings: null, create: null, leaving: false, draft: "", will: null,
-  muted: {}, toasts: [], replay: null, copied: false, closed: null,
+  muted: {}, toasts: [], replay: null, copied: false, closed: null, media: null,
 });
 if (saved) store.restore(saved.state);
 
@@ -103,7 +103,7 @@ const redraw = () => (frame ||= requestAnimationFrame(draw));
 
 /** Parts of the page that the first paint does not need; drawn again once they are here. */
 const parts = {};
-const sources = { room: () => import("./views/room.js"), replay: () => import("./views/replay.js"), settings: () => import("./views/settings.js"), create: () => import("./views/create.js") };
+const sources = { media: () => import("./media.js"), room: () => import("./views/room.js"), replay: () => import("./views/replay.js"), settings: () => import("./views/settings.js"), create: () => import("./views/create.js") };
 function part(name) {
   if (!(name in parts)) {
     parts[name] = null;
@@ -119,12 +119,13 @@ function draw() {
   frame = 0;
   const { state } = store;
   const shown = state.ui.replay?.film?.steps[state.ui.replay.n].state ?? state;
+  if (state.media && !act.media && part("media")) act.media = parts.media.createMedia({ client, store });
   document.documentElement.lang = state.ui.lang;
   document.body.dataset.light = light(shown);
   document.title = title(shown);
   const body = state.ui.replay ? part("replay")?.replayView(state, act) : state.room ? part("room")?.room(state, act) : landing(state, act);
   const form = state.ui.settings ? part("settings")?.settings(state, act) : state.ui.create && part("create")?.create(state, act);
-  patch(root, [header(state, act), body ?? loading(), form, overlays(state, act)]);
+  patch(root, [header(state, act), body ?? loading(), form, parts.room?.mediaDialog(state, act), overlays(state, act)]);
   const pairs = lines(shown).map((line) => ({ ...line, color: shown.roster[line.from]?.color ?? 0 }));
   if (state.ui.busy) part("room"); // on the way: fetched while the server answers
   parts.room?.drawLines(root.querySelector(".stage"), pairs);

@@ -40,6 +40,9 @@ const PATHS = {
   jester: ["M5 17c-1-5-2-8-3-9 3-1 5 1 6 4 0-4 1.5-7 4-9 2.5 2 4 5 4 9 1-3 3-5 6-4-1 1-2 4-3 9z", "M6 20.5h12"],
 };
 
+/** Icons of parts that are fetched later. */
+export const draw = (paths) => Object.assign(PATHS, paths);
+
 /** An icon; decorative unless `label` is given. */
 export function icon(name, { label, className = "" } = {}) {
   const paths = (PATHS[name] ?? PATHS.dots).map((d) => h("path", { d }));

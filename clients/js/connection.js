@@ -16,7 +16,7 @@ const CLOSE_DROPPED = 4900;
 const FINAL_CLOSES = new Set([1000, 4001, 4003]);
 const CLOSE_ABUSE = 1008;
 /** Not durable, so a repeat could happen twice: these fail on a drop instead of being sent again. */
-const VOLATILE = new Set(["chat.send", "player.report"]);
+const VOLATILE = new Set(["chat.send", "player.report", "media.offer", "media.answer", "media.state", "media.reset"]);
 const RESUME_ID = 0;
 
 const DEFAULTS = {
@@ -218,8 +218,9 @@ export class Connection extends Emitter {
     this.#resuming = false;
     Object.assign(this.session, { id: payload.session_id, resumeToken: payload.resume_token });
     this.#anySeq = payload.mode === "snapshot";
-    this.#online(payload.mode, this.session);
-    for (const entry of [...this.#pending.values()].sort((a, b) => a.id - b.id)) this.#write(entry);
+    const unanswered = [...this.#pending.values()].sort((a, b) => a.id - b.id);
+    for (const entry of unanswered) this.#write(entry);
+    this.#online(payload.mode, this.session); // what is asked because of it goes out once
   }
 
   #online(mode, details) {

@@ -111,7 +111,15 @@ export interface Game extends PhaseInfo {
   roles?: Record<PlayerId, Role>;
 }
 
-export interface RoomState { room: Room; game: Game | null; chat: Partial<Record<Channel, ChatMessage[]>>; you: PlayerId }
+/** One of a player's two connections: he offers on `pub`, the server offers on `sub`. */
+export type Pc = "pub" | "sub";
+export interface MediaState { state: "off" | "connecting" | "connected" | "failed"; audio: boolean; video: boolean }
+export interface MediaTrack { mid: string; player_id: PlayerId; kind: "audio" | "video" }
+/** Who listens in secret (the dead, spectators) is in no list. */
+export interface MediaAllowed { hears: PlayerId[]; sees: PlayerId[]; heard_by: PlayerId[]; seen_by: PlayerId[] }
+export interface Media { ice_servers: { urls: string[]; username?: string; credential?: string }[]; states: Record<PlayerId, MediaState> }
+
+export interface RoomState { room: Room; game: Game | null; chat: Partial<Record<Channel, ChatMessage[]>>; media: Media | null; you: PlayerId }
 export interface GameOver { winner: Winner; roles: Record<PlayerId, Role>; days: number; seed: string; match_id: string }
 
 /** Requests: type → [payload, answer]. */
@@ -137,6 +145,10 @@ export interface Requests {
   "game.kick_vote": [{ target: PlayerId }, {}];
   "player.mute": [{ player_id: PlayerId; muted: boolean }, {}];
   "player.report": [{ player_id: PlayerId; reason: string }, {}];
+  "media.offer": [{ pc: "pub"; sdp: string }, {}];
+  "media.answer": [{ pc: "sub"; sdp: string }, {}];
+  "media.state": [{ pc: Pc; state: "ready" | "failed" | "closed"; audio?: boolean; video?: boolean }, {}];
+  "media.reset": [{ pc: Pc }, {}];
 }
 
 /** Pushes: type → payload. */
@@ -164,7 +176,17 @@ export interface Pushes {
   "game.death": Death;
   "game.graveyard": { roles: Record<PlayerId, Role> };
   "game.absent": { player_id: PlayerId };
+  "game.present": { player_id: PlayerId };
+  "game.kick_votes": { target: PlayerId; votes: number; needed: number };
   "game.over": GameOver;
+  "claim.changed": { claim: { id: string; event: string; reward: string; account: string; kind: string; name: string; amount: number; status: string; reason?: string; created_at: UnixMs; updated_at: UnixMs } };
+  "media.offer": { pc: "sub"; sdp: string; tracks: MediaTrack[] };
+  "media.answer": { pc: "pub"; sdp: string };
+  "media.refused": { pc: Pc; reason: "too_large" | "bad_description" | "full" | "busy" };
+  "media.reset": { pc: Pc };
+  "media.state": { player_id: PlayerId } & MediaState;
+  "media.allowed": MediaAllowed;
+  "media.speaking": { player_id: PlayerId; speaking: boolean };
 }
 
 /** `GET /api/v1/matches/{id}`: everything that happened, in order. */

@@ -8,8 +8,6 @@ use uuid::Uuid;
 
 /// Before every service token, so that one is found where it leaked, and never taken for another.
 const PREFIX: &str = "phs_";
-/// Longest name, in characters.
-const NAME_MAX: usize = 64;
 
 /// What a service may be allowed. The guard of a route names one of them.
 pub const SCOPES: &[&str] = &["activity.write", "queue.verify"];
@@ -34,7 +32,7 @@ impl Identity {
         scopes: &[String],
     ) -> Result<(ServiceTokenRow, String), AuthError> {
         let name = name.trim();
-        if name.is_empty() || name.chars().count() > NAME_MAX {
+        if name.is_empty() || name.chars().count() > self.0.config.auth.service_name_chars {
             return Err(AuthError::Invalid { field: "name", reason: "bad_length" });
         }
         let scopes: BTreeSet<&str> = scopes.iter().map(String::as_str).collect();

@@ -9,11 +9,6 @@ use crate::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Sign-ins and bans that are shown of an account.
-const SHOWN: u32 = 50;
-/// Longest reason, in characters.
-const REASON_MAX: usize = 500;
-
 /// A ban as staff ask for it.
 #[derive(Clone, Debug)]
 pub struct Ban {
@@ -42,8 +37,9 @@ impl Identity {
         let query = AccountQuery { id: Some(id.0), ..AccountQuery::default() };
         let found = self.0.store.find_accounts(&query, 1).await?.pop();
         let account = found.ok_or(AuthError::NotFound("account"))?;
-        let sign_ins = self.0.store.sign_ins_of(id.0, SHOWN).await?;
-        let bans = self.0.store.bans_of(id.0, SHOWN).await?;
+        let shown = self.0.config.moderation.shown;
+        let sign_ins = self.0.store.sign_ins_of(id.0, shown).await?;
+        let bans = self.0.store.bans_of(id.0, shown).await?;
         Ok(json!({"account": account, "sign_ins": sign_ins, "bans": bans}))
     }
 
@@ -53,7 +49,7 @@ impl Identity {
         let reason = ban.reason.trim();
         let fault = match reason.chars().count() {
             0 => Some(("reason", "too_short")),
-            n if n > REASON_MAX => Some(("reason", "too_long")),
+            n if n > self.0.config.moderation.reason_chars => Some(("reason", "too_long")),
             _ => ban.ends_at.filter(|end| *end <= now).map(|_| ("ends_at", "in_the_past")),
         };
         if let Some((field, reason)) = fault {

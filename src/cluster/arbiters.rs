@@ -54,14 +54,8 @@ impl Arbiters {
         all[spread % all.len()].spawn_fn(move || drop(actix::spawn(task())))
     }
 
-    /// Runs a task on every arbiter.
-    pub fn on_each<F>(&self, task: impl Fn(usize) -> F + Clone + Send + 'static)
-    where
-        F: Future<Output = ()> + 'static,
-    {
-        for (n, arbiter) in self.lock().iter().enumerate() {
-            let task = task.clone();
-            arbiter.spawn_fn(move || drop(actix::spawn(task(n))));
-        }
+    /// All of them.
+    pub(super) fn handles(&self) -> Vec<ArbiterHandle> {
+        self.lock().clone()
     }
 }

@@ -5,9 +5,7 @@
 //! Its one lock is held for a look-up and a `try_send`, never across an await.
 
 use super::{
-    Activation, AskError, Cluster, Entity, Envelope, Factory, PeerNotice,
-    bus::Body,
-    peers::{Kind as _, REMEMBERED},
+    Activation, AskError, Cluster, Entity, Envelope, Factory, PeerNotice, bus::Body, peers::Kind as _,
 };
 use crate::{clock::UnixMs, ids::NodeId, trace};
 use actix::{Addr, dev::ToEnvelope, prelude::SendError};
@@ -40,12 +38,6 @@ pub(super) enum Origin {
     /// Another node, which believes that this one is the owner.
     There,
 }
-
-/// So many owners are found dead before a placement is given up.
-const DEAD_OWNERS: u32 = 4;
-
-/// Crashes in a row wait this much longer each, so that a poisoned state does not spin.
-const CRASH_PAUSE: Duration = Duration::from_millis(100);
 
 impl<E: Entity> Directory<E>
 where
@@ -123,8 +115,12 @@ where
             peers.settle(poll).await;
         }
         let mut dead = None;
-        for _ in 0..DEAD_OWNERS {
-            let candidate = if from == Origin::There { me } else { peers.candidate() };
+        for _ in 0..self.cluster.config().cluster.dead_owners {
+            let mine = from == Origin::There && peers.has_role(E::ROLE);
+            let Some(candidate) = (if mine { Some(me) } else { peers.candidate(E::ROLE) }) else {
+                tracing::warn!(kind = E::KIND, role = %E::ROLE, "no node has the role that holds this entity");
+                return self.refuse_all(key, AskError::Unavailable);
+            };
             match peers.placement.claim(E::KIND, key, candidate, dead).await {
                 Ok(owner) if owner == me => {
                     let clock = self.cluster.clock();
@@ -153,7 +149,7 @@ where
     /// Another node owns it: what waits is sent there, and what comes. Who thought it was here is told.
     fn away(self: &Arc<Self>, key: Uuid, node: NodeId) {
         let mut slots = self.slots();
-        if slots.len() >= REMEMBERED {
+        if slots.len() >= self.cluster.config().cluster.remembered {
             slots.retain(|_, slot| !matches!(slot, Slot::Away(_)));
         }
         let Some(Slot::Held(waiting)) = slots.insert(key, Slot::Away(node)) else { return };
@@ -251,7 +247,7 @@ where
 
     /// The entity has stopped: forget it, or put it up again for what has waited.
     pub(super) fn released(self: &Arc<Self>, key: Uuid) {
-        if self.cluster.is_draining() {
+        if self.cluster.is_draining(E::ROLE) {
             return self.move_away(key);
         }
         let mut slots = self.slots();
@@ -273,7 +269,8 @@ where
         actix::spawn(async move {
             let Some(peers) = directory.cluster.peers() else { return };
             let me = peers.me();
-            match peers.placement.claim(E::KIND, key, peers.candidate(), Some(me)).await {
+            let next = peers.candidate(E::ROLE).unwrap_or(me);
+            match peers.placement.claim(E::KIND, key, next, Some(me)).await {
                 Ok(owner) if owner != me => {
                     directory.away(key, owner);
                     directory.cluster.wake_elsewhere(E::KIND, key);
@@ -315,6 +312,7 @@ where
             _ => drop(slots.insert(key, Slot::Held(Vec::new()))),
         }
         drop(slots);
-        self.activate(key, false, CRASH_PAUSE);
+        let pause = Duration::from_millis(self.cluster.config().cluster.crash_pause_ms);
+        self.activate(key, false, pause);
     }
 }

@@ -1,6 +1,10 @@
 //! Going in good order: entities are put away here and put up elsewhere before the node stops (spec 6.3).
 
-use super::{Cluster, PeerNotice, peers::lock};
+use super::{
+    Cluster, NodeInfo, PeerNotice,
+    peers::{Peers, lock},
+};
+use crate::roles::Role;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -11,19 +15,18 @@ impl Cluster {
         let Some(peers) = self.peers() else { return };
         lock(&peers.me).draining = true;
         self.beat().await;
-        if !self.has_others() {
-            return; // whoever starts next finds everything in the store
-        }
-        for kind in self.kinds() {
+        let mut going = self.kinds(); // the rest is in the store for whoever starts next
+        going.retain(|kind| self.has_another(kind.role()));
+        for kind in &going {
             kind.drain();
         }
         let empty = async {
-            while self.kinds().iter().any(|kind| kind.count() > 0) {
+            while going.iter().any(|kind| kind.count() > 0) {
                 sleep(LOOK_EVERY).await;
             }
         };
         if timeout(longest, empty).await.is_err() {
-            let left: usize = self.kinds().iter().map(|kind| kind.count()).sum();
+            let left: usize = going.iter().map(|kind| kind.count()).sum();
             tracing::warn!(left, "some entities could not be handed over; they are put up from the store");
         }
     }
@@ -36,17 +39,24 @@ impl Cluster {
         }
     }
 
-    /// Whether players can go to another node.
-    pub fn has_others(&self) -> bool {
-        let others = |peers: &super::peers::Peers| {
-            peers.living().values().any(|node| node.id != self.me() && !node.draining)
-        };
-        self.peers().is_some_and(others)
+    /// Whether another node would take over what this role does: players for `Gateway`, rooms for `Game`.
+    pub fn has_another(&self, role: Role) -> bool {
+        self.others(|node| node.takes(role))
     }
 
-    /// Whether this node hands its entities over.
-    pub(super) fn is_draining(&self) -> bool {
-        self.has_others() && self.peers().is_some_and(|peers| lock(&peers.me).draining)
+    /// Whether there is another node that stays.
+    pub fn has_others(&self) -> bool {
+        self.others(|node| !node.draining)
+    }
+
+    fn others(&self, such: impl Fn(&NodeInfo) -> bool) -> bool {
+        let any = |peers: &Peers| peers.living().values().any(|node| node.id != self.me() && such(node));
+        self.peers().is_some_and(any)
+    }
+
+    /// Whether this node hands its entities of this role over.
+    pub(super) fn is_draining(&self, role: Role) -> bool {
+        self.has_another(role) && self.peers().is_some_and(|peers| lock(&peers.me).draining)
     }
 
     /// Tells whoever holds the entity from now on, so that it is put up there at once.

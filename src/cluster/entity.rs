@@ -1,7 +1,10 @@
 //! What an entity is: its key, its one command type and its one reply type.
 
 use super::{Activation, PeerNotice};
-use crate::trace::{self, TraceContext};
+use crate::{
+    roles::Role,
+    trace::{self, TraceContext},
+};
 use actix::{Actor, Context, Handler, Message};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{fmt::Debug, sync::Arc};
@@ -11,6 +14,8 @@ use tokio::sync::oneshot;
 pub trait Entity: Actor<Context = Context<Self>> + Handler<Envelope<Self>> {
     /// Name of the kind in the store, logs and metrics.
     const KIND: &'static str;
+    /// Nodes with this role hold it.
+    const ROLE: Role = Role::Game;
     /// Everything it can be told.
     type Command: Serialize + DeserializeOwned + Debug + Send + 'static;
     /// Everything it can answer.

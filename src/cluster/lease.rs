@@ -49,23 +49,18 @@ impl Cluster {
     /// The nodes that live, this one among them.
     pub fn nodes(&self) -> Vec<NodeInfo> {
         let Some(peers) = self.peers() else {
-            return vec![NodeInfo {
-                id: self.me(),
-                address: self.config().server.listen.to_string(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                load: self.load(),
-                sessions: self.live_sessions(),
-                draining: self.is_closing(),
-            }];
+            let me = NodeInfo::of(self.me(), self.config());
+            let (load, sessions, draining) = (self.load(), self.live_sessions(), self.is_closing());
+            return vec![NodeInfo { load, sessions, draining, ..me }];
         };
         peers.living().values().cloned().collect()
     }
 
     /// Brings the list of nodes up to date, unless that was done a moment ago.
     pub(super) async fn beat_unless_fresh(&self) {
-        const FRESH: Duration = Duration::from_millis(50);
+        let fresh = Duration::from_millis(self.config().cluster.fresh_ms);
         let Some(peers) = self.peers() else { return };
-        if lock(&peers.beaten_at).is_none_or(|at| at.elapsed() > FRESH) {
+        if lock(&peers.beaten_at).is_none_or(|at| at.elapsed() > fresh) {
             self.beat().await;
         }
     }

@@ -11,6 +11,8 @@ mod bus;
 mod conformance;
 mod directory;
 mod drain;
+#[cfg(test)]
+mod drain_tests;
 mod ended;
 mod entity;
 mod hub;
@@ -44,7 +46,7 @@ pub use peers::{PeerNotice, Peering};
 pub use placement::{Beat, NodeInfo, Placement, PlacementError};
 pub use ports::{EntityStore, RoomIndex};
 pub use reach::HandOver;
-pub use watchdog::Watchdog;
+pub use watchdog::{Threads, Watchdog};
 
 use crate::{
     clock::{SharedClock, UnixMs},
@@ -96,7 +98,7 @@ impl Cluster {
         arbiters: Arbiters,
         peering: Option<Peering>,
     ) -> Self {
-        let peers = peering.map(Peers::new);
+        let peers = peering.map(|peering| Peers::new(peering, &config.cluster));
         Self(Arc::new(Inner {
             started_at: clock.now(),
             hub: Hub::new(config.limits.parked_sessions),

@@ -6,13 +6,18 @@ use super::{
 };
 use crate::{
     actors::room::RoomActor,
+    config::Config,
     ids::{NodeId, SessionRef},
     protocol::CloseCode,
+    roles::Role,
     store::EpochChange,
     testkit::{Network, ScriptedPlayer, Stage},
 };
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// Two nodes; a room of Ada's on the first, Ben in it from the second.
 async fn two() -> (Stage, Stage, Network, ScriptedPlayer, ScriptedPlayer) {
@@ -280,6 +285,45 @@ async fn new_rooms_go_to_the_node_with_less_to_do() {
         player.ok("room.create", json!({})).await; // all within one beat
     }
     assert!(rooms(&second) >= 30, "{} of 120 rooms", rooms(&second));
+}
+
+/// Nodes with these roles.
+async fn with_roles(roles: &[&[Role]]) -> Vec<Stage> {
+    let of = |roles: &&[Role]| {
+        let mut config = Config::default();
+        config.node.roles = roles.to_vec();
+        config
+    };
+    Stage::nodes_with(roles.iter().map(of).collect()).await.0
+}
+
+#[actix::test]
+async fn rooms_are_put_on_nodes_for_games_alone_and_go_to_such_alone() {
+    let stages = with_roles(&[&[Role::Gateway], &[Role::Game], &[Role::Worker], &[Role::Game]]).await;
+    let mut ada = stages[0].player("Ada").await;
+    ada.ok("room.create", json!({})).await;
+    for n in 0..60 {
+        let mut player = stages[0].player(&format!("Player{n}")).await;
+        player.ok("room.create", json!({})).await;
+    }
+    let there = |n: usize| rooms(&stages[n]);
+    assert_eq!((there(0), there(2), there(1) + there(3)), (0, 0, 61));
+    assert!(there(1) > 20 && there(3) > 20, "{} and {}", there(1), there(3));
+    stages[1].cluster.drain(Duration::from_secs(5)).await;
+    stages[0].run_ms(1_000).await;
+    assert_eq!((there(0), there(1), there(2), there(3)), (0, 0, 0, 61), "the only other one for games");
+    ada.ok("room.state", json!({})).await;
+}
+
+#[actix::test]
+async fn without_a_node_for_games_a_room_is_refused_for_now() {
+    let stages = with_roles(&[&[Role::Gateway], &[Role::Game]]).await;
+    let mut ada = stages[0].player("Ada").await;
+    stages[1].cluster.leave().await;
+    stages[1].die();
+    stages[0].run_ms(7_000).await;
+    assert_eq!(ada.refused("room.create", json!({})).await, "try_again");
+    assert_eq!(rooms(&stages[0]), 0);
 }
 
 #[actix::test]

@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     clock::UnixMs,
+    config::ClusterSection,
     ids::{NodeId, SessionRef},
+    roles::Role,
     trace::{self, TraceContext},
 };
 use bytes::Bytes;
@@ -55,6 +57,9 @@ type Streams = BTreeMap<(&'static str, Uuid), (i64, u64)>;
 
 /// See the module.
 pub(super) struct Peers {
+    /// `cluster.close_load` and `cluster.remembered`.
+    close_load: u64,
+    remembered: usize,
     bus: Arc<dyn Bus>,
     pub placement: Arc<dyn Placement>,
     /// This node.
@@ -113,6 +118,8 @@ pub(super) trait Kind: Send + Sync {
     fn drain(&self);
     /// Tells an entity if it is active here.
     fn tell_here(&self, key: Uuid, notice: PeerNotice);
+    /// The role of the nodes that hold them.
+    fn role(&self) -> Role;
     /// How many are active here.
     fn count(&self) -> usize;
     /// Keys of all that are held here.
@@ -121,17 +128,16 @@ pub(super) trait Kind: Send + Sync {
     fn name(&self) -> &'static str;
 }
 
-/// So many entities on other nodes are remembered; then all are forgotten and looked up anew.
-pub(super) const REMEMBERED: usize = 65_536;
-
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Peers {
-    pub(super) fn new(peering: Peering) -> Self {
+    pub(super) fn new(peering: Peering, settings: &ClusterSection) -> Self {
         let Peering { bus, placement, me } = peering;
         Self {
+            close_load: settings.close_load,
+            remembered: settings.remembered,
             bus,
             placement,
             id: me.id,
@@ -155,6 +161,11 @@ impl Peers {
         self.living.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this node has the role.
+    pub(super) fn has_role(&self, role: Role) -> bool {
+        lock(&self.me).roles.has(role)
+    }
+
     pub(super) fn is_alive(&self, node: NodeId) -> bool {
         self.living().contains_key(&node)
     }
@@ -171,19 +182,21 @@ impl Peers {
         lock(&self.lost).get(&node).copied()
     }
 
-    /// The node that an entity should go to: this one unless another has clearly less to do. What is placed is
-    /// counted at once, for the next beat may be a thousand entities away.
-    pub(super) fn candidate(&self) -> NodeId {
-        const CLOSE: u64 = 16;
+    /// The node that an entity of this role should go to: this one unless another has clearly less to do. What is
+    /// placed is counted at once, for the next beat may be a thousand entities away. `None`: no node does such things.
+    pub(super) fn candidate(&self, role: Role) -> Option<NodeId> {
         let mut me = lock(&self.me);
         let mut living = self.living.write().unwrap_or_else(PoisonError::into_inner);
-        let others = living.values_mut().filter(|node| node.id != me.id && !node.draining);
+        let others = living.values_mut().filter(|node| node.id != me.id && node.takes(role));
         let chosen = match others.min_by_key(|node| node.load) {
-            Some(least) if me.draining || least.load + least.load / 8 + CLOSE < me.load => least,
-            _ => &mut *me,
+            Some(least) if !me.takes(role) || least.load + least.load / 8 + self.close_load < me.load => {
+                least
+            }
+            _ if me.roles.has(role) => &mut *me,
+            _ => return None,
         };
         chosen.load += 1;
-        chosen.id
+        Some(chosen.id)
     }
 
     /// Sends a command to a node, for what the thread works for; `asked` gets the reply, or why there is none.
@@ -256,7 +269,7 @@ impl Peers {
     /// an owner who owns no more.
     pub(super) fn follows(&self, kind: &'static str, key: Uuid, epoch: i64, n: u64) -> Option<bool> {
         let mut streams = lock(&self.streams);
-        if streams.len() >= REMEMBERED {
+        if streams.len() >= self.remembered {
             streams.clear(); // a gap to each that goes on, healed by a snapshot
         }
         let last = streams.entry((kind, key)).or_insert((epoch, 0));

@@ -2,7 +2,11 @@
 //!
 //! Placement is for routing alone. It may be wiped at any time; who may commit is decided by epochs in SQL.
 
-use crate::ids::{NodeId, PlayerId, SessionRef};
+use crate::{
+    config::Config,
+    ids::{NodeId, PlayerId, SessionRef},
+    roles::{Role, Roles},
+};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,8 +16,14 @@ use uuid::Uuid;
 pub struct NodeInfo {
     /// This run of it.
     pub id: NodeId,
+    /// What its operators call it, over its restarts. A node of a version that does not tell has none.
+    #[serde(default)]
+    pub name: String,
     /// Where players reach it.
     pub address: String,
+    /// What it is for. A node of a version that does not tell does everything.
+    #[serde(default)]
+    pub roles: Roles,
     /// Of the build.
     pub version: String,
     /// Entities and sessions that it holds.
@@ -23,6 +33,28 @@ pub struct NodeInfo {
     pub sessions: u64,
     /// It takes no new entities: it is about to stop.
     pub draining: bool,
+}
+
+impl NodeInfo {
+    /// A node of these settings, with nothing to do yet.
+    pub fn of(id: NodeId, config: &Config) -> Self {
+        let node = &config.node;
+        Self {
+            id,
+            name: node.id.clone().unwrap_or_else(|| id.to_string()),
+            address: node.address.clone().unwrap_or_else(|| config.server.listen.to_string()),
+            roles: Roles::of(&node.roles),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            load: 0,
+            sessions: 0,
+            draining: false,
+        }
+    }
+
+    /// It would take more of what this role does.
+    pub fn takes(&self, role: Role) -> bool {
+        !self.draining && self.roles.has(role)
+    }
 }
 
 /// What a node learns when it renews its lease.

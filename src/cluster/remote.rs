@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     ids::NodeId,
+    roles::Role,
     trace::{self, TraceContext},
 };
 use actix::{Addr, dev::ToEnvelope};
@@ -18,9 +19,6 @@ use std::{
 };
 use tokio::sync::oneshot;
 use uuid::Uuid;
-
-/// So often an ask is sent on to another owner.
-const MOVES: u32 = 3;
 
 impl<E: Entity> Directory<E>
 where
@@ -60,7 +58,7 @@ where
         drop(slots);
         let (key, moves) = (ask.key, ask.moves + 1);
         match unpack(&ask.command) {
-            Ok(command) if moves <= MOVES => {
+            Ok(command) if moves <= self.cluster.config().cluster.moves => {
                 self.dispatch(
                     key,
                     Envelope { command, reply: ask.reply, trace: ask.trace },
@@ -161,6 +159,10 @@ impl<E: Entity> Kind for Directory<E> {
                 tracing::warn!(kind = E::KIND, "an entity could not be told to move");
             }
         }
+    }
+
+    fn role(&self) -> Role {
+        E::ROLE
     }
 
     fn tell_here(&self, key: Uuid, notice: PeerNotice) {

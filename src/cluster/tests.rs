@@ -189,16 +189,33 @@ async fn a_closing_cluster_takes_nothing() {
 }
 
 #[test]
-fn the_watchdog_sees_a_thread_that_does_not_yield() {
+fn the_watchdog_sees_which_thread_does_not_yield_and_passes_over_one_that_has_ended() {
     let limit = Duration::from_millis(100);
     let (stuck, saw) = std::sync::mpsc::channel();
+    let (go, may_go) = tokio::sync::oneshot::channel::<()>();
     actix::System::new().block_on(async move {
-        let watchdog = Watchdog::start(&Arbiters::current(), limit, move |arbiter| {
-            let _ = stuck.send(arbiter);
+        let writer = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let ended = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let watchdog = Threads::within(limit)
+            .arbiters(&Arbiters::current())
+            .runtime("writer", writer.handle())
+            .runtime("ended", ended.handle())
+            .watch(move |thread| drop(stuck.send(thread.to_owned())));
+        ended.shutdown_background();
+        let writing = std::thread::spawn(move || {
+            writer.block_on(async {
+                drop(may_go.await);
+                std::thread::sleep(limit * 5); // does not yield
+            });
         });
-        tokio::time::sleep(limit).await;
-        std::thread::sleep(limit * 5); // does not yield
+        tokio::time::sleep(limit * 5).await; // all beat
+        drop(go);
+        tokio::time::sleep(limit * 6).await;
+        std::thread::sleep(limit * 5); // nor does this one
         drop(watchdog);
+        writing.join().expect("it has yielded in the end");
     });
-    assert_eq!(saw.try_recv(), Ok(0));
+    let mut named: Vec<String> = saw.try_iter().collect();
+    named.dedup();
+    assert_eq!(named, ["writer", "arbiter 0"]);
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     actors::room::RoomActor,
-    telemetry::Traced,
+    telemetry::Named,
     testkit::{ScriptedPlayer, Stage},
 };
 use serde_json::{Value, json};
@@ -33,15 +33,19 @@ impl Lines {
             .with_max_level(tracing::Level::DEBUG)
             .with_writer(move || to.clone())
             .json()
-            .map_event_format(Traced)
+            .map_event_format(|json| Named::new(json, Some("north")))
             .finish();
         (lines, tracing::subscriber::set_default(subscriber))
     }
 
+    fn all(&self) -> Vec<Value> {
+        let text = String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("text");
+        text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")).collect()
+    }
+
     /// The traces of the lines whose field is so.
     fn traces(&self, field: &str, value: &str) -> Vec<Value> {
-        let text = String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("text");
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let lines = self.all().into_iter();
         lines.filter(|line| line["fields"][field] == value).map(|line| line["trace_id"].clone()).collect()
     }
 }
@@ -76,6 +80,7 @@ async fn a_command_carries_its_trace_to_the_room_on_another_node() {
     let requests = all.len();
     all.dedup();
     assert_eq!(all.len(), requests, "each request has a trace of its own");
+    assert!(lines.all().iter().all(|line| line["node"] == "north"), "and each line says who wrote it");
 }
 
 #[actix::test]

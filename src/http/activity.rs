@@ -14,9 +14,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Facts in one request at most.
-const MOST: usize = 100;
-
 /// `{facts: [{id, kind, account, at?, body?}]}`
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -40,15 +37,16 @@ struct PostedFact {
 
 /// `POST /activity {facts}` → 202 `{accepted}`: all of them will be counted once, or none was taken.
 pub(super) async fn post(state: Data<HttpState>, posted: Json<PostedFacts>) -> Answer {
-    let facts = read(posted.into_inner(), state.clock.now())?;
+    let most = state.config.activity.post_facts;
+    let facts = read(posted.into_inner(), most, state.clock.now())?;
     state.store.add_facts(&facts).await.map_err(Problem::from)?;
     Ok(HttpResponse::Accepted().json(json!({"accepted": facts.len()})))
 }
 
 /// Facts as they would be written, or the first that cannot be.
-fn read(posted: PostedFacts, now: UnixMs) -> Result<Vec<Fact>, Problem> {
-    if posted.facts.is_empty() || posted.facts.len() > MOST {
-        return Err(wrong("facts", format!("1 to {MOST} are taken at once")));
+fn read(posted: PostedFacts, most: usize, now: UnixMs) -> Result<Vec<Fact>, Problem> {
+    if posted.facts.is_empty() || posted.facts.len() > most {
+        return Err(wrong("facts", format!("1 to {most} are taken at once")));
     }
     let facts = posted.facts.into_iter().enumerate();
     let named = |n: usize, (field, why): (&str, String)| wrong(&format!("facts[{n}].{field}"), why);

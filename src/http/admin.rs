@@ -50,7 +50,8 @@ async fn readiness(state: Data<HttpState>, in_touch: bool) -> HttpResponse {
     let ready = state.is_ready();
     let all_well = ready && clock && in_touch && database == "ok";
     let mut response = if all_well { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    response.json(json!({"ready": ready, "database": database, "clock_skew_ms": skew, "in_touch": in_touch}))
+    response.json(json!({"ready": ready, "database": database, "clock_skew_ms": skew, "in_touch": in_touch,
+        "roles": state.config.node.roles}))
 }
 
 /// Prometheus's text format.

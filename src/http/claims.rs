@@ -22,8 +22,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-/// Claims that one read of an export brings.
-const EXPORT_PAGE: u32 = 500;
 const HOUR_MS: i64 = 3_600_000;
 /// The longest history that is counted at once.
 const HISTORY_HOURS: u32 = 720;
@@ -36,13 +34,22 @@ pub(super) struct ClaimQuery {
     account: Option<Uuid>,
     event: Option<Uuid>,
     reward: Option<Uuid>,
-    status: Option<String>,
+    status: Option<Status>,
     /// Made at this time or later, in Unix ms.
     from: Option<i64>,
     /// Made before.
     to: Option<i64>,
-    /// `csv`: all of them as a file; else a page.
-    format: Option<String>,
+    /// `csv`: all of them as a file, `rewards.export_rows` at most; else a page.
+    format: Option<Format>,
+}
+
+/// How a list is told.
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Format {
+    #[default]
+    Json,
+    Csv,
 }
 
 /// `GET /admin/claims/history?hours=&event=`
@@ -95,18 +102,20 @@ pub(super) async fn mine(state: Data<HttpState>, SignedIn(who): SignedIn, page: 
     one_page(&state.store, &filter, page.limit()).await
 }
 
-/// `GET /admin/claims` → a page, newest first; with `format=csv` all that match, as a file.
+/// `GET /admin/claims` → a page, newest first; with `format=csv` all that match, as a file: all of them or none.
 pub(super) async fn list(state: Data<HttpState>, query: Query<ClaimQuery>, page: Query<PageQuery>) -> Answer {
     let ClaimQuery { account, event, reward, status, from, to, format } = query.into_inner();
-    if status.as_deref().is_some_and(|status| Status::named(status).is_none()) {
-        return Err(Problem::bad_request("bad_request", "status: no claim has such a status"));
-    }
+    let status = status.map(|status| status.as_str().to_owned());
     let filter = ClaimFilter { account, event, reward, status, from, to, before: page.after()? };
-    match format.as_deref() {
-        None | Some("json") => one_page(&state.store, &filter, page.limit()).await,
-        Some("csv") => Ok(export(state.store.clone(), filter, state.config.rewards.export_rows)),
-        Some(_) => Err(Problem::bad_request("bad_request", "format: json or csv")),
+    let Format::Csv = format.unwrap_or_default() else {
+        return one_page(&state.store, &filter, page.limit()).await;
+    };
+    let rewards = &state.config.rewards;
+    if state.store.more_claims_than(&filter, rewards.export_rows).await? {
+        let detail = format!("more than {} claims match: narrow from and to", rewards.export_rows);
+        return Err(Problem::bad_request("too_many_rows", detail));
     }
+    Ok(export(state.store.clone(), filter, rewards.export_page))
 }
 
 /// `GET /admin/claims/history` → [`ClaimsHistory`]
@@ -136,25 +145,22 @@ async fn one_page(store: &Store, filter: &ClaimFilter, limit: u32) -> Answer {
     Ok(HttpResponse::Ok().json(Page::of(claims, limit, |claim: &ClaimView| claim.id)))
 }
 
-/// Written as it is read, page by page: the whole is never in memory.
-fn export(store: Store, filter: ClaimFilter, most: u32) -> HttpResponse {
+/// Written as it is read, so many rows at a time: the whole is never in memory.
+fn export(store: Store, filter: ClaimFilter, rows: u32) -> HttpResponse {
     const HEAD: &str = "id,event,reward,account,kind,name,amount,status,reason,created_at,updated_at\r\n";
-    let rows = futures_util::stream::unfold((store, filter, most), |(store, mut filter, left)| async move {
-        let limit = left.min(EXPORT_PAGE);
-        if limit == 0 {
-            return None;
-        }
-        match store.claims(&filter, limit).await {
+    let rows = futures_util::stream::unfold(Some((store, filter)), move |left| async move {
+        let (store, mut filter) = left?;
+        match store.claims(&filter, rows).await {
             Ok(claims) => {
                 filter.before = Some(claims.last()?.claim_id);
-                let left = if claims.len() < limit as usize { 0 } else { left - limit };
+                let left = (claims.len() == rows as usize).then_some((store, filter));
                 let text: String = claims.iter().map(csv_row).collect();
-                Some((Ok(Bytes::from(text)), (store, filter, left)))
+                Some((Ok(Bytes::from(text)), left))
             }
             // The connection is cut off: half a file must not look like a whole one.
             Err(error) => {
                 tracing::warn!(%error, "an export of claims broke off");
-                Some((Err(error), (store, filter, 0)))
+                Some((Err(error), None))
             }
         }
     });

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     auth::Principal,
-    clock::UnixMs,
+    clock::{MINUTE_MS, UnixMs},
     ids::PlayerId,
     liveops::conditions::{Condition, Progress},
     store::{AuditEntry, EventChange, EventRow, Saved, Store, StoreError},
@@ -22,11 +22,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-/// Windows are counted by the minute.
-const MINUTE_MS: i64 = 60_000;
-const TITLE_CHARS: usize = 120;
-const DESCRIPTION_CHARS: usize = 4_000;
 
 /// Ways from one status to another.
 const WAYS: [(&str, &str); 4] =
@@ -163,6 +158,7 @@ pub(super) fn check_text(field: &str, text: &str, shortest: usize, longest: usiz
     Ok(())
 }
 
+/// Windows are counted by the minute.
 fn check_minute(field: &str, at: i64) -> Result<(), Problem> {
     if at < 0 || at % MINUTE_MS != 0 {
         return Err(Problem::invalid_field(field, "must be a whole minute, in Unix milliseconds"));
@@ -190,8 +186,8 @@ pub(super) async fn create(
     body: Json<NewEvent>,
 ) -> Answer {
     let body = body.into_inner();
-    check_text("title", &body.title, 1, TITLE_CHARS)?;
-    check_text("description", &body.description, 0, DESCRIPTION_CHARS)?;
+    check_text("title", &body.title, 1, state.config.rewards.title_chars)?;
+    check_text("description", &body.description, 0, state.config.rewards.description_chars)?;
     check_minute("starts_at", body.starts_at)?;
     check_minute("ends_at", body.ends_at)?;
     let condition = Condition::check(&body.condition, "condition", &state.config.rewards)?.to_json();
@@ -257,10 +253,10 @@ pub(super) async fn change(
     let detail = serde_json::to_value(&*body).unwrap_or_default();
     let patch = body.into_inner();
     if let Some(title) = &patch.title {
-        check_text("title", title, 1, TITLE_CHARS)?;
+        check_text("title", title, 1, state.config.rewards.title_chars)?;
     }
     if let Some(description) = &patch.description {
-        check_text("description", description, 0, DESCRIPTION_CHARS)?;
+        check_text("description", description, 0, state.config.rewards.description_chars)?;
     }
     for (field, at) in [("starts_at", patch.starts_at), ("ends_at", patch.ends_at)] {
         at.map_or(Ok(()), |at| check_minute(field, at))?;

@@ -1,11 +1,11 @@
 //! Who may use a route, and who does.
 //!
 //! The table of [`super::routes`] names an [`Access`]; [`Access::protect`] lets nobody else reach the handler,
-//! and [`SignedIn`] or [`ByService`] hands the handler what was found. A node that could hear of no dismissal for a
+//! and [`SignedIn`] hands the handler what was found. A node that could hear of no dismissal for a
 //! while serves no staff and no service.
 
 use super::{HttpState, Problem};
-use crate::auth::{Principal, Role, Service};
+use crate::auth::{Principal, Role};
 use actix_web::{
     Error, FromRequest, HttpMessage as _, HttpRequest, ResponseError as _, Route,
     body::{EitherBody, MessageBody},
@@ -54,20 +54,6 @@ impl FromRequest for SignedIn {
     }
 }
 
-/// The service of a request on a route for services.
-#[cfg_attr(not(test), allow(dead_code, reason = "no handler needs to know yet which service asks"))]
-pub(super) struct ByService(pub Service);
-
-impl FromRequest for ByService {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let service = req.extensions().get::<Service>().cloned();
-        ready(service.map(Self).ok_or_else(|| Problem::unauthorized("a service token is needed")))
-    }
-}
-
 /// Answers by itself rather than with an error: an error would pass by the middlewares that add headers.
 async fn require<B: MessageBody>(
     roles: Option<&'static [Role]>,
@@ -89,21 +75,18 @@ async fn require_scope<B: MessageBody>(
     req: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    match service(&req, scope).await {
-        Ok(service) => {
-            req.extensions_mut().insert(service);
-            Ok(next.call(req).await?.map_into_left_body())
-        }
+    match may_serve(&req, scope).await {
+        Ok(()) => Ok(next.call(req).await?.map_into_left_body()),
         Err(problem) => Ok(req.into_response(problem.error_response()).map_into_right_body()),
     }
 }
 
-async fn service(req: &ServiceRequest, scope: &'static str) -> Result<Service, Problem> {
+async fn may_serve(req: &ServiceRequest, scope: &'static str) -> Result<(), Problem> {
     let state = state(req)?;
     let token = bearer(req.headers()).ok_or_else(|| Problem::unauthorized("a service token is needed"))?;
     let service = state.identity.verify_service(token).await?;
     if service.scopes.iter().any(|has| has == scope) {
-        return Ok(service);
+        return Ok(());
     }
     Err(Problem::forbidden("forbidden", format!("the token has not the scope {scope}")))
 }

@@ -15,11 +15,15 @@ use std::net::{IpAddr, Ipv4Addr};
 const CSP: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; \
                    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// What a page may ask its user for: his camera and microphone, for the page's own use (spec 7), and nothing else.
+const PERMISSIONS: &str = "camera=(self), microphone=(self), display-capture=(), geolocation=(), usb=()";
+
 /// For every answer. What is not said to be cached is not: answers carry tokens.
-const SECURITY: [(HeaderName, &str); 4] = [
+const SECURITY: [(HeaderName, &str); 5] = [
     (header::CONTENT_SECURITY_POLICY, CSP),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
+    (header::PERMISSIONS_POLICY, PERMISSIONS),
     (header::CACHE_CONTROL, "no-store"),
 ];
 

@@ -1,6 +1,11 @@
 //! What was played (spec 1.7): to those who played it, and to staff.
 
-use super::{HttpState, Problem, accounts::Answer, guard::SignedIn};
+use super::{
+    HttpState, Problem,
+    accounts::Answer,
+    guard::SignedIn,
+    page::{Page, PageQuery},
+};
 use crate::{
     auth::Principal,
     ids::{MatchId, PlayerId},
@@ -10,19 +15,7 @@ use actix_web::{
     HttpResponse,
     web::{Data, Path, Query},
 };
-use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
-
-/// Matches in a list that names no limit, and at most (spec 2).
-const LIST: u32 = 20;
-const LIST_MAX: u32 = 100;
-
-/// `?limit=`
-#[derive(Deserialize, JsonSchema)]
-pub(super) struct ListQuery {
-    limit: Option<u32>,
-}
+use serde_json::{Map, Value};
 
 /// `GET /matches/{id}`: a `game::replay::Recording`. Whoever may not see it, and whoever asks before its end,
 /// learns as little as if it did not exist: it tells roles.
@@ -34,15 +27,15 @@ pub(super) async fn one(state: Data<HttpState>, SignedIn(who): SignedIn, id: Pat
     Ok(HttpResponse::Ok().json(recording))
 }
 
-/// `GET /me/matches` → `{items: [{match_id, started_at, ended_at, winner}], next_cursor: null}`, newest first.
-pub(super) async fn mine(state: Data<HttpState>, SignedIn(who): SignedIn, query: Query<ListQuery>) -> Answer {
-    of(&state, who.account, &query).await
+/// `GET /me/matches` → a page of `{match_id, started_at, ended_at, winner}`, newest first.
+pub(super) async fn mine(state: Data<HttpState>, SignedIn(who): SignedIn, page: Query<PageQuery>) -> Answer {
+    of(&state, who.account, &page).await
 }
 
-pub(super) async fn of(state: &HttpState, account: PlayerId, query: &ListQuery) -> Answer {
-    let limit = query.limit.unwrap_or(LIST).clamp(1, LIST_MAX);
-    let items = state.store.matches_of(account, limit).await?;
-    Ok(HttpResponse::Ok().json(json!({"items": items, "next_cursor": null})))
+pub(super) async fn of(state: &HttpState, account: PlayerId, page: &PageQuery) -> Answer {
+    let limit = page.limit();
+    let items = state.store.matches_of(account, page.after()?, limit + 1).await?;
+    Ok(HttpResponse::Ok().json(Page::of(items, limit, |item| item.match_id)))
 }
 
 /// The record as one document, if this principal may see it.

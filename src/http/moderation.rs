@@ -22,9 +22,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Reports shown with a player.
-const OF_A_PLAYER: u32 = 50;
-
 /// `GET /admin/reports?status=&about=`
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct ReportQuery {
@@ -74,12 +71,6 @@ pub(super) struct MuteBody {
     reason: String,
     /// From now; none is until it is lifted.
     minutes: Option<u32>,
-}
-
-/// `{items}`
-#[derive(Serialize, JsonSchema)]
-pub(super) struct Mutes {
-    items: Vec<MuteRow>,
 }
 
 /// A report and its log: `{chat: [CHAT], room: [LOG]}`.
@@ -171,7 +162,7 @@ pub(super) async fn player(state: Data<HttpState>, id: Path<Uuid>) -> Answer {
     let player = found.into_iter().next().ok_or_else(|| Problem::not_found("there is no such player"))?;
     let mute = state.store.mutes(state.cluster.clock().now(), Some(*id)).await?.into_iter().next();
     let filter = ReportFilter { about: Some(*id), ..ReportFilter::default() };
-    let reports = state.store.reports(filter, OF_A_PLAYER).await?;
+    let reports = state.store.reports(filter, state.config.moderation.shown).await?;
     Ok(HttpResponse::Ok().json(PlayerFile { player, mute, reports }))
 }
 
@@ -203,8 +194,9 @@ pub(super) async fn unmute(state: Data<HttpState>, SignedIn(who): SignedIn, id: 
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// `GET /admin/mutes` → all that hold now, newest first.
-pub(super) async fn mutes(state: Data<HttpState>) -> Answer {
-    let items = state.store.mutes(state.cluster.clock().now(), None).await?;
-    Ok(HttpResponse::Ok().json(Mutes { items }))
+/// `GET /admin/mutes` → a page of those that hold now, newest first.
+pub(super) async fn mutes(state: Data<HttpState>, page: Query<PageQuery>) -> Answer {
+    let limit = page.limit();
+    let muted = state.store.muted(state.cluster.clock().now(), page.after()?, limit + 1).await?;
+    Ok(HttpResponse::Ok().json(Page::of(muted, limit, |row| (row.mute.at, row.mute.account_id))))
 }

@@ -93,21 +93,12 @@ fn operation(row: &Row, schemas: &mut Schemas) -> Value {
 fn responses(row: &Row, schemas: &mut Schemas) -> Value {
     let mut responses = Map::new();
     for (status, body) in &row.description.answers {
-        let mut response = json!({"description": reason(*status)});
-        match body {
-            Body::Json(shape) => {
-                let schema = shape(&mut schemas.outbound);
-                response["content"] = json!({"application/json": {"schema": schema}});
-            }
-            Body::Named(name, shape) => {
-                let field = json!({*name: shape(&mut schemas.outbound)});
-                let schema = json!({"type": "object", "required": [name], "properties": field});
-                response["content"] = json!({"application/json": {"schema": schema}});
-            }
-            Body::Text(mime) => response["content"] = json!({*mime: {"schema": {"type": "string"}}}),
-            Body::Empty => {}
+        let response =
+            responses.entry(status.to_string()).or_insert_with(|| json!({"description": reason(*status)}));
+        // A status may come with one of several media types.
+        if let Some((mime, schema)) = content(body, schemas) {
+            response["content"][mime] = json!({ "schema": schema });
         }
-        responses.insert(status.to_string(), response);
     }
     for status in refusals(row) {
         let schema = schemas.outbound.subschema_for::<ProblemShape>();
@@ -117,6 +108,19 @@ fn responses(row: &Row, schemas: &mut Schemas) -> Value {
             .or_insert_with(|| json!({"description": reason(status), "content": content}));
     }
     responses.into()
+}
+
+/// Media type and schema of an answer that carries something.
+fn content(body: &Body, schemas: &mut Schemas) -> Option<(&'static str, Value)> {
+    match body {
+        Body::Json(shape) => Some(("application/json", shape(&mut schemas.outbound).to_value())),
+        Body::Named(name, shape) => {
+            let field = json!({*name: shape(&mut schemas.outbound)});
+            Some(("application/json", json!({"type": "object", "required": [name], "properties": field})))
+        }
+        Body::Text(mime) => Some((*mime, json!({"type": "string"}))),
+        Body::Empty => None,
+    }
 }
 
 /// What a row may refuse with: its own, and what follows from it.
@@ -268,6 +272,25 @@ mod tests {
         assert_eq!(named("limit").expect("a page")["required"], json!(false));
         let path = of("/paths/~1api~1v1~1matches~1{id}/get/parameters/0");
         assert_eq!((&path["in"], &path["required"]), (&json!("path"), &json!(true)));
+    }
+
+    #[test]
+    fn a_list_that_is_a_file_too_says_so_and_a_closed_set_of_values_is_named() {
+        let document = openapi(&table());
+        let claims = document.pointer("/paths/~1api~1v1~1admin~1claims/get").expect("a route");
+        let content = claims["responses"]["200"]["content"].as_object().expect("content");
+        let kinds: Vec<_> = content.keys().map(String::as_str).collect();
+        assert_eq!(kinds, ["application/json", "text/csv"]);
+        assert_eq!(content["text/csv"]["schema"]["type"], "string");
+        let named = |name: &str| {
+            let found =
+                claims["parameters"].as_array().and_then(|all| all.iter().find(|p| p["name"] == name));
+            found.unwrap_or_else(|| panic!("no {name}"))["schema"].to_string()
+        };
+        for status in ["requested", "checked", "reserved", "granting", "granted", "rejected", "compensated"] {
+            assert!(named("status").contains(&format!("\"{status}\"")), "{}", named("status"));
+        }
+        assert!(named("format").contains("csv") && !named("format").contains("null"), "{}", named("format"));
     }
 
     #[test]

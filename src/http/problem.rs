@@ -147,6 +147,12 @@ impl Problem {
         Self { retry_after_ms: Some(RETRY_UNAVAILABLE_MS), ..problem }
     }
 
+    /// 503: the node has not the role `gateway`.
+    pub fn no_gateway() -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "try_again", "this node takes no players");
+        Self { retry_after_ms: Some(RETRY_UNAVAILABLE_MS), ..problem }
+    }
+
     /// 500, logged here and nowhere else. The client learns nothing of it.
     pub fn bug(error: &dyn fmt::Display) -> Self {
         tracing::error!(%error, "a request failed");

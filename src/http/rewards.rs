@@ -22,8 +22,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-const NAME_CHARS: usize = 64;
-
 /// A reward.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct RewardView {
@@ -153,7 +151,7 @@ pub(super) async fn create(
 ) -> Answer {
     let event = visible(&state, &who, &event).await?.event_id;
     let body = body.into_inner();
-    check_text("name", &body.name, 1, NAME_CHARS)?;
+    check_text("name", &body.name, 1, state.config.rewards.name_chars)?;
     check_number("amount", body.amount, 1)?;
     check_number("per_account_limit", body.per_account_limit, 1)?;
     body.stock.map_or(Ok(()), |stock| check_number("stock", stock, 0))?;
@@ -218,7 +216,7 @@ pub(super) async fn change(
     let detail = serde_json::to_value(&*body).unwrap_or_default();
     let RewardPatch { name, amount, stock, per_account_limit, condition } = body.into_inner();
     if let Some(name) = &name {
-        check_text("name", name, 1, NAME_CHARS)?;
+        check_text("name", name, 1, state.config.rewards.name_chars)?;
     }
     for (field, number, least) in
         [("amount", amount, 1), ("per_account_limit", per_account_limit, 1), ("stock", stock.flatten(), 0)]

@@ -12,18 +12,13 @@ use super::{
         self, EventPatch, EventQuery, EventView, NewEvent, Preview, PreviewBody, ProgressQuery, StatusBody,
     },
     guard::Access,
-    idempotency,
-    matches::{self, ListQuery},
+    idempotency, matches,
     moderation::{self, MuteBody, PlayerFile, PlayerQuery, Reason, ReportQuery, ReportWithLog, Resolution},
-    openapi,
-    page::Page,
-    pages,
+    openapi, pages,
     rewards::{self, NewReward, RewardPatch, RewardView},
     service_tokens::{self, TokenBody},
     sessions::{self, RefreshBody, ReturnBody, SignInBody},
-    shapes::{
-        Availability, Jwks, MatchItem, NewAccount, NewServiceToken, OpenApi, RecordingAnswer, StaffAccount,
-    },
+    shapes::{Availability, Jwks, NewAccount, NewServiceToken, OpenApi, RecordingAnswer, StaffAccount},
     staff::{self, KickBody, RoomQuery, WatchedRoom},
     staff_accounts::{self, AccountsQuery, BanBody, RoleBody},
     staff_wallet,
@@ -32,7 +27,9 @@ use super::{
 use crate::{
     auth::{Account, Departure, Role, SignInProvider, Ticket, Tokens},
     liveops::{claims::ClaimView, conditions::Progress},
-    store::{AuditEntry, Listing, MuteRow, PlayerRow, Report, ServiceTokenRow, StaffAccountRow},
+    store::{
+        AuditEntry, Listing, MatchRow, MuteRow, MutedRow, PlayerRow, Report, ServiceTokenRow, StaffAccountRow,
+    },
 };
 use actix_web::{
     HttpResponse, ResponseError as _, Route,
@@ -125,7 +122,7 @@ fn players_api() -> Vec<Row> {
     let get = || Method::GET;
     vec![
         row(get(), "/api/v1/me/matches", SignedIn, |r| r.to(matches::mine))
-            .is("The matches one has played").query::<ListQuery>().gives::<Page<MatchItem>>(200),
+            .is("The matches one has played").gives_page::<MatchRow>(),
         row(get(), "/api/v1/matches/{id}", SignedIn, |r| r.to(matches::one))
             .is("What was played, to who played it").gives::<RecordingAnswer>(200),
         row(get(), "/api/v1/me/claims", SignedIn, |r| r.to(claims::mine))
@@ -200,7 +197,7 @@ fn moderation_api() -> Vec<Row> {
     let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
     vec![
         row(get.clone(), "/api/v1/admin/mutes", Roles(STAFF), |r| r.to(moderation::mutes))
-            .is("Players who may not chat now").gives::<moderation::Mutes>(200),
+            .is("Players who may not chat now").gives_page::<MutedRow>(),
         row(get.clone(), "/api/v1/admin/players", Roles(STAFF), |r| r.to(moderation::players))
             .is("Finds players").query::<PlayerQuery>().gives_page::<PlayerRow>(),
         row(get.clone(), "/api/v1/admin/players/{id}", Roles(STAFF), |r| r.to(moderation::player))
@@ -240,7 +237,7 @@ fn accounts_of_others_api() -> Vec<Row> {
         row(get.clone(), "/api/v1/admin/accounts/{id}/inventory", Roles(STAFF), |r| r.to(staff_wallet::inventory))
             .is("What an account owns").gives_page::<ThingView>(),
         row(get.clone(), "/api/v1/admin/accounts/{id}/matches", Roles(STAFF), |r| r.to(staff_wallet::played))
-            .is("The matches an account has played").query::<ListQuery>().gives::<Page<MatchItem>>(200),
+            .is("The matches an account has played").gives_page::<MatchRow>(),
         row(get, "/api/v1/admin/service-tokens", Roles(READS_HISTORY), |r| r.to(service_tokens::list))
             .is("Tokens of services, newest first").gives_page::<ServiceTokenRow>(),
         row(post, "/api/v1/admin/service-tokens", Roles(ADMIN), |r| r.to(service_tokens::issue))
@@ -258,7 +255,7 @@ fn stream_api() -> Vec<Row> {
         row(post.clone(), "/api/v1/activity", Service("activity.write"), |r| r.to(activity::post))
             .is("Adds facts of a trusted server").takes::<PostedFacts>().gives_one::<usize>(202, "accepted").refuses(&[422]),
         row(get.clone(), "/api/v1/admin/claims", Roles(STAFF), |r| r.to(claims::list))
-            .is("Claims, newest first").query::<ClaimQuery>().gives_page::<ClaimView>(),
+            .is("Claims, newest first").query::<ClaimQuery>().gives_page::<ClaimView>().gives_text("text/csv"),
         row(get.clone(), "/api/v1/admin/claims/history", Roles(STAFF), |r| r.to(claims::history))
             .is("How many claims were made when, and what became of them").query::<HistoryQuery>().gives::<ClaimsHistory>(200),
         row(get.clone(), "/api/v1/admin/dead-letters", Roles(STAFF), |r| r.to(dead_letters::list))

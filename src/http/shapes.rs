@@ -44,17 +44,6 @@ pub(super) struct Availability {
     reason: Option<String>,
 }
 
-/// A match in a list.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct MatchItem {
-    match_id: MatchId,
-    /// Unix ms.
-    started_at: i64,
-    /// Unix ms.
-    ended_at: Option<i64>,
-    winner: Option<String>,
-}
-
 /// A match as it was recorded: see `docs/protocol.md`.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct RecordingAnswer {

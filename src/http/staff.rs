@@ -25,9 +25,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Entries of a running match that are shown: the newest.
-const EVENTS: u32 = 300;
-
 /// `GET /admin/rooms?status=&game=&search=`
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct RoomQuery {
@@ -57,8 +54,12 @@ pub(super) struct KickBody {
 pub(super) struct NodeView {
     /// This run of it.
     id: String,
+    /// What its operators call it, over its restarts.
+    name: String,
     /// Where players reach it.
     address: String,
+    /// What it is for: gateway, game, media, queue, worker, db.
+    roles: Vec<&'static str>,
     /// Of the build.
     version: String,
     /// Entities and sessions that it holds.
@@ -145,7 +146,9 @@ pub(super) async fn nodes(state: Data<HttpState>) -> Answer {
     let view = |node: crate::cluster::NodeInfo| NodeView {
         id: node.id.to_string(),
         answers: node.id == me,
+        name: node.name,
         address: node.address,
+        roles: node.roles.names(),
         version: node.version,
         load: node.load,
         sessions: node.sessions,
@@ -171,16 +174,27 @@ pub(super) async fn room(state: Data<HttpState>, SignedIn(who): SignedIn, id: Pa
     let RoomReply::Watched(mut shown) = order(&state, &who, room, StaffOrder::Watch).await? else {
         return Err(Problem::bug(&"a room did not show itself"));
     };
-    let now = state.cluster.clock().now();
-    let by = (Some(who.account), who.role);
-    let detail = json!({"match_id": shown["match_id"]});
-    state.store.audit(&AuditEntry::new(now, by, "room.watched", format!("room/{room}"), detail)).await?;
     let running = serde_json::from_value::<Option<MatchId>>(shown["match_id"].clone()).unwrap_or_default();
+    note_look(&state, &who, (room, running)).await?;
     shown["events"] = match running {
-        Some(id) => state.store.newest_entries(id, EVENTS).await?.into(),
+        Some(id) => state.store.newest_entries(id, state.config.moderation.watched_entries).await?.into(),
         None => json!([]),
     };
     Ok(HttpResponse::Ok().json(shown))
+}
+
+/// Who keeps looking into a game is noted once for a while, so that he may follow it as it goes on.
+async fn note_look(state: &HttpState, who: &Principal, at: (RoomId, Option<MatchId>)) -> Result<(), Problem> {
+    let (now, look) = (state.cluster.clock().now(), (who.account, at.0, at.1));
+    let again_ms = state.config.moderation.watch_again_ms;
+    if state.looks.get(&look).is_some_and(|noted| now < noted + again_ms) {
+        return Ok(());
+    }
+    let (by, detail) = ((Some(who.account), who.role), json!({"match_id": at.1}));
+    let entry = AuditEntry::new(now, by, "room.watched", format!("room/{}", at.0), detail);
+    state.store.audit(&entry).await?;
+    state.looks.insert(look, now);
+    Ok(())
 }
 
 /// `POST /admin/rooms/{id}/end` → 204

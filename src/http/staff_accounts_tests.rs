@@ -18,6 +18,10 @@ async fn a_banned_account_is_out_until_the_ban_ends_or_is_lifted() {
     let in_vain = kit.ask(ban(Some(now))).await;
     assert_eq!(in_vain.1["field"], "ends_at");
     assert_problem(in_vain, 422, "invalid_field");
+    let endless = "x".repeat(kit.state.config.moderation.reason_chars + 1);
+    let told = kit.ask(admin.sends(post(&path("ban"), json!({"reason": endless})))).await;
+    assert_eq!(told.1["field"], "reason", "no longer than other reasons of staff");
+    assert_problem(told, 422, "invalid_field");
     assert_eq!(kit.ask(ban(Some(now + 60_000))).await.0, 204);
     assert_problem(kit.me(&ann).await, 401, "invalid_token");
     let refused = kit.ask(sign_in("ann", PASSWORD)).await;

@@ -98,6 +98,67 @@ async fn staff_see_private_rooms_and_look_into_them_with_a_trace() {
 }
 
 #[actix::test]
+async fn who_follows_a_game_is_noted_once_for_a_while_and_each_who_does() {
+    let kit = Kit::new().await;
+    let (player, admin) = (kit.guest("Ann").await, kit.of_staff("Ada", Role::Admin).await);
+    let operator = kit.of_staff("Olga", Role::Operator).await;
+    let room = kit.game(player.id).await;
+    let looks = async |who: &Guest| {
+        kit.state.identity.poll().await.expect("polled"); // or staff would be refused
+        assert_eq!(kit.ask(who.sends(get(&format!("/api/v1/admin/rooms/{room}")))).await.0, 200);
+        let log = kit.audit_log(&admin).await;
+        let of = |id| log.iter().filter(|e| e["action"] == "room.watched" && e["actor"] == json!(id)).count();
+        (of(admin.id), of(operator.id))
+    };
+    for _ in 0..3 {
+        assert_eq!(looks(&admin).await, (1, 0));
+    }
+    assert_eq!(looks(&operator).await, (1, 1), "another is noted too");
+    kit.clock.advance_s(599);
+    assert_eq!(looks(&admin).await, (1, 1));
+    kit.clock.advance_s(1);
+    assert_eq!(looks(&admin).await, (2, 1), "and he who stays, again");
+}
+
+#[actix::test]
+async fn the_list_of_mutes_comes_in_pages_newest_first() {
+    let kit = Kit::unlimited().await;
+    let operator = kit.of_staff("Olga", Role::Operator).await;
+    let mut expected = Vec::new();
+    for name in ["Ann", "Bea", "Cat", "Dan", "Eve"] {
+        let player = kit.guest(name).await;
+        let path = format!("/api/v1/admin/players/{}/mute", player.id);
+        let minutes = (name == "Ann").then_some(1);
+        let body = json!({"reason": "insults", "minutes": minutes});
+        assert_eq!(kit.ask(operator.sends(post(&path, body))).await.0, 200);
+        expected.insert(0, (json!(player.id), json!(name)));
+        kit.clock.advance_s(i64::from(name != "Cat")); // two of them at the same moment
+    }
+    let list =
+        async |page: &str| kit.ask(operator.sends(get(&format!("/api/v1/admin/mutes?{page}")))).await.1;
+    let whom = |page: &Value| -> Vec<(Value, Value)> {
+        let items = page["items"].as_array().expect("items").iter();
+        items.map(|item| (item["account_id"].clone(), item["nickname"].clone())).collect()
+    };
+    let whole = whom(&list("").await);
+    assert_eq!(whole.len(), 5);
+    assert!(expected.iter().all(|one| whole.contains(one)), "{whole:?}");
+    assert_eq!((&whole[0], &whole[3..]), (&expected[0], &expected[3..]), "newest first");
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = list(&format!("limit=2{cursor}")).await;
+        seen.extend(whom(&page));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(seen, whole, "page by page the same");
+    assert_problem(kit.ask(operator.sends(get("/api/v1/admin/mutes?cursor=x"))).await, 400, "invalid_cursor");
+    kit.clock.advance_s(60);
+    kit.state.identity.poll().await.expect("polled"); // or staff would be refused
+    assert_eq!(whom(&list("").await).len(), 4, "one has ended");
+}
+
+#[actix::test]
 async fn who_plays_in_a_room_has_no_powers_over_it() {
     let kit = Kit::new().await;
     let (playing, admin) =
@@ -227,4 +288,19 @@ async fn a_wrong_method_is_told_which_ones_there_are() {
     let response = actix_web::test::call_service(&app, request).await;
     assert_eq!(response.status(), 405);
     assert_eq!(response.headers().get("allow").map(|v| v.as_bytes()), Some(&b"GET, PUT"[..]));
+}
+
+#[actix::test]
+async fn staff_see_a_node_by_its_name_its_address_and_what_it_is_for() {
+    let kit = Kit::with(|config| {
+        config.node.id = Some("north".to_owned());
+        config.node.address = Some("https://north.example.org".to_owned());
+    })
+    .await;
+    let auditor = kit.of_staff("Aud", Role::Auditor).await;
+    let (status, nodes) = kit.ask(auditor.sends(get("/api/v1/admin/nodes"))).await;
+    assert_eq!(status, 200, "{nodes}");
+    let node = &nodes["items"][0];
+    assert_eq!((&node["name"], &node["address"]), (&json!("north"), &json!("https://north.example.org")));
+    assert_eq!(node["roles"], json!(["gateway", "game", "media", "queue", "worker", "db"]));
 }

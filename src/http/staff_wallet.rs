@@ -1,12 +1,6 @@
 //! What an account owns, was granted and has played, as staff see it (spec 8.2): what its owner sees, and no more.
 
-use super::{
-    HttpState, Problem,
-    accounts::Answer,
-    matches::{self, ListQuery},
-    page::PageQuery,
-    wallet,
-};
+use super::{HttpState, Problem, accounts::Answer, matches, page::PageQuery, wallet};
 use crate::ids::PlayerId;
 use actix_web::web::{Data, Path, Query};
 use uuid::Uuid;
@@ -32,7 +26,7 @@ pub(super) async fn inventory(state: Data<HttpState>, id: Path<Uuid>, page: Quer
     wallet::inventory_of(&state, known(&state, *id).await?, &page).await
 }
 
-/// `GET /admin/accounts/{id}/matches` → the matches that it has played, newest first.
-pub(super) async fn played(state: Data<HttpState>, id: Path<Uuid>, query: Query<ListQuery>) -> Answer {
-    matches::of(&state, known(&state, *id).await?, &query).await
+/// `GET /admin/accounts/{id}/matches` → a page of the matches that it has played, newest first.
+pub(super) async fn played(state: Data<HttpState>, id: Path<Uuid>, page: Query<PageQuery>) -> Answer {
+    matches::of(&state, known(&state, *id).await?, &page).await
 }

@@ -1,9 +1,16 @@
 //! What the handlers share.
 
 use crate::{
-    auth::Identity, clock::SharedClock, cluster::Cluster, config::Config, limits::KeyedBuckets,
-    liveops::claims::Claims, store::Store,
+    auth::Identity,
+    clock::{SharedClock, UnixMs},
+    cluster::Cluster,
+    config::Config,
+    ids::{MatchId, PlayerId, RoomId},
+    limits::KeyedBuckets,
+    liveops::claims::Claims,
+    store::Store,
 };
+use quick_cache::sync::Cache;
 use std::{
     net::IpAddr,
     sync::{
@@ -28,6 +35,8 @@ pub struct Shared {
     pub(super) cluster: Cluster,
     /// Guest accounts, by the address that asks for them.
     pub(super) guests: KeyedBuckets<IpAddr>,
+    /// When it was last noted who of the staff looks into which game of which room.
+    pub(super) looks: Cache<(PlayerId, RoomId, Option<MatchId>), UnixMs>,
     ready: AtomicBool,
     clock_skew_ms: AtomicI64,
 }
@@ -43,6 +52,7 @@ impl HttpState {
     ) -> Self {
         let guests = KeyedBuckets::per_minute(config.limits.guests_per_minute);
         let claims = Claims::new(store.clone(), &config, clock.clone());
+        let looks = Cache::new(config.moderation.watches);
         Self(Arc::new(Shared {
             identity,
             store,
@@ -51,6 +61,7 @@ impl HttpState {
             claims,
             cluster,
             guests,
+            looks,
             ready: AtomicBool::new(false),
             clock_skew_ms: AtomicI64::new(0),
         }))

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
+mod matches;
 mod rewards;
 mod stream;
 
@@ -46,7 +47,7 @@ impl Kit {
         let identity = Identity::open(&store, &config, clock.clone()).await.expect("identity");
         let (entities, arbiters) = (Arc::new(store.clone()), Arbiters::current());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters, None);
-        cluster.register(RoomActor::factory(Registry::standard()));
+        cluster.register(RoomActor::factory(Registry::standard(), None));
         let state = HttpState::new(identity, store.clone(), config, clock.clone(), cluster);
         Self { state, store, clock, _dir: dir }
     }
@@ -307,50 +308,6 @@ pub(super) async fn play(store: &Store, players: &[PlayerId], ended: bool) -> Ma
         Commit { kind: "room", key, fence: Fence::Create, state, next_wake_at: None, wake_no: 0, rows };
     store.commit(commit).await.expect("committed");
     match_id
-}
-
-#[actix::test]
-async fn a_finished_match_is_shown_to_its_players_alone() {
-    let kit = Kit::new().await;
-    let (ann, bob) = (kit.guest("Ann").await, kit.guest("Bob").await);
-    let (over, running) = (play(&kit.store, &[ann.id], true).await, play(&kit.store, &[ann.id], false).await);
-    let of = |id: &dyn std::fmt::Display| get(&format!("/api/v1/matches/{id}"));
-    let (status, body) = kit.ask(ann.sends(of(&over))).await;
-    assert_eq!(status, 200);
-    assert_eq!(
-        (&body["winner"], &body["seed"], &body["entries"][0]["n"]),
-        (&json!("citizens"), &json!("00"), &json!(0))
-    );
-    assert_problem(kit.ask(bob.sends(of(&over))).await, 404, "not_found");
-    assert_problem(kit.ask(ann.sends(of(&running))).await, 404, "not_found");
-    assert_problem(kit.ask(ann.sends(of(&MatchId::new()))).await, 404, "not_found");
-    assert_problem(kit.ask(ann.sends(of(&"nonsense"))).await, 404, "not_found");
-}
-
-#[actix::test]
-async fn staff_may_see_a_match_they_did_not_play() {
-    let kit = Kit::new().await;
-    let (ann, auditor) = (kit.guest("Ann").await, kit.guest("Eve").await);
-    let over = play(&kit.store, &[ann.id], true).await;
-    let sql = "UPDATE accounts SET role = 'AUDITOR' WHERE account_id = $1";
-    crate::store::write!(kit.store.db(), pool => {
-        sqlx::query(sql).bind(auditor.id.0).execute(pool).await.expect("updates");
-    });
-    let refresh = post("/api/v1/sessions/refresh", json!({"refresh_token": auditor.refresh}));
-    let access = kit.ask(refresh).await.1["tokens"]["access_token"].as_str().expect("token").to_owned();
-    let auditor = Guest { access, ..auditor };
-    assert_eq!(kit.ask(auditor.sends(get(&format!("/api/v1/matches/{over}")))).await.0, 200);
-}
-
-#[actix::test]
-async fn a_players_matches_are_listed() {
-    let kit = Kit::new().await;
-    let ann = kit.guest("Ann").await;
-    let over = play(&kit.store, &[ann.id], true).await;
-    let (status, body) = kit.ask(ann.sends(get("/api/v1/me/matches?limit=5"))).await;
-    assert_eq!((status, body["items"].as_array().map(Vec::len)), (200, Some(1)));
-    assert_eq!(body["items"][0]["match_id"], json!(over));
-    assert_problem(kit.ask(ann.sends(get("/api/v1/me/matches?limit=many"))).await, 400, "bad_request");
 }
 
 #[actix::test]

@@ -1,4 +1,4 @@
-//! A trace for each request: the client's own, if he sends a `traceparent`, else a new one.
+//! A trace for each request (the client's own, if he sends a `traceparent`, else a new one), and its figures.
 
 use crate::trace::{self, Span, TraceContext};
 use actix_web::{
@@ -8,6 +8,27 @@ use actix_web::{
     http::{StatusCode, header::HeaderMap},
     middleware::Next,
 };
+use std::time::Instant;
+
+/// Who asks, for the figures: few values, whatever is asked for.
+fn asks(route: Option<&str>) -> &'static str {
+    match route {
+        Some(route) if route.starts_with("/api/v1/admin") => "staff",
+        Some(route) if route.starts_with("/api/") => "players",
+        Some(_) => "pages",
+        None => "unknown",
+    }
+}
+
+/// How it ended, for the figures.
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        ..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    }
+}
 
 /// The trace that a client is in.
 fn traceparent(headers: &HeaderMap) -> Option<TraceContext> {
@@ -34,10 +55,14 @@ pub async fn traced(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let began = Instant::now();
     let mut span = begin(request.method().as_str(), request.headers());
     let response = trace::within(span.context(), next.call(request)).await?;
     span.record("http.route", || response.request().match_pattern().unwrap_or_default());
     finish(&mut span, response.status());
+    let (of, status) = (asks(response.request().match_pattern().as_deref()), class(response.status()));
+    metrics::counter!("playhouse_http_requests_total", "of" => of, "status" => status).increment(1);
+    metrics::histogram!("playhouse_http_seconds", "of" => of).record(began.elapsed().as_secs_f64());
     let _work = span.enter();
     tracing::debug!(
         method = %response.request().method(),
@@ -46,4 +71,41 @@ pub async fn traced(
         "a request"
     );
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::http::{
+        configure, errors,
+        tests::{Kit, get},
+    };
+    use actix_web::{
+        App,
+        middleware::from_fn,
+        test::{call_service, init_service},
+    };
+
+    #[actix::test]
+    async fn requests_are_counted_and_timed_by_who_asks_and_not_by_what() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        let _counting = metrics::set_default_local_recorder(&recorder);
+        let kit = Kit::new().await;
+        let app = App::new().configure(configure(kit.state.clone())).wrap(errors());
+        let app = init_service(app.wrap(from_fn(super::traced))).await;
+        let staff = ["/api/v1/admin/nodes", "/api/v1/admin/overview"];
+        for path in ["/", "/api/v1/me", "/nowhere/1", "/nowhere/2"].into_iter().chain(staff) {
+            call_service(&app, get(path).to_request()).await;
+        }
+        let text = handle.render();
+        let count = |labels: &str| {
+            let line = format!("playhouse_http_requests_total{{{labels}}} ");
+            text.lines().find_map(|found| found.strip_prefix(&line)?.parse::<u64>().ok())
+        };
+        assert_eq!(count(r#"of="pages",status="2xx""#), Some(1), "{text}");
+        assert_eq!(count(r#"of="players",status="4xx""#), Some(1), "{text}");
+        assert_eq!(count(r#"of="staff",status="4xx""#), Some(2), "{text}");
+        assert_eq!(count(r#"of="unknown",status="4xx""#), Some(2), "{text}");
+        assert!(text.contains(r#"playhouse_http_seconds_count{of="staff"} 2"#), "{text}");
+    }
 }

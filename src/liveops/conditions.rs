@@ -227,7 +227,7 @@ fn read_gte(value: Option<&Value>, field: &str) -> Result<i64, Fault> {
 }
 
 fn check_count(fact: &str, filter: &BTreeMap<String, String>, field: &str) -> Result<(), Fault> {
-    let Some(dimensions) = super::facts::dimensions(fact) else {
+    let Some(dimensions) = super::schemas::dimensions(fact) else {
         return fault(&format!("{field}.count"), format!("there is no fact {fact}"));
     };
     match filter.keys().find(|name| !dimensions.contains(name)) {

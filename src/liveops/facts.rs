@@ -76,9 +76,6 @@ impl Fact {
     }
 }
 
-#[allow(unused_imports, reason = "the conditions of events ask")]
-pub(crate) use super::schemas::dimensions;
-
 /// Fields that every schema has; `account` only where there is one.
 pub(super) const FACT_ID: &str = "fact_id";
 pub(super) const AT: &str = "at";

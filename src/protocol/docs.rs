@@ -8,6 +8,7 @@ mod tables;
 
 use super::{
     Encoding, ErrorCode,
+    media::MediaView,
     messages::{ChatMessage, LogEntry, MemberView, RoomView},
 };
 use crate::{config::Config, game::mafia};
@@ -63,11 +64,12 @@ fn pushes(out: &mut String) {
 
 fn shapes(out: &mut String) {
     put(out, "\n## Shapes\n");
-    let typed: [(&str, Fields); 4] = [
+    let typed: [(&str, Fields); 5] = [
         ("ROOM", fields_of::<RoomView>()),
         ("MEMBER", fields_of::<MemberView>()),
         ("LOG", fields_of::<LogEntry>()),
         ("CHAT", fields_of::<ChatMessage>()),
+        ("MEDIA", fields_of::<MediaView>()),
     ];
     for (name, fields) in typed {
         put(out, format!("### {name}\n\n| field | type | meaning |\n| --- | --- | --- |"));
@@ -200,7 +202,8 @@ mod tests {
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         for literal in code.split('"').skip(1).step_by(2) {
             let Some((kind, rest)) = literal.split_once('.') else { continue };
-            let wire = ["room", "session", "chat", "game", "player"].contains(&kind) && !rest.is_empty();
+            let wire =
+                ["room", "session", "chat", "game", "player", "media"].contains(&kind) && !rest.is_empty();
             if wire && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
                 found(literal);
             }

@@ -302,6 +302,21 @@ impl Store {
 
     /// Claims, newest first.
     pub(crate) async fn claims(&self, filter: &ClaimFilter, limit: u32) -> Result<Vec<ClaimRow>, StoreError> {
+        self.claims_behind(filter, 0, limit).await
+    }
+
+    /// Whether more than so many claims match.
+    pub(crate) async fn more_claims_than(&self, filter: &ClaimFilter, rows: u32) -> Result<bool, StoreError> {
+        Ok(!self.claims_behind(filter, rows, 1).await?.is_empty())
+    }
+
+    /// Claims behind the first `skip`, newest first.
+    async fn claims_behind(
+        &self,
+        filter: &ClaimFilter,
+        skip: u32,
+        limit: u32,
+    ) -> Result<Vec<ClaimRow>, StoreError> {
         macro_rules! select {
             ($account:literal) => {
                 concat!(
@@ -312,7 +327,7 @@ impl Store {
                     " AND ($2 IS NULL OR event_id = $2) AND ($3 IS NULL OR reward_id = $3)
                      AND ($4 IS NULL OR status = $4) AND ($5 IS NULL OR created_at >= $5)
                      AND ($6 IS NULL OR created_at < $6) AND ($7 IS NULL OR claim_id < $7)
-                     ORDER BY claim_id DESC LIMIT $8"
+                     ORDER BY claim_id DESC LIMIT $8 OFFSET $9"
                 )
             };
         }
@@ -321,7 +336,7 @@ impl Store {
         Ok(read!(self.db(), pool => {
             let query = sqlx::query_as(sql).bind(filter.account).bind(filter.event).bind(filter.reward);
             let query = query.bind(&filter.status).bind(filter.from).bind(filter.to).bind(filter.before);
-            query.bind(i64::from(limit)).fetch_all(pool).await?
+            query.bind(i64::from(limit)).bind(i64::from(skip)).fetch_all(pool).await?
         }))
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{Store, StoreError, confirm, read, write};
 use crate::{
-    clock::UnixMs,
+    clock::{MINUTE_MS, UnixMs},
     ids::PlayerId,
     liveops::{
         Fact,
@@ -14,8 +14,6 @@ use crate::{
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Length of a bucket.
-pub(crate) const MINUTE_MS: i64 = 60_000;
 const DAY_MINUTES: i64 = 24 * 60;
 
 const COUNT: &str =

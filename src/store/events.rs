@@ -1,7 +1,7 @@
 //! SQL of events. Every change by staff is written with its audit entry, in one transaction.
 
 use super::{AuditEntry, Store, StoreError, audit, read, write};
-use crate::clock::UnixMs;
+use crate::clock::{MINUTE_MS, UnixMs};
 use serde_json::{Value, value::RawValue};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -151,7 +151,6 @@ impl Store {
         to: UnixMs,
         limit: u32,
     ) -> Result<Vec<Uuid>, StoreError> {
-        const MINUTE_MS: i64 = 60_000;
         let sql = "SELECT DISTINCT account_id FROM activity_counters WHERE minute >= $1 AND minute < $2
                    ORDER BY account_id LIMIT $3";
         let (from, to) = (from.0.div_euclid(MINUTE_MS), to.0.div_euclid(MINUTE_MS));

@@ -58,8 +58,8 @@ pub(crate) enum Undone {
 }
 
 impl Store {
-    /// Grants, or hears what became of it before; confirms the command and sends the result with it. A command that
-    /// was confirmed has no second effect. `code` is a coupon's.
+    /// Grants, or hears what became of it before; confirms the command and sends the result with it, and what the
+    /// player owns now as a fact of his. A command that was confirmed has no second effect. `code` is a coupon's.
     pub(crate) async fn grant(
         &self,
         command: &GrantRewardCommand,
@@ -93,6 +93,9 @@ impl Store {
             };
             if fits {
                 fact!(&mut *tx, &GrantResult::Granted.fact(claim, account, now));
+                if command.kind != "points" {
+                    fact!(&mut *tx, &command.item_granted(now));
+                }
                 tx.commit().await?;
             } else {
                 tx.rollback().await?;

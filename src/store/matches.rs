@@ -2,8 +2,10 @@
 
 use super::{Store, StoreError, read};
 use crate::ids::{MatchId, PlayerId};
-use serde_json::{Value, json};
-use sqlx::types::Json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::{FromRow, types::Json};
 use uuid::Uuid;
 
 /// A match as it is stored; put together it is a `game::replay::Recording`.
@@ -17,6 +19,20 @@ pub struct MatchRecord {
     pub ended: Option<Value>,
     /// In order.
     pub entries: Vec<Value>,
+}
+
+/// A match in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow)]
+#[schemars(rename = "MatchItem")]
+pub struct MatchRow {
+    /// By time.
+    pub match_id: Uuid,
+    /// Unix ms.
+    pub started_at: i64,
+    /// Unix ms.
+    pub ended_at: Option<i64>,
+    /// By the name that the game gives it.
+    pub winner: Option<String>,
 }
 
 impl Store {
@@ -50,15 +66,19 @@ impl Store {
         Ok(entries.into_iter().rev().map(|entry| entry.0).collect())
     }
 
-    /// The ended matches of an account, newest first: `{match_id, started_at, ended_at, winner}`.
-    pub async fn matches_of(&self, account: PlayerId, limit: u32) -> Result<Vec<Value>, StoreError> {
+    /// The ended matches of an account that began before this one, newest first.
+    pub async fn matches_of(
+        &self,
+        account: PlayerId,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<MatchRow>, StoreError> {
         let sql = "SELECT m.match_id, m.started_at, m.ended_at, m.winner FROM match_players p
                    JOIN matches m ON m.match_id = p.match_id WHERE p.account_id = $1 AND m.ended_at IS NOT NULL
-                   ORDER BY m.match_id DESC LIMIT $2";
-        let rows: Vec<(Uuid, i64, Option<i64>, Option<String>)> = read!(self.db(), pool => {
-            sqlx::query_as(sql).bind(account.0).bind(i64::from(limit)).fetch_all(pool).await?
-        });
-        let shown = |(id, started_at, ended_at, winner)| json!({"match_id": MatchId(id), "started_at": started_at, "ended_at": ended_at, "winner": winner});
-        Ok(rows.into_iter().map(shown).collect())
+                   AND ($2 IS NULL OR m.match_id < $2) ORDER BY m.match_id DESC LIMIT $3";
+        Ok(read!(self.db(), pool => {
+            let query = sqlx::query_as(sql).bind(account.0).bind(before).bind(i64::from(limit));
+            query.fetch_all(pool).await?
+        }))
     }
 }

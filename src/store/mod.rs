@@ -49,8 +49,8 @@ pub(crate) use grants::{GrantResult, GrantRewardCommand, Undone};
 pub(crate) use idempotency::{IdempotencyRow, KeyOf, StoredAnswer};
 pub(crate) use identity::{AccountRow, NewSignIn, NicknameKeys, Rotate, Rotated, TicketRow};
 pub(crate) use keys::{ServiceTokenRow, SigningKeyRow};
-pub use matches::MatchRecord;
-pub(crate) use moderation::{MuteRow, PlayerRow, Report, ReportFilter};
+pub use matches::{MatchRecord, MatchRow};
+pub(crate) use moderation::{MuteRow, MutedRow, PlayerRow, Report, ReportFilter};
 pub(crate) use oidc::OidcAttempt;
 pub(crate) use outbox::{ADD_FACT, DueFact, Failed, NOTE_CONSUMED, OutboxRow, TAKE_OUT, confirm, fact};
 pub(crate) use rewards::{RewardChange, RewardRow};
@@ -81,6 +81,11 @@ impl Store {
         let facts = Arc::new(Notify::new());
         let writer = Arc::new(Writer::start(db.clone(), &config.database, facts.clone()));
         Ok(Self { db, writer, clock, facts })
+    }
+
+    /// What the writer's thread runs, for the watchdog. `None` if it did not start.
+    pub(crate) fn writer_runtime(&self) -> Option<&tokio::runtime::Handle> {
+        self.writer.runtime()
     }
 
     /// For the other files of the store.

@@ -51,6 +51,16 @@ pub(crate) struct MuteRow {
     pub at: i64,
 }
 
+/// A mute as staff see it in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow)]
+pub(crate) struct MutedRow {
+    #[serde(flatten)]
+    #[sqlx(flatten)]
+    pub mute: MuteRow,
+    /// Whose it is, as people see him.
+    pub nickname: Option<String>,
+}
+
 /// An account as staff find it.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow)]
 pub(crate) struct PlayerRow {
@@ -196,6 +206,25 @@ impl Store {
         let sql = "SELECT account_id, reason, ends_at, by_account, at FROM mutes
                    WHERE (ends_at IS NULL OR ends_at > $1) AND ($2 IS NULL OR account_id = $2) ORDER BY at DESC";
         Ok(read!(self.db(), pool => sqlx::query_as(sql).bind(now.0).bind(of).fetch_all(pool).await?))
+    }
+
+    /// Mutes that hold at this time and stand behind this one in the list (its `at` and account), newest first.
+    pub(crate) async fn muted(
+        &self,
+        now: UnixMs,
+        after: Option<(i64, Uuid)>,
+        limit: u32,
+    ) -> Result<Vec<MutedRow>, StoreError> {
+        let sql = "SELECT m.account_id, m.reason, m.ends_at, m.by_account, m.at, a.nickname FROM mutes m
+                   LEFT JOIN accounts a ON a.account_id = m.account_id
+                   WHERE (m.ends_at IS NULL OR m.ends_at > $1)
+                   AND ($2 IS NULL OR m.at < $2 OR (m.at = $2 AND m.account_id < $3))
+                   ORDER BY m.at DESC, m.account_id DESC LIMIT $4";
+        let (at, account) = after.unzip();
+        Ok(read!(self.db(), pool => {
+            let query = sqlx::query_as(sql).bind(now.0).bind(at).bind(account);
+            query.bind(i64::from(limit)).fetch_all(pool).await?
+        }))
     }
 }
 

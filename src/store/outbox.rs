@@ -6,7 +6,7 @@
 
 use super::{Db, Store, StoreError, read, write};
 use crate::{
-    clock::UnixMs,
+    clock::{MINUTE_MS, UnixMs},
     config::Activity,
     liveops::{Fact, groups},
 };
@@ -172,17 +172,6 @@ impl Store {
         Ok(())
     }
 
-    #[allow(dead_code, reason = "for consumers whose effect is elsewhere")]
-    /// A group handled a fact whose effect is not in this database. False: it had before.
-    pub(crate) async fn confirm_fact(&self, group: &str, id: Uuid, now: UnixMs) -> Result<bool, StoreError> {
-        Ok(write!(self.db(), pool => {
-            let mut tx = pool.begin().await?;
-            let first = confirm!(&mut *tx, group, id, now);
-            tx.commit().await?;
-            first
-        }))
-    }
-
     /// A group could not handle a fact: it comes again after a pause that doubles each time, or is a dead letter.
     pub(crate) async fn fact_failed(
         &self,
@@ -223,7 +212,7 @@ impl Store {
 
     /// Forgets what was handled before this time, and what was counted before that.
     pub(crate) async fn sweep_activity(&self, handled: UnixMs, counted: UnixMs) -> Result<(), StoreError> {
-        let minute = counted.0.div_euclid(super::counters::MINUTE_MS);
+        let minute = counted.0.div_euclid(MINUTE_MS);
         for (sql, before) in [
             ("DELETE FROM consumed WHERE at < $1", handled.0),
             ("DELETE FROM activity_counters WHERE minute < $1", minute),

@@ -48,14 +48,14 @@ async fn a_match_is_read_back_whole() {
     };
     let entry = |n| Row::MatchEntry { match_id, n, at, body: json!({ "n": n }) };
     store.commit(commit(key, Fence::Create, "s", vec![started, entry(0), entry(1)])).await.expect("played");
-    assert!(store.matches_of(account, 10).await.expect("reads").is_empty());
+    assert!(store.matches_of(account, None, 10).await.expect("reads").is_empty());
     let ended = Row::MatchEnded { match_id, winner: "draw".to_owned(), at, ended: json!({"winner": "draw"}) };
     store.commit(commit(key, Fence::Epoch(1), "s", vec![ended])).await.expect("ended");
     let record = store.match_record(match_id).await.expect("reads").expect("exists");
     assert_eq!(record.entries, [json!({"n": 0}), json!({"n": 1})]);
     assert_eq!(record.participants, [account]);
     assert_eq!(record.ended, Some(json!({"winner": "draw"})));
-    assert_eq!(store.matches_of(account, 10).await.expect("reads").len(), 1);
+    assert_eq!(store.matches_of(account, None, 10).await.expect("reads").len(), 1);
 }
 
 #[actix::test]

@@ -16,12 +16,17 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, mpsc, oneshot},
+};
 
 type Done = oneshot::Sender<Result<(), CommitError>>;
 type Job = (Commit, Done);
 
 pub(super) struct Writer {
+    /// What its thread runs.
+    runtime: Option<Handle>,
     /// `None` once closed.
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     ended: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
@@ -34,17 +39,25 @@ impl Writer {
         let (end, ended) = oneshot::channel();
         let (batch, longest) = (settings.commit_batch, Duration::from_millis(settings.timeout_ms));
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
-        let spawned = thread.spawn(move || {
-            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(run(db, queue, batch, longest, &facts)),
-                Err(error) => tracing::error!(%error, "the store's writer has no runtime"),
-            }
-            let _ = end.send(()); // nobody may wait for it
-        });
-        if let Err(error) = spawned {
+        let started =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
+                let handle = runtime.handle().clone();
+                thread.spawn(move || {
+                    runtime.block_on(run(db, queue, batch, longest, &facts));
+                    drop(runtime);
+                    let _ = end.send(()); // nobody may wait for it
+                })?;
+                Ok(handle)
+            });
+        if let Err(error) = &started {
             tracing::error!(%error, "the store's writer did not start");
         }
-        Self { jobs: Mutex::new(Some(jobs)), ended: tokio::sync::Mutex::new(Some(ended)) }
+        let ended = tokio::sync::Mutex::new(Some(ended));
+        Self { runtime: started.ok(), jobs: Mutex::new(Some(jobs)), ended }
+    }
+
+    pub(super) fn runtime(&self) -> Option<&Handle> {
+        self.runtime.as_ref()
     }
 
     pub(super) fn commit(

@@ -8,6 +8,7 @@ use std::path::Path;
 pub async fn test_config(dir: &Path) -> Config {
     let mut config = Config::default();
     config.data.dir = dir.to_owned();
+    config.media.enabled = false;
     (config.auth.argon2_memory_kib, config.auth.argon2_passes) = (64, 1); // a test checks many passwords
     if let Ok(url) = std::env::var("PLAYHOUSE_TEST_POSTGRES") {
         config.database.url = Some(schema_of(&url, dir).await);

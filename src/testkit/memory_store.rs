@@ -29,6 +29,8 @@ pub enum Fault {
     LoseCommit,
     /// It is written, and answered only after so many ms.
     Delay(u64),
+    /// It is on its way for so many ms, and only then written and answered: by then the entity may be somebody else's.
+    Late(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -231,6 +233,13 @@ impl EntityStore for MemoryStore {
             Some(Fault::LoseAnswer) => {
                 let _ = tables.apply(commit); // nobody learns how it went
                 Box::pin(std::future::pending())
+            }
+            Some(Fault::Late(ms)) => {
+                let late = self.tables.clone(); // it comes even if its node has died
+                Box::pin(async move {
+                    tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
+                    late.lock().unwrap_or_else(PoisonError::into_inner).apply(commit)
+                })
             }
             Some(Fault::Delay(ms)) => {
                 let result = tables.apply(commit);

@@ -13,7 +13,10 @@ mod player;
 #[cfg(test)]
 pub(crate) mod provider;
 #[cfg(feature = "testkit")]
+mod proxy;
+#[cfg(feature = "testkit")]
 mod redis_groups;
+mod scripted_media;
 #[cfg(feature = "testkit")]
 mod services;
 #[cfg(feature = "testkit")]
@@ -26,7 +29,10 @@ pub use memory_store::{Fault, MemoryStore};
 pub use network::{Chaos, Network, NetworkNode};
 pub use player::{ScriptedPlayer, Transcript};
 #[cfg(feature = "testkit")]
+pub use proxy::Proxy;
+#[cfg(feature = "testkit")]
 pub use redis_groups::{PrivateCluster, PrivateSentinel};
+pub use scripted_media::ScriptedMedia;
 #[cfg(feature = "testkit")]
 pub use services::{PrivatePostgres, PrivateRedis, free_port};
 #[cfg(feature = "testkit")]

@@ -67,7 +67,17 @@ impl PrivateRedis {
 
     /// For `redis.url`.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        self.url_at(self.port)
+    }
+
+    /// The same through another port: a [`Proxy`](super::Proxy)'s.
+    pub fn url_at(&self, port: u16) -> String {
+        format!("redis://127.0.0.1:{port}")
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// SIGKILL, and nothing of it is left.
@@ -195,7 +205,17 @@ impl PrivatePostgres {
 
     /// For `database.url`.
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        self.url_at(self.port)
+    }
+
+    /// The same through another port: a [`Proxy`](super::Proxy)'s.
+    pub fn url_at(&self, port: u16) -> String {
+        format!("postgres://postgres@127.0.0.1:{port}/postgres")
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// SIGKILL of the server and its backends; what was committed is kept.

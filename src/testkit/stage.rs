@@ -1,6 +1,6 @@
 //! A node's actors on one thread, without sockets or SQL.
 
-use super::{MemoryStore, Network, ScriptedPlayer};
+use super::{MemoryStore, Network, ScriptedMedia, ScriptedPlayer};
 use crate::{
     actors::{room::RoomActor, session::Door},
     clock::{SharedClock, TokioClock, UnixMs},
@@ -8,6 +8,7 @@ use crate::{
     config::Config,
     game::Registry,
     ids::NodeId,
+    media::MediaServer,
 };
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -23,12 +24,14 @@ pub struct Stage {
     pub door: Arc<Door>,
     /// What outlives the stage.
     pub store: MemoryStore,
+    /// Rooms' media, if the settings have `media.enabled`.
+    pub media: ScriptedMedia,
 }
 
 impl Stage {
-    /// A stage with default settings, its time paused.
+    /// A stage with default settings, but without media, its time paused.
     pub fn new() -> Self {
-        Self::with(Config::default())
+        Self::with(text_game())
     }
 
     /// A stage with these settings, its time paused.
@@ -40,15 +43,21 @@ impl Stage {
 
     /// Nodes on one store and one network, their time paused.
     pub async fn nodes(count: usize) -> (Vec<Self>, Network) {
+        Self::nodes_with(vec![text_game(); count]).await
+    }
+
+    /// One for each of these settings.
+    pub async fn nodes_with(configs: Vec<Config>) -> (Vec<Self>, Network) {
         tokio::time::pause();
-        let config = Config::default();
-        let lease = std::time::Duration::from_millis(config.cluster.lease_ms);
+        let lease = configs.first().map_or(0, |config| config.cluster.lease_ms);
+        let lease = std::time::Duration::from_millis(lease);
         let network = Network::new(lease);
         let clock: SharedClock = Arc::new(TokioClock::starting_at(START));
         let store = MemoryStore::default();
-        let stages: Vec<Self> = (0..count)
-            .map(|_| {
-                let (config, clock) = (config.clone(), clock.clone());
+        let stages: Vec<Self> = configs
+            .into_iter()
+            .map(|config| {
+                let clock = clock.clone();
                 Self::build(config, clock, store.for_another_run(), Registry::standard(), Some(&network))
             })
             .collect();
@@ -74,7 +83,7 @@ impl Stage {
     pub fn playing(games: Registry) -> Self {
         tokio::time::pause();
         let clock: SharedClock = Arc::new(TokioClock::starting_at(START));
-        Self::build(Config::default(), clock, MemoryStore::default(), games, None)
+        Self::build(text_game(), clock, MemoryStore::default(), games, None)
     }
 
     fn build(
@@ -85,17 +94,19 @@ impl Stage {
         network: Option<&Network>,
     ) -> Self {
         let entities = Arc::new(store.clone());
-        let (peering, incoming) = network.map(peering).unzip();
+        let (peering, incoming) = network.map(|network| peering(network, &config)).unzip();
         let arbiters = Arbiters::current();
         let cluster = Cluster::new(Arc::new(config), clock, entities.clone(), arbiters, peering);
-        cluster.register(RoomActor::factory(games));
+        let media = ScriptedMedia::default();
+        let server = cluster.config().media.enabled.then(|| Arc::new(media.clone()) as Arc<dyn MediaServer>);
+        cluster.register(RoomActor::factory(games, server));
         if let Some(incoming) = incoming {
             actix::spawn(cluster.clone().receive(incoming));
             actix::spawn(cluster.clone().keep_lease());
         }
         let door = Door::new(cluster.clone(), entities, b"a stage's secret");
         actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
-        Self { cluster, door, store }
+        Self { cluster, door, store, media }
     }
 
     /// The node dies: what its actors still do in this thread reaches nothing.
@@ -123,15 +134,8 @@ impl Stage {
 }
 
 /// A node's place in the network.
-fn peering(network: &Network) -> (Peering, mpsc::Receiver<Incoming>) {
-    let me = NodeInfo {
-        id: NodeId::new(),
-        address: String::new(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        load: 0,
-        sessions: 0,
-        draining: false,
-    };
+fn peering(network: &Network, config: &Config) -> (Peering, mpsc::Receiver<Incoming>) {
+    let me = NodeInfo::of(NodeId::new(), config);
     let (node, incoming) = network.join(me.id);
     (Peering { bus: Arc::new(node.clone()), placement: Arc::new(node), me }, incoming)
 }
@@ -140,4 +144,10 @@ impl Default for Stage {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn text_game() -> Config {
+    let mut config = Config::default();
+    config.media.enabled = false;
+    config
 }

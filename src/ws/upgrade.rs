@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     http::{self, Problem, bearer, client_address, secure},
     protocol::Encoding,
+    roles::Role,
     trace,
 };
 use actix_codec::Framed;
@@ -102,6 +103,9 @@ pub async fn upgrade(
 async fn admit(req: &Request, state: &WsState) -> Result<(Visitor, super::sockets::Held), Problem> {
     if req.path() != "/ws" {
         return Err(Problem::of_status(StatusCode::NOT_FOUND));
+    }
+    if !state.config.node.roles.contains(&Role::Gateway) {
+        return Err(Problem::no_gateway());
     }
     actix_http::ws::verify_handshake(req.head()).map_err(|error| bad_handshake(&error))?;
     let query: Query<ConnectQuery> = Query::from_query(req.uri().query().unwrap_or_default())

@@ -6,7 +6,9 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
+/** A camera that shows a clock and a microphone that beeps, allowed without a question. */
+const DEVICES = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+const FLAGS = [...DEVICES, "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
 
 /** What the browser says while we hold the network back; at any other time it is a failure. */
 const OFFLINE_NOISE = /ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED|WebSocket connection to .* failed|status of 403/;
@@ -17,8 +19,9 @@ export async function launch() {
 
 /** One person at one device. */
 export class Visitor {
-  static async open(browser, { base, artifacts, name, lang = "en-US", width = 1280, height = 800, reducedMotion = "no-preference", besides = [] }) {
+  static async open(browser, { base, artifacts, name, lang = "en-US", width = 1280, height = 800, reducedMotion = "no-preference", script = null, besides = [] }) {
     const context = await browser.newContext({ baseURL: base, viewport: { width, height }, locale: lang, reducedMotion, hasTouch: width < 600, isMobile: width < 600 });
+    if (script) await context.addInitScript(script);
     const page = await context.newPage();
     mkdirSync(artifacts, { recursive: true });
     const visitor = Object.assign(new Visitor(), { context, page, name, artifacts, errors: [], offline: false });

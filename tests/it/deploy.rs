@@ -35,7 +35,12 @@ fn settings_in_the_deployment_are_settings_of_the_node() {
         .iter()
         .map(|setting| format!("PLAYHOUSE_{}", setting.name.to_uppercase().replace('.', "__")))
         .collect();
-    for file in ["deploy/Dockerfile", "deploy/compose.yaml", "deploy/kubernetes/playhouse.yaml"] {
+    for file in [
+        "deploy/Dockerfile",
+        "deploy/compose.yaml",
+        "deploy/kubernetes/playhouse.yaml",
+        "deploy/kubernetes/media.yaml",
+    ] {
         let named = words(&text(file), "PLAYHOUSE_", |c| c.is_ascii_uppercase() || c == '_');
         assert!(!named.is_empty(), "{file} sets nothing");
         for name in named {
@@ -48,7 +53,7 @@ fn settings_in_the_deployment_are_settings_of_the_node() {
 fn metrics_in_alerts_dashboard_and_autoscaling_are_recorded_by_the_node() {
     let mut recorded = String::new();
     sources(&root().join("src"), &mut recorded);
-    let documented = text("docs/operations.md");
+    let documented = text("docs/operations.md") + &text("docs/traces.md");
     for file in [
         "deploy/alerts.yml",
         "deploy/grafana/dashboards/playhouse.json",
@@ -59,7 +64,10 @@ fn metrics_in_alerts_dashboard_and_autoscaling_are_recorded_by_the_node() {
         assert!(!named.is_empty(), "{file} looks at nothing");
         for name in named {
             assert!(recorded.contains(&format!("\"{name}\"")), "{file}: nothing records {name}");
-            assert!(documented.contains(&name), "{name} is not in docs/operations.md");
+            assert!(
+                documented.contains(&name),
+                "{name} is neither in docs/operations.md nor in docs/traces.md"
+            );
         }
     }
 }

@@ -44,7 +44,8 @@ async fn nothing_private_leaks(first: u64) {
     }
     let kinds =
         ["game.role", "game.night_choice", "game.investigation", "game.graveyard", "game.over", "room.state"];
-    for kind in kinds.into_iter().chain(["mafia", "graveyard"]) {
+    let media = ["media.allowed", "media.speaking", "media.offer", "heard at night"];
+    for kind in kinds.into_iter().chain(["mafia", "graveyard"]).chain(media) {
         assert!(reached.get(kind).copied().unwrap_or(0) > OFTEN, "{kind} was hardly ever seen: {reached:?}");
     }
 }
@@ -54,6 +55,7 @@ fn patient() -> Config {
     let mut config = Config::default();
     config.limits.messages_burst = 1e6;
     config.limits.chat_burst = 1e6;
+    config.media.enabled = true;
     config
 }
 
@@ -92,6 +94,9 @@ async fn play(stage: &Stage, seed: u64) -> Vec<Heard> {
     for player in &mut players[1..] {
         player.ok("room.join", json!({"code": room["code"]})).await;
         player.ok("room.ready", json!({"ready": true})).await;
+    }
+    for player in &players {
+        publish(player, count);
     }
     players[0].ok("room.start", json!({})).await;
     let mut watcher = stage.player("Watcher").await;
@@ -137,6 +142,13 @@ fn heard(players: Vec<ScriptedPlayer>, settings: &Value) -> Vec<Heard> {
     players.into_iter().map(one).collect()
 }
 
+/// He sends sound and pictures, and wants to receive; ids so high that no request of his has them.
+fn publish(player: &ScriptedPlayer, n: usize) {
+    let id = 1_000_000 + u32::try_from(n).expect("few");
+    player.send_with(id, "media.offer", json!({"pc": "pub", "sdp": "v=0"}));
+    player.send_with(id + 1, "media.state", json!({"pc": "sub", "state": "ready"}));
+}
+
 /// One random thing, legal or not.
 async fn act(stage: &Stage, player: &mut ScriptedPlayer, ids: &[PlayerId], rng: &mut StdRng) {
     if !player.is_connected() {
@@ -159,7 +171,9 @@ async fn act(stage: &Stage, player: &mut ScriptedPlayer, ids: &[PlayerId], rng: 
         84..86 => drop(player.send("game.will", json!({"text": "remember me"}))),
         86..88 => drop(player.send("game.kick_vote", json!({"target": target}))),
         88..90 => drop(player.send("room.state", json!({}))),
-        90..96 => player.drop_connection().await,
+        90 => drop(player.send("media.reset", json!({"pc": "sub"}))),
+        91 => drop(player.send("player.mute", json!({"player_id": target, "muted": rng.random_bool(0.5)}))),
+        92..96 => player.drop_connection().await,
         96..98 => player.enter_again(stage),
         98 if rng.random_bool(0.2) => drop(player.send("room.leave", json!({}))),
         _ => {}
@@ -171,6 +185,9 @@ async fn act(stage: &Stage, player: &mut ScriptedPlayer, ids: &[PlayerId], rng: 
 struct Knows {
     dead: BTreeSet<String>,
     over: bool,
+    /// Of the game that is on.
+    phase: String,
+    accused: Option<String>,
 }
 
 fn check(heard: &Heard, reached: &mut BTreeMap<String, u32>) {
@@ -195,7 +212,16 @@ fn check(heard: &Heard, reached: &mut BTreeMap<String, u32>) {
                 death(payload, &heard.reveal, &context());
                 knows.dead.insert(text(&payload["player_id"]));
             }
+            "room.started" => knows = Knows::default(), // before it there is nothing to hide
             "game.over" => knows.over = true,
+            "game.phase" => knows.turn_to(payload),
+            "media.allowed" if !knows.over => {
+                allowed(payload, &knows, my_role, &mafia, &me, reached, &context())
+            }
+            "media.speaking" if !knows.over => {
+                speaking(&text(&payload["player_id"]), &knows, my_role, &mafia, &me, &context());
+            }
+            "media.offer" => assert!(!frame["payload"]["tracks"].to_string().contains(&me), "{}", context()),
             "chat.message" => chat(payload, my_role, dead, knows.over, reached, &context()),
             "room.state" => {
                 for gone in payload["game"]["deaths"].as_array().into_iter().flatten() {
@@ -203,6 +229,7 @@ fn check(heard: &Heard, reached: &mut BTreeMap<String, u32>) {
                     knows.dead.insert(text(&gone["player_id"]));
                 }
                 knows.over |= payload["room"]["status"] == "waiting";
+                knows.turn_to(&payload["game"]);
                 let all = knows.over || knows.dead.contains(&me);
                 state(payload, heard, my_role, &mafia, all, reached, &context());
             }
@@ -218,6 +245,67 @@ fn check(heard: &Heard, reached: &mut BTreeMap<String, u32>) {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+impl Knows {
+    fn turn_to(&mut self, phase: &Value) {
+        self.phase = text(&phase["phase"]);
+        self.accused = phase["accused"].as_str().map(str::to_owned);
+    }
+}
+
+/// Who hears and sees whom, as the spec has it (1.6): nobody learns more, and nobody is told who listens in secret.
+fn allowed(
+    lists: &Value,
+    knows: &Knows,
+    mine: Option<&str>,
+    mafia: &BTreeSet<&str>,
+    me: &str,
+    reached: &mut BTreeMap<String, u32>,
+    context: &str,
+) {
+    for list in ["hears", "sees", "heard_by", "seen_by"] {
+        let ids: Vec<String> = serde_json::from_value(lists[list].clone()).expect("ids");
+        assert!(ids.iter().all(|id| id != me && !knows.dead.contains(id)), "{list}: {context}");
+        let of_others = list.ends_with("_by");
+        if knows.dead.contains(me) || mine.is_none() {
+            assert!(!of_others || ids.is_empty(), "{list}: {context}");
+        }
+        let sound = list.starts_with("hear");
+        for id in ids {
+            let (from, to) = if of_others { (me, id.as_str()) } else { (id.as_str(), me) };
+            hears(from, to, sound, knows, mine, mafia, context);
+            if knows.phase == "night" {
+                *reached.entry("heard at night".to_owned()).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// `from` may be heard, or seen, by `to`, who is dead, or not.
+fn hears(
+    from: &str,
+    to: &str,
+    sound: bool,
+    knows: &Knows,
+    mine: Option<&str>,
+    mafia: &BTreeSet<&str>,
+    context: &str,
+) {
+    match knows.phase.as_str() {
+        "night" => {
+            assert!(mafia.contains(from), "{context}");
+            assert!(knows.dead.contains(to) || (mafia.contains(to) && mine == Some("mafia")), "{context}");
+        }
+        "defence" | "final_words" if sound => assert_eq!(knows.accused.as_deref(), Some(from), "{context}"),
+        _ => {}
+    }
+}
+
+fn speaking(who: &str, knows: &Knows, mine: Option<&str>, mafia: &BTreeSet<&str>, me: &str, context: &str) {
+    assert_ne!(who, me, "{context}");
+    assert!(!knows.dead.contains(who), "{context}");
+    hears(who, me, true, knows, mine, mafia, context);
 }
 
 fn own_role(payload: &Value, mine: Option<&str>, mafia: &BTreeSet<&str>, me: &str, context: &str) {

@@ -28,6 +28,7 @@ pub async fn start(adjust: impl FnOnce(&mut Config)) -> Here {
     config.admin.listen = config.server.listen;
     config.server.workers = 1;
     config.data.dir = dir.path().to_owned();
+    config.media.enabled = false;
     config.cluster.watchdog_ms = 0; // would end all tests of this process
     config.limits.guests_per_minute = 1e6;
     adjust(&mut config);

@@ -118,7 +118,14 @@ fn spawn(dir: &Path, ports: (u16, u16), settings: &[String], log: Option<&Path>)
         .arg("--set")
         .arg(format!("data.dir={}", dir.display()))
         .args(["--set", "limits.guests_per_minute=100000", "--set", "limits.messages_per_s=1000"])
-        .args(["--set", "limits.messages_burst=1000", "--set", "log.filter=warn"])
+        .args([
+            "--set",
+            "limits.messages_burst=1000",
+            "--set",
+            "log.filter=warn",
+            "--set",
+            "media.enabled=false",
+        ])
         .args(settings.iter().flat_map(|set| ["--set", set.as_str()]))
         .stdout(Stdio::piped())
         .spawn()

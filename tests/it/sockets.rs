@@ -199,3 +199,16 @@ async fn a_silent_peer_is_dropped_and_one_who_answers_is_not() {
     assert!(later.is_err(), "nothing more, and no close: {later:?}");
     alive(&mut faithful).await;
 }
+
+#[actix::test]
+async fn a_node_whose_media_port_is_taken_has_rooms_without_pictures() {
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    for (port, pictures) in [(port, false), (0, true)] {
+        let here = start(|config| (config.media.enabled, config.media.udp_port) = (true, port)).await;
+        let (mut wire, _) = Wire::enter(&guest(&here, "Photographer").await).await;
+        let answer = wire.ask(1, "room.create", json!({})).await;
+        assert_eq!(answer["payload"]["room"]["settings"]["media"], pictures, "{answer}");
+        here.node.stop().await;
+    }
+}

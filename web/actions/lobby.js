@@ -68,14 +68,14 @@ export function lobbyActions({ client, store, page, state, request, run, addBots
         await addBots(QUICK_BOTS);
         await request("room.start");
       }),
-    openCreate: () => store.ui({ create: { name: "", visibility: "public", capacity: 8 }, error: null }),
+    openCreate: () => store.ui({ create: { name: "", visibility: "public", capacity: 8, media: true }, error: null }),
     closeCreate: () => store.ui({ create: null, error: null }),
     draftRoom: (create) => store.ui({ create, error: null }),
     createRoom: () =>
       run("create", async () => {
-        const { name, ...rest } = state().ui.create;
+        const { name, media, ...rest } = state().ui.create;
         await enter();
-        if (!state().room) await request("room.create", { ...rest, ...(name.trim() && { name: name.trim() }), settings: { media: false } });
+        if (!state().room) await request("room.create", { ...rest, ...(name.trim() && { name: name.trim() }), settings: { media } });
         store.ui({ create: null });
       }),
     joinCode: (code) => run("join", async () => (await enter(), state().room || (await join({ code })))),

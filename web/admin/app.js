@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 3000;
 const NOTICE_MS = 5000;
 
 const session = new Session();
-const state = { session, route: [], data: {}, series: {}, form: null, notice: null, entering: null };
+const state = { session, route: [], data: {}, series: {}, form: null, issued: null, notice: null, entering: null };
 const root = document.getElementById("console");
 
 const act = {
@@ -35,7 +35,7 @@ const act = {
   signOut() {
     session.api.call("DELETE", "/sessions/current").catch(() => {}); // it may have lapsed already
     session.signOut();
-    Object.assign(state, { data: {}, series: {}, form: null, entering: null });
+    Object.assign(state, { data: {}, series: {}, form: null, issued: null, entering: null });
     draw();
   },
   /** Reads a path of the API into `state.data[key]`. */
@@ -64,6 +64,16 @@ const act = {
       if (!gone(error)) act.notice(sentence(error));
     }
     draw();
+  },
+  /** A file of the API, saved on this machine under a name. */
+  async save(path, name) {
+    try {
+      const url = URL.createObjectURL(await session.file(path));
+      Object.assign(document.createElement("a"), { href: url, download: name }).click();
+      setTimeout(() => URL.revokeObjectURL(url), NOTICE_MS); // the browser has begun to read it by then
+    } catch (error) {
+      if (!gone(error)) act.notice(sentence(error));
+    }
   },
   openForm(form) {
     state.form = { ...form, key: crypto.randomUUID?.() ?? String(Math.random()) }; // a form sent twice is done once
@@ -109,7 +119,7 @@ const act = {
 function gone(error) {
   if (error.status !== 401) return false;
   session.signOut();
-  Object.assign(state, { data: {}, form: null, entering: { error: "Your sign-in has ended. Sign in again." } });
+  Object.assign(state, { data: {}, form: null, issued: null, entering: { error: "Your sign-in has ended. Sign in again." } });
   draw();
   return true;
 }

@@ -11,6 +11,8 @@ const PATHS = {
   star: "M12 3.5l2.6 5.6 6 .7-4.5 4.1 1.2 6-5.3-3-5.3 3 1.2-6-4.5-4.1 6-.7z",
   gift: "M4 10h16v10H4zM3 7h18v3H3zM12 7v13M12 7c-3 0-5-1-5-3s4-2 5 3zM12 7c3 0 5-1 5-3s-4-2-5 3z",
   letter: "M3 6h18v12H3zM3 7l9 7 9-7M15 3l3 3M18 3l-3 3",
+  hush: "M4 5h16v11h-7l-5 4v-4H4zM9 8l6 5M15 8l-6 5",
+  key: "M8 15.5a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM12 11.5h9M17 11.5v4M20.5 11.5v3",
 };
 
 export const consoleIcon = (name) => h("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" }, h("path", { d: PATHS[name] }));

@@ -3,9 +3,11 @@
 import { audit } from "./views/audit.js";
 import { claims, letters } from "./views/stream.js";
 import { events } from "./views/events.js";
+import { mutes } from "./views/mutes.js";
 import { overview } from "./views/overview.js";
 import { players } from "./views/players.js";
 import { reports } from "./views/reports.js";
 import { rooms } from "./views/rooms.js";
+import { tokens } from "./views/tokens.js";
 
-export const screens = [overview, rooms, players, reports, events, claims, letters, audit];
+export const screens = [overview, rooms, players, mutes, reports, events, claims, letters, tokens, audit];

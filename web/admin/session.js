@@ -32,6 +32,11 @@ export class Session {
     return CHANGES.includes(this.account?.role);
   }
 
+  /** Whether he rules over accounts and tokens. */
+  get rules() {
+    return this.account?.role === "ADMIN";
+  }
+
   get isStaff() {
     return Boolean(this.account) && this.account.role !== "USER";
   }
@@ -46,6 +51,16 @@ export class Session {
   /** Whether the server has a route, e.g. `has("GET", "/admin/claims")`. */
   has(method, path) {
     return this.#routes.has(`${method} ${path}`);
+  }
+
+  /** A file of the API; what is wrong is thrown as the API says it. */
+  async file(path) {
+    await this.api.call("GET", "/me"); // renews a token that is about to lapse
+    const headers = { Authorization: `Bearer ${this.api.identity.tokens.access_token}` };
+    const response = await fetch(`/api/v1${path}`, { headers, credentials: "omit" });
+    if (response.ok) return response.blob();
+    const { code, detail } = await response.json().catch(() => ({}));
+    throw Object.assign(new Error(detail ?? response.statusText), { status: response.status, code });
   }
 
   async signIn(username, password) {

@@ -4,6 +4,8 @@
 const LANGUAGES = ["en", "ko"];
 let language = "en";
 let table = {};
+/** Sentences of parts that are fetched later: `{en: {…}, ko: {…}}`. */
+const more = { en: {}, ko: {} };
 
 /** The player's own choice, else the browser's first language we speak. */
 export function detectLanguage(saved, preferred = []) {
@@ -19,11 +21,13 @@ export async function setLanguage(tag) {
   return language;
 }
 
+export const learn = (tables) => LANGUAGES.forEach((tag) => Object.assign(more[tag], tables[tag]));
+
 export const currentLanguage = () => language;
 
 /** The sentence for `key`; the key itself if nobody wrote one, so that a gap is seen and not hidden. */
 export function t(key, params) {
-  const text = table[key] ?? key;
+  const text = table[key] ?? more[language][key] ?? key;
   return params ? text.replace(/\{(\w+)\}/g, (_, name) => params[name] ?? "") : text;
 }
 

@@ -2,6 +2,7 @@
 // Called by the store for a live game and by `state/replay.js` for a recorded one.
 
 import { reduceGame } from "./game.js";
+import { reduceMedia, shownMedia } from "./media.js";
 
 const FEED_LIMIT = 250;
 const NOTICE_LIMIT = 12;
@@ -15,6 +16,7 @@ export function initial() {
     room: null, // ROOM of spec 1.8
     game: null, // GAME of spec 1.8, with `players` (seat order) added
     over: null, // the last game.over with what the end screen needs
+    media: null, // MEDIA of spec 7, with `allowed` and `speaking` added; null without video and voice
     startable: false,
     roster: {}, // player_id → {nickname, bot, color}: outlives a member's leaving
     feed: [], // chat and happenings, oldest first: {n, kind, …}
@@ -56,7 +58,7 @@ const member = (state, id, change) => ({
   room: { ...state.room, members: state.room.members.map((m) => (m.player_id === id ? { ...m, ...change } : m)) },
 });
 
-const outside = (state) => ({ ...state, room: null, game: null, over: null, startable: false, feed: [], roster: {} });
+const outside = (state) => ({ ...state, room: null, game: null, over: null, media: null, startable: false, feed: [], roster: {} });
 
 /** Entered a room: by an answer (`ok {room}`), nothing is known of its past. */
 function entered(state, room) {
@@ -65,9 +67,10 @@ function entered(state, room) {
 }
 
 /** The whole view at once. Happenings already told stay. */
-function snapshot(state, { room, game, chat, you }) {
+function snapshot(state, { room, game, chat, media, you }) {
   const same = state.room?.room_id === room.room_id;
   let next = same ? { ...state, room } : { ...outside(state), room };
+  next.media = shownMedia(next.media, media);
   next = enrol({ ...next, me: you ?? state.me }, room.members);
   const playing = room.status === "playing";
   if (playing && game) {
@@ -158,5 +161,6 @@ export function reduce(state, type, payload = {}) {
     const needsRoom = type.startsWith("room.") && type !== "room.state" && type !== "room.closed";
     return needsRoom && !state.room && type !== "room.started" ? state : handler(state, payload);
   }
+  if (type.startsWith("media.")) return reduceMedia(state, type, payload);
   return state.game ? reduceGame(state, type, payload) : state;
 }

@@ -1,5 +1,6 @@
 // Owns: the replay: the same table through the eyes of one who knows everything, and a timeline to move on.
 
+import "../i18n/replay.js";
 import { h } from "../lib/dom.js";
 import { iconButton } from "../ui.js";
 import { t } from "../i18n/index.js";

@@ -5,5 +5,6 @@ import { side } from "./side.js";
 import { stage } from "./stage.js";
 
 export { drawLines } from "../votelines.js";
+export { mediaDialog } from "./media.js";
 
 export const room = (state, act) => h("main", { class: `room ${state.game ? "playing" : ""}`, id: "main", key: "room" }, h("h1", { class: "sr" }, state.room.name), stage(state, act), side(state, act));

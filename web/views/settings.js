@@ -1,6 +1,7 @@
 // Owns: the leader's settings form. Edits a draft; only "save" sends it, and only what has changed. Fetched when first opened.
 
 import { h } from "../lib/dom.js";
+import "../i18n/forms.js";
 import { button, dialog, segments, toggle } from "../ui.js";
 import { t } from "../i18n/index.js";
 import { PACES, paceOf, TIMES } from "../paces.js";
@@ -56,6 +57,7 @@ function rules(draft, set) {
     h(
       "div",
       { class: "toggles" },
+      toggle(t("set.media"), !!draft.media, (v) => set({ media: v, living_chat: !v })),
       toggle(t("set.living_chat"), draft.living_chat ?? !draft.media, (v) => set({ living_chat: v })),
       ["night_early_close", "wills", "anonymous_votes", "allow_spectators"].map((key) => toggle(t(`set.${key}`), !!draft[key], (v) => set({ [key]: v }))),
     ),

@@ -8,6 +8,7 @@ import { t } from "../i18n/index.js";
 import { places } from "../oval.js";
 import { canTarget, deathOf, isMe, memberOf, nameOf, roleOf, seats, voteCount } from "../state/view.js";
 import { centre } from "./centre.js";
+import { heard, mediaBar, mediaClasses, picture, spoken as aloud } from "./media.js";
 
 export function stage(state, act, { live = true } = {}) {
   const ids = seats(state);
@@ -17,7 +18,7 @@ export function stage(state, act, { live = true } = {}) {
   const at = (i) => ({ "--x": `${(spots[i].x * 100).toFixed(2)}%`, "--y": `${(spots[i].y * 100).toFixed(2)}%` });
   return h(
     "section",
-    { class: `stage ${waiting ? "waiting" : ""} n${ids.length + empty}`, "aria-label": state.room.name, "data-phase": state.over ? "over" : (state.game?.phase ?? "waiting"), key: "stage" },
+    { class: `stage ${waiting ? "waiting" : ""} ${state.media && live ? "media" : ""} n${ids.length + empty}`, "aria-label": state.room.name, "data-phase": state.over ? "over" : (state.game?.phase ?? "waiting"), key: "stage" },
     h("div", { class: "table", "aria-hidden": "true" }),
     h("svg", { class: "lines", "aria-hidden": "true", opaque: true }),
     h(
@@ -27,6 +28,7 @@ export function stage(state, act, { live = true } = {}) {
       Array.from({ length: empty }, (_, i) => h("div", { class: "tile empty", key: `empty${i}`, style: at(ids.length + i), "aria-hidden": "true" }, h("span", { class: "avatar" }), h("span", { class: "tile-sub" }, t("room.empty")))),
     ),
     centre(state, act, live),
+    live && mediaBar(state, act),
   );
 }
 
@@ -51,11 +53,12 @@ function tile(state, act, id, style, live) {
     member && !member.connected && "away",
     role && `is-${role}`,
     over && won(over, role) && "winner",
+    ...(live ? mediaClasses(state, id) : []),
   ];
   const name = nameOf(state, id);
   const action = target ? t(game.phase === "vote" ? "act.vote" : "act.night", { name }) : name;
   const press = target ? () => act.choose(id) : live && !isMe(state, id) && act.canOpenMenu(id) ? () => act.openMenu(id) : null;
-  const spoken = [action, status(state, id, member, death), role && t(`role.${role}`), count && t("act.votes", { n: count })];
+  const spoken = [action, status(state, id, member, death), role && t(`role.${role}`), live && aloud(state, id), count && t("act.votes", { n: count })];
   return h(
     "button",
     {
@@ -63,9 +66,10 @@ function tile(state, act, id, style, live) {
       "aria-label": spoken.filter(Boolean).join(", "), "aria-pressed": target ? String(!!chosen) : null,
       "aria-disabled": press ? null : "true", tabindex: press ? null : "-1", onclick: press,
     },
-    h("span", { class: "face" }, avatar(person), light(state, id, member), death && h("span", { class: "cross" }, icon("skull")), count > 0 && h("span", { class: "count", key: `count${count}` }, count), verdictMark(game, id)),
+    h("span", { class: "face" }, avatar(person), live && picture(state, act, id), light(state, id, member), death && h("span", { class: "cross" }, icon("skull")), count > 0 && h("span", { class: "count", key: `count${count}` }, count), verdictMark(game, id)),
     h("span", { class: "tile-name" }, member?.role === "leader" && !game && !over && icon("crown", { label: t("room.leader") }), h("span", null, name), isMe(state, id) && h("small", { class: "you" }, t("room.you"))),
     subline(state, id, member, death, role),
+    live && isMe(state, id) && heard(state),
   );
 }
 

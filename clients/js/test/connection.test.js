@@ -108,6 +108,15 @@ test("unanswered durable requests go out again under their ids; chat fails inste
   await ready;
 });
 
+test("what is asked because the session is back goes out once", async () => {
+  const first = await online();
+  player.on("session", ({ mode }) => mode === "replay" && player.request("media.reset", { pc: "sub" }).catch(() => {}));
+  first.end(1012);
+  const second = (await reconnect()).open();
+  second.say({ re: 0, type: "ok", payload: { session_id: "s1", resume_token: "t2", mode: "replay", last_seq: 1, server_time: 1 } });
+  assert.deepEqual(second.requests().slice(1).map(({ type }) => type), ["media.reset"]);
+});
+
 test("after resume_failed a new session begins: ids anew, old requests fail, waiting ones go out", async () => {
   const first = await online();
   const old = player.request("room.start");

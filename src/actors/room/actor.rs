@@ -8,6 +8,7 @@ use super::{
     chat::ChatLog,
     committing::{Committing, Work},
     decide::{Chance, Cx, Decision, RoomEffect, To},
+    media::RoomMedia,
     messages::{Caller, RoomCommand, RoomMessage, RoomReply, StaffOrder},
     reply::Reply,
     sinks::Sinks,
@@ -18,6 +19,7 @@ use crate::{
     cluster::{Activation, Entity, Envelope, Factory, PeerNotice},
     game::Registry,
     ids::{PlayerId, RoomId},
+    media::MediaServer,
     protocol::{Answer, ErrorCode, Push, Rejection},
     store::Row,
 };
@@ -37,13 +39,14 @@ pub struct RoomActor {
     pub(super) chat: ChatLog,
     pub(super) sinks: Sinks,
     pub(super) bots: Bots,
+    pub(super) media: RoomMedia,
     pub(super) timer: Option<(UnixMs, SpawnHandle)>,
     pub(super) used_at: Instant,
 }
 
 impl RoomActor {
-    /// Makes rooms that play these games.
-    pub fn factory(games: Registry) -> Factory<Self> {
+    /// Makes rooms that play these games, with video and voice if this node has them.
+    pub fn factory(games: Registry, media: Option<Arc<dyn MediaServer>>) -> Factory<Self> {
         Arc::new(move |activation| {
             let state = match activation.epoch {
                 0 => None,
@@ -52,6 +55,7 @@ impl RoomActor {
             Ok(Self {
                 activation,
                 games: games.clone(),
+                media: RoomMedia::new(media.clone(), state.is_some()),
                 state,
                 committing: Committing::default(),
                 chat: ChatLog::default(),
@@ -84,6 +88,7 @@ impl RoomActor {
         match command {
             RoomCommand::Client { by, message: RoomMessage::Chat(chat) } => Some(self.say(by, &chat.text)),
             RoomCommand::Client { by, message: RoomMessage::State } => Some(self.show(by)),
+            RoomCommand::Client { by, message: RoomMessage::Media(signal) } => Some(self.signal(by, signal)),
             RoomCommand::Staff { by, order: StaffOrder::Watch } => {
                 let shown = self.state.as_ref()?.shown_to(by, &self.chat);
                 Some(shown.map_or_else(RoomReply::Refused, RoomReply::Watched))
@@ -144,15 +149,16 @@ impl RoomActor {
         RoomReply::Refused(rejection)
     }
 
-    fn snapshot(&mut self, player: PlayerId) {
-        if let Some(state) = &self.state {
-            let push = Push::new("room.state", &state.snapshot(player, &self.chat));
-            self.push(&To::Only(vec![player]), &push);
-        }
+    pub(super) fn snapshot(&mut self, player: PlayerId) {
+        let Some(state) = &self.state else { return };
+        let media = self.media_view(player);
+        let push = Push::new("room.state", &state.snapshot(player, &self.chat, media.as_ref()));
+        self.push(&To::Only(vec![player]), &push);
+        self.tell_with_snapshot(player);
     }
 
     /// To the sessions here at once, to each other node in one parcel.
-    fn push(&mut self, to: &To, push: &Arc<Push>) {
+    pub(super) fn push(&mut self, to: &To, push: &Arc<Push>) {
         self.sinks.push(&self.activation, to, push);
     }
 
@@ -187,12 +193,11 @@ impl RoomActor {
                     self.sinks.unbind(player);
                     self.chat.forget(player);
                 }
-                // Enforced on packets by the media server (spec 7) where there is one.
-                RoomEffect::Media(policy) => {
-                    tracing::trace!(room_id = %self.room_id(), ?policy, "media policy")
-                }
                 RoomEffect::GameBegins => self.chat.begin_game(),
-                RoomEffect::Close => self.sinks = Sinks::default(),
+                RoomEffect::Close => {
+                    self.sinks = Sinks::default();
+                    self.media.close();
+                }
             }
         }
     }
@@ -282,6 +287,7 @@ impl Handler<Envelope<Self>> for RoomActor {
             Some(done) => reply.give(done),
             None => self.submit(Work::Command(command), reply, ctx),
         }
+        self.mend_media(ctx);
     }
 }
 

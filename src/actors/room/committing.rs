@@ -6,6 +6,7 @@
 use super::{
     actor::RoomActor,
     decide::Decision,
+    media::shown_by,
     messages::{RoomCommand, RoomReply},
     reply::Reply,
     state::RoomState,
@@ -104,7 +105,12 @@ impl RoomActor {
     }
 
     fn performed(&mut self, decision: Decision, reply: Reply, ctx: &mut Context<Self>) {
+        let news = self.tune_media(ctx); // before anybody is told why
+        let shown = shown_by(&decision.effects);
         self.perform(decision.effects);
+        if !decision.closes {
+            self.tell_of_media(news, &shown);
+        }
         reply.give(decision.reply);
         self.set_timer(ctx);
     }

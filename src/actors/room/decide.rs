@@ -11,7 +11,7 @@ use crate::{
     clock::UnixMs,
     cluster::PeerNotice,
     config::Config,
-    game::{MediaPolicy, Registry},
+    game::Registry,
     ids::{NodeId, PlayerId, RoomId, SessionRef},
     protocol::{
         ErrorCode, Push, Rejection,
@@ -73,8 +73,6 @@ pub(super) enum RoomEffect {
     },
     /// He hears no more of the room.
     Unbind(PlayerId),
-    /// Who hears and sees whom from now on.
-    Media(MediaPolicy),
     /// A game begins: its chat does too.
     GameBegins,
     /// The last effect of a room.
@@ -311,7 +309,7 @@ impl<'a> Step<'a> {
             return Ok(RoomReply::NotMember);
         }
         match message {
-            RoomMessage::Join { .. } | RoomMessage::Chat(_) | RoomMessage::State => {}
+            RoomMessage::Join { .. } | RoomMessage::Chat(_) | RoomMessage::State | RoomMessage::Media(_) => {}
             RoomMessage::Return => {
                 self.answer(by, OkKind::Room);
                 self.effects.push(RoomEffect::Snapshot(by.player_id));

@@ -139,7 +139,7 @@ impl Step<'_> {
 
 /// A patch that this node can play: without media if it has none.
 pub(super) fn playable(mut settings: Map<String, Value>, new: bool, config: &Config) -> Value {
-    if !config.media.enabled && (new || settings.contains_key("media")) {
+    if !config.has_media() && (new || settings.contains_key("media")) {
         settings.insert("media".to_owned(), Value::Bool(false));
     }
     Value::Object(settings)

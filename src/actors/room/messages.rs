@@ -4,6 +4,7 @@ use crate::{
     auth::Role,
     cluster::PeerNotice,
     ids::{PlayerId, SessionRef},
+    media::ClientSignal,
     protocol::{
         Rejection,
         messages::{CreateRoom, Kick, Mute, Ready, ReportPlayer, SendChat, Target},
@@ -177,6 +178,8 @@ pub enum RoomMessage {
     Report(ReportPlayer),
     /// `room.state`: asks for one's own view again.
     State,
+    /// `media.*`.
+    Media(ClientSignal),
     /// `game.*`, for the game to read.
     Game {
         /// Wire type.
@@ -205,6 +208,10 @@ impl RoomMessage {
             Self::Mute(_) => "player.mute",
             Self::Report(_) => "player.report",
             Self::State => "room.state",
+            Self::Media(ClientSignal::Offer { .. }) => "media.offer",
+            Self::Media(ClientSignal::Answer { .. }) => "media.answer",
+            Self::Media(ClientSignal::State { .. }) => "media.state",
+            Self::Media(ClientSignal::Reset { .. }) => "media.reset",
             Self::Game { name, .. } => name,
         }
     }

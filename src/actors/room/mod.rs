@@ -1,7 +1,8 @@
 //! Rooms: who sits together and what they play (spec 1.2–1.5).
 //!
 //! [`RoomActor`] is an entity: one at most in the cluster for a room's id. `state` is what it must not forget,
-//! `decide`, `lead`, `members` and `play` are its rules, pure; `actor` commits, then performs; `chat` is volatile.
+//! `decide`, `lead`, `members` and `play` are its rules, pure; `actor` commits, then performs; `chat`, `media` and
+//! `signals` are volatile.
 
 mod actor;
 mod bots;
@@ -9,11 +10,14 @@ mod chat;
 mod committing;
 mod decide;
 mod facts;
+mod hearing;
 mod lead;
+mod media;
 mod members;
 mod messages;
 mod play;
 mod reply;
+mod signals;
 mod sinks;
 mod staff;
 mod state;

@@ -134,7 +134,7 @@ impl Step<'_> {
         for effect in effects {
             match effect {
                 Effect::Push { to, name, payload, droppable } => self.game_push(to, name, payload, droppable),
-                Effect::Media(policy) => self.effects.push(RoomEffect::Media(policy)),
+                Effect::Media(_) => {} // as the game is now, so are its media: see `tune_media`
                 Effect::Show { player_id } => self.effects.push(RoomEffect::Snapshot(player_id)),
                 Effect::Expel { player_id } => self.remove(player_id, "expelled"),
                 Effect::Over { winner, roles } => self.game_over(match_id, winner, roles),

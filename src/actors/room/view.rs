@@ -7,7 +7,10 @@ use super::{
 use crate::{
     game::Viewer,
     ids::PlayerId,
-    protocol::messages::{MemberView, RoomView},
+    protocol::{
+        media::MediaView,
+        messages::{MemberView, RoomView},
+    },
     store::Listing,
 };
 use serde_json::{Value, json};
@@ -66,11 +69,12 @@ impl RoomState {
     }
 
     /// The payload of this member's `room.state`.
-    pub(super) fn snapshot(&self, player: PlayerId, chat: &ChatLog) -> Value {
+    pub(super) fn snapshot(&self, player: PlayerId, chat: &ChatLog, media: Option<&MediaView>) -> Value {
         json!({
             "room": self.view(),
             "game": self.game_view(player),
             "chat": chat.readable_by(self, player),
+            "media": media,
             "you": player,
         })
     }

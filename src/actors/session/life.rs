@@ -12,6 +12,7 @@ use crate::{
     actors::room::{RoomActor, RoomCommand},
     ids::{PlayerId, SessionRef},
     protocol::{CloseCode, Push},
+    roles::Role,
 };
 use actix::{ActorContext, AsyncContext, Context, Handler};
 use rand::RngExt as _;
@@ -130,7 +131,7 @@ impl Handler<SessionNotice> for PlayerSession {
             SessionNotice::HandedOver => self.end(End::HandedOver, ctx),
             SessionNotice::EndIfParked if self.parked.is_some() => self.end(End::Crowded, ctx),
             SessionNotice::EndIfParked => {}
-            SessionNotice::NodeStops if self.door.cluster.has_others() => self.move_on(ctx),
+            SessionNotice::NodeStops if self.door.cluster.has_another(Role::Gateway) => self.move_on(ctx),
             SessionNotice::NodeStops => self.close_for_restart(),
         }
     }

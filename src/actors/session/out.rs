@@ -15,7 +15,7 @@ const BURST_BYTES: usize = 32 << 10;
 
 /// What an [`Outbox`](super::outbox::Outbox) guards.
 pub(super) struct Out {
-    /// See [`Outbox::moves`].
+    /// See [`Outbox::moves`](super::outbox::Outbox::moves).
     pub moves: u32,
     pub bounds: Bounds,
     pub encoding: Encoding,

@@ -4,6 +4,7 @@ use crate::{
     actors::room::RoomMessage,
     protocol::{
         ClientFrame, ErrorCode, Rejection,
+        media::{Description, Reset, StateReport},
         messages::{CreateRoom, JoinRoom, ListRooms, Ping},
     },
 };
@@ -47,6 +48,10 @@ pub const CLIENT_TYPES: &[&str] = &[
     "chat.send",
     "player.mute",
     "player.report",
+    "media.offer",
+    "media.answer",
+    "media.state",
+    "media.reset",
 ];
 
 /// Reads a frame, or says why it cannot be read.
@@ -81,6 +86,10 @@ fn room_message(name: String, payload: Value) -> Result<RoomMessage, Rejection> 
         "chat.send" => RoomMessage::Chat(typed(payload)?),
         "player.mute" => RoomMessage::Mute(typed(payload)?),
         "player.report" => RoomMessage::Report(typed(payload)?),
+        "media.offer" => RoomMessage::Media(typed::<Description>(payload)?.offer()?),
+        "media.answer" => RoomMessage::Media(typed::<Description>(payload)?.answer()?),
+        "media.state" => RoomMessage::Media(typed::<StateReport>(payload)?.into()),
+        "media.reset" => RoomMessage::Media(typed::<Reset>(payload)?.into()),
         name if name.starts_with("game.") => RoomMessage::Game { name: name.to_owned(), payload },
         _ => return Err(Rejection::new(ErrorCode::UnknownType, "no such message type")),
     })

@@ -27,11 +27,6 @@ use std::{
 };
 use tokio::{sync::mpsc, time::timeout};
 
-/// Parcels of one round trip at most.
-const BATCH: usize = 512;
-/// How often it is tried whether Redis is back.
-const PROBE: Duration = Duration::from_millis(200);
-
 pub(super) struct RedisBus {
     names: Names,
     outgoing: mpsc::Sender<(String, Bytes)>,
@@ -48,12 +43,11 @@ impl RedisBus {
         me: NodeId,
         publisher: Line,
     ) -> Result<(Self, mpsc::Receiver<Incoming>), RedisError> {
-        let longest = Duration::from_millis(settings.timeout_ms);
         let (deliver, incoming) = mpsc::channel(settings.bus_queue);
-        let subscriber = Line::subscribe(servers, names.inbox(me), sink(deliver)).await?;
+        let subscriber = Line::subscribe(servers, names.inbox(me), sink(deliver), settings).await?;
         let (outgoing, queue) = mpsc::channel(settings.bus_queue);
         let away = Arc::new(AtomicBool::new(false));
-        tokio::spawn(publish(publisher, queue, longest, away.clone()));
+        tokio::spawn(publish(publisher, queue, settings.clone(), away.clone()));
         Ok((Self { names: names.clone(), outgoing, away, _subscriber: subscriber }, incoming))
     }
 }
@@ -93,11 +87,13 @@ fn sink(deliver: mpsc::Sender<Incoming>) -> Push {
 async fn publish(
     redis: Line,
     mut queue: mpsc::Receiver<(String, Bytes)>,
-    longest: Duration,
+    settings: Redis,
     away: Arc<AtomicBool>,
 ) {
+    let longest = Duration::from_millis(settings.timeout_ms);
+    let probe = Duration::from_millis(settings.probe_ms);
     let mut batch = Vec::new();
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
+    while queue.recv_many(&mut batch, settings.bus_batch).await > 0 {
         let sent =
             round_trips(redis.sharded(), batch.drain(..)).into_iter().map(|trip| trip.go(&redis, longest));
         let failed: Vec<Trip> = join_all(sent).await.into_iter().flatten().collect();
@@ -106,7 +102,7 @@ async fn publish(
             tracing::warn!(parcels = count, "the bus is away; what was on its way is lost");
             metrics::counter!("playhouse_bus_parcels_total", "outcome" => "lost").increment(count);
             away.store(true, Ordering::Relaxed);
-            until_back(&redis, longest, &first.channel).await;
+            until_back(&redis, longest, probe, &first.channel).await;
             away.store(false, Ordering::Relaxed);
             tracing::info!("the bus is back");
         }
@@ -153,9 +149,9 @@ impl Trip {
 }
 
 /// Asks for a key of the channel's name: whoever answers that takes its parcels too.
-async fn until_back(redis: &Line, longest: Duration, channel: &str) {
+async fn until_back(redis: &Line, longest: Duration, probe: Duration, channel: &str) {
     loop {
-        tokio::time::sleep(PROBE).await;
+        tokio::time::sleep(probe).await;
         let asked = redis::cmd("EXISTS").arg(channel).to_owned();
         if let Ok(Ok(_)) = timeout(longest, asked.query_async::<u8>(&mut redis.clone())).await {
             return;

@@ -8,6 +8,7 @@ use super::{
     servers::{Push, Servers},
     wire::Wire,
 };
+use crate::config::Redis;
 use redis::{
     Cmd, ErrorKind, Pipeline, PushInfo, PushKind, RedisError, RedisFuture, RedisResult, ServerErrorKind,
     Value, aio::ConnectionLike,
@@ -17,11 +18,6 @@ use tokio::{
     sync::{Notify, watch},
     time::sleep,
 };
-
-/// How often it is looked whether the connection still leads to the right server: a cut cable says nothing.
-const LOOK: Duration = Duration::from_secs(1);
-/// Between two tries to connect.
-const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
 pub(crate) struct Line {
@@ -38,18 +34,29 @@ struct Dialled {
 
 impl Line {
     /// For commands. The first time the server must be there: a wrong setting should stop the start, not be tried for ever.
-    pub(super) async fn open(servers: Arc<Servers>) -> RedisResult<Self> {
-        Self::start(servers, None).await
+    pub(super) async fn open(servers: Arc<Servers>, settings: &Redis) -> RedisResult<Self> {
+        Self::start(servers, None, settings).await
     }
 
     /// For a channel: what comes there goes to the sink. [`PushKind::Disconnection`] tells it that something may have
     /// been lost, a confirmation of the subscription that it is back.
-    pub(super) async fn subscribe(servers: Arc<Servers>, channel: String, sink: Push) -> RedisResult<Self> {
-        Self::start(servers, Some((channel, sink))).await
+    pub(super) async fn subscribe(
+        servers: Arc<Servers>,
+        channel: String,
+        sink: Push,
+        settings: &Redis,
+    ) -> RedisResult<Self> {
+        Self::start(servers, Some((channel, sink)), settings).await
     }
 
-    async fn start(servers: Arc<Servers>, inbox: Option<(String, Push)>) -> RedisResult<Self> {
-        let keeper = Keeper { servers: servers.clone(), inbox };
+    async fn start(
+        servers: Arc<Servers>,
+        inbox: Option<(String, Push)>,
+        settings: &Redis,
+    ) -> RedisResult<Self> {
+        let look = Duration::from_millis(settings.look_ms);
+        let pause = Duration::from_millis(settings.dial_pause_ms);
+        let keeper = Keeper { servers: servers.clone(), inbox, look, pause };
         let first = keeper.dial().await?;
         let (dialled, current) = watch::channel(Some(first.clone()));
         tokio::spawn(keeper.run(first, dialled));
@@ -115,6 +122,9 @@ impl ConnectionLike for Line {
 struct Keeper {
     servers: Arc<Servers>,
     inbox: Option<(String, Push)>,
+    /// `redis.look_ms` and `redis.dial_pause_ms`.
+    look: Duration,
+    pause: Duration,
 }
 
 impl Keeper {
@@ -145,7 +155,7 @@ impl Keeper {
     async fn until_wrong(&self, wire: &Wire) {
         let channel = self.inbox.as_ref().map(|(channel, _)| channel.as_str());
         loop {
-            sleep(LOOK).await;
+            sleep(self.look).await;
             if !self.servers.still(wire, channel).await {
                 return;
             }
@@ -154,7 +164,7 @@ impl Keeper {
 
     async fn dial_until_there(&self) -> Dialled {
         loop {
-            sleep(PAUSE).await;
+            sleep(self.pause).await;
             match self.dial().await {
                 Ok(dialled) => return dialled,
                 Err(error) => tracing::debug!(%error, servers = ?self.servers, "Redis is not there yet"),

@@ -37,16 +37,16 @@ pub async fn join(
     let names = Names { prefix: settings.prefix.clone() };
     let timeout = Duration::from_millis(settings.timeout_ms);
     let servers = Arc::new(Servers::parse(url, timeout)?);
-    let commands = Line::open(servers.clone()).await?;
+    let commands = Line::open(servers.clone(), settings).await?;
     let (bus, incoming) = bus::RedisBus::open(servers, settings, &names, me.id, commands.clone()).await?;
-    let placement = placement::RedisPlacement::new(commands, names, lease, timeout);
+    let placement = placement::RedisPlacement::new(commands, names, lease, settings);
     Ok((Peering { bus: Arc::new(bus), placement: Arc::new(placement), me }, incoming))
 }
 
 /// A connection of its own for somebody else's commands (`liveops::stream`), kept as those of the cluster are.
 pub(crate) async fn connect(url: &str, settings: &Redis) -> Result<Line, RedisError> {
     let timeout = Duration::from_millis(settings.timeout_ms);
-    Line::open(Arc::new(Servers::parse(url, timeout)?)).await
+    Line::open(Arc::new(Servers::parse(url, timeout)?), settings).await
 }
 
 /// Keys and channels. Each script touches one key, so that Redis Cluster may spread them.

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     cluster::{Beat, NodeInfo, Placement, PlacementError},
+    config::Redis,
     ids::{NodeId, PlayerId, SessionId, SessionRef},
 };
 use futures_util::future::{BoxFuture, FutureExt};
@@ -15,19 +16,19 @@ use std::{future::Future, time::Duration};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-/// A claim or a player's session that nobody renews is forgotten after this: what a dead node has left behind.
-const FORGOTTEN_AFTER_S: u64 = 24 * 3_600;
-
 pub(super) struct RedisPlacement {
     redis: Line,
     names: Names,
     lease: Duration,
     longest: Duration,
+    /// `redis.forgotten_s`
+    forgotten_s: u64,
 }
 
 impl RedisPlacement {
-    pub(super) fn new(redis: Line, names: Names, lease: Duration, longest: Duration) -> Self {
-        Self { redis, names, lease, longest }
+    pub(super) fn new(redis: Line, names: Names, lease: Duration, settings: &Redis) -> Self {
+        let longest = Duration::from_millis(settings.timeout_ms);
+        Self { redis, names, lease, longest, forgotten_s: settings.forgotten_s }
     }
 
     /// Runs a script on one key, within the time that an answer may take.
@@ -98,7 +99,7 @@ impl Placement for RedisPlacement {
         dead: Option<NodeId>,
     ) -> BoxFuture<'static, Result<NodeId, PlacementError>> {
         let dead = dead.map_or_else(String::new, |node| node.to_string());
-        let args = vec![candidate.to_string(), dead, FORGOTTEN_AFTER_S.to_string()];
+        let args = vec![candidate.to_string(), dead, self.forgotten_s.to_string()];
         let claim = self.run::<String>(&CLAIM, self.names.entity(kind, key), args);
         async move {
             let owner = claim.await?;
@@ -124,7 +125,7 @@ impl Placement for RedisPlacement {
     ) -> BoxFuture<'static, Result<Option<SessionRef>, PlacementError>> {
         let (mut redis, key) = (self.redis.clone(), self.names.player(player));
         let options =
-            redis::SetOptions::default().get(true).with_expiration(redis::SetExpiry::EX(FORGOTTEN_AFTER_S));
+            redis::SetOptions::default().get(true).with_expiration(redis::SetExpiry::EX(self.forgotten_s));
         let set = within(self.longest, async move {
             redis.set_options::<_, _, Option<String>>(key, session_text(session), options).await
         });

@@ -2,7 +2,7 @@
 
 use super::super::{Bus, Incoming, NodeInfo, Placement, placement::Beat};
 use crate::{
-    config::Redis,
+    config::{Config, Redis},
     ids::{NodeId, PlayerId, SessionId, SessionRef},
     testkit::{Network, PrivateCluster, PrivateRedis, PrivateSentinel},
 };
@@ -35,14 +35,7 @@ impl Member {
 }
 
 fn node(load: u64) -> NodeInfo {
-    NodeInfo {
-        id: NodeId::new(),
-        address: "a:1".into(),
-        version: "1".into(),
-        load,
-        sessions: 0,
-        draining: false,
-    }
+    NodeInfo { load, ..NodeInfo::of(NodeId::new(), &Config::default()) }
 }
 
 fn listed(beat: &Beat) -> Vec<NodeId> {

@@ -9,7 +9,7 @@ use crate::{
     },
     protocol::Push,
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// A whole minute.
 const STARTS: i64 = 1_699_999_980_000;
@@ -63,7 +63,7 @@ fn claim((event, reward): &(String, String), key: &str) -> TestRequest {
 #[actix::test]
 async fn staff_see_what_an_account_owns_and_how_claims_went_and_nobody_else_does() {
     let kit = Kit::new().await;
-    kit.state.claims().work(Arc::new(Nobody));
+    let _stream = kit.works();
     let (operator, ann) = (kit.made_staff("Olga", "OPERATOR").await, kit.guest("Ann").await);
     let gold = kit.event(&operator, points(7)).await;
     let badge = kit.event(&operator, json!({"kind": "badge", "name": "wolf", "amount": 1})).await;
@@ -227,6 +227,8 @@ async fn a_claim_fills_the_wallet_and_shows_in_all_histories() {
     assert!(
         lines[2].starts_with(made["id"].as_str().expect("id")) && lines[2].contains(",\"'=gold\",7,granted,")
     );
+    let bad = kit.ask(auditor.sends(get("/api/v1/admin/claims?format=xml"))).await;
+    assert_problem(bad, 400, "bad_request");
     let left = see(&ann, &format!("/api/v1/rewards/{}", ids.1)).await["reward"]["left"].clone();
     assert_eq!(left, 4);
     let below = operator.sends(patch(&format!("/api/v1/rewards/{}", ids.1), json!({"stock": 0})));
@@ -234,6 +236,31 @@ async fn a_claim_fills_the_wallet_and_shows_in_all_histories() {
     let free =
         kit.made(&operator, patch(&format!("/api/v1/rewards/{}", ids.1), json!({"stock": null})), 200).await;
     assert_eq!((&free["reward"]["stock"], &free["reward"]["left"]), (&Value::Null, &Value::Null));
+}
+
+#[actix::test]
+async fn an_export_is_whole_or_refused() {
+    let kit = Kit::with(|config| (config.rewards.export_rows, config.rewards.export_page) = (5, 2)).await;
+    let _stream = kit.works();
+    let (operator, ann) = (kit.made_staff("Olga", "OPERATOR").await, kit.guest("Ann").await);
+    let ids = kit.event(&operator, points(7)).await;
+    let app = kit.app().await;
+    for n in 1..=6 {
+        kit.made(&ann, claim(&ids, &format!("key-{n}")), 201).await;
+        let request = operator.sends(get("/api/v1/admin/claims?format=csv")).to_request();
+        let response = call_service(&app, request).await;
+        let (status, body) = (response.status().as_u16(), read_body(response).await);
+        let text = String::from_utf8(body.to_vec()).expect("text");
+        if n <= 5 {
+            let lines: BTreeSet<&str> = text.lines().collect();
+            assert_eq!((status, lines.len(), text.lines().count()), (200, n + 1, n + 1), "{text}");
+        } else {
+            let problem: Value = serde_json::from_str(&text).expect("a problem");
+            assert_problem((status, problem), 400, "too_many_rows");
+        }
+    }
+    let fewer = kit.ask(operator.sends(get("/api/v1/admin/claims?format=csv&status=granted"))).await;
+    assert_eq!(fewer.0, 200, "a narrower question is answered");
 }
 
 #[actix::test]

@@ -124,10 +124,12 @@ async fn a_game_server_tells_facts_and_may_repeat_itself() {
         json!({"id": Uuid::now_v7(), "kind": "quest_completed", "account": ann, "body": {"quest": "q1"}});
     let level =
         json!({"id": Uuid::now_v7(), "kind": "level_up", "account": ann, "at": 5, "body": {"level": 2}});
+    let used = json!({"id": Uuid::now_v7(), "kind": "item_used", "account": ann,
+                      "body": {"kind": "item", "name": "lantern"}});
     for _ in 0..3 {
-        assert_eq!(kit.tell(json!([quest, level])).await, (202, json!({"accepted": 2})));
+        assert_eq!(kit.tell(json!([quest, level, used])).await, (202, json!({"accepted": 3})));
     }
-    assert_eq!(kit.waiting().await, before + 2);
+    assert_eq!(kit.waiting().await, before + 3);
 }
 
 #[actix::test]
@@ -139,6 +141,7 @@ async fn of_facts_that_are_not_good_none_is_taken() {
     let now = kit.state.clock.now().0;
     for (field, value) in [
         ("kind", json!("game_won")), // ours to tell
+        ("kind", json!("item_granted")),
         ("kind", json!("nonsense")),
         ("at", json!(now + 1)),
         ("at", json!(-1)),

@@ -21,15 +21,18 @@ use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How often, and after what pause, a worker asks a database again that is away.
-const ASKED_AGAIN: u32 = 2;
-const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(100);
-
 impl GrantRewardCommand {
     /// As it goes over the stream. The claim is its id: sent again, it is the same fact.
     pub(crate) fn fact(&self, at: UnixMs) -> Fact {
         let body = json!({"kind": self.kind, "name": self.name, "amount": self.amount});
         Fact { id: self.claim_id, kind: "grant_reward", account: Some(self.account), at, body }
+    }
+
+    /// What it comes to for the player, if it is a thing: he has it now.
+    pub(crate) fn item_granted(&self, at: UnixMs) -> Fact {
+        let body =
+            json!({"kind": self.kind, "name": self.name, "amount": self.amount, "claim_id": self.claim_id});
+        Fact::new("item_granted", Some(self.account), at, body)
     }
 
     fn read(fact: &Fact) -> Option<Self> {
@@ -60,6 +63,8 @@ impl GrantResult {
 pub(crate) struct GrantRewards {
     pub store: Store,
     pub clock: SharedClock,
+    /// How often, and after what pause, a database that is away is asked again.
+    pub asks: (u32, Duration),
 }
 
 impl Consumer for GrantRewards {
@@ -69,12 +74,12 @@ impl Consumer for GrantRewards {
 
     /// Each in a transaction of its own, for they concern different people: those before one that failed are confirmed.
     fn handle(&self, facts: Vec<Fact>) -> BoxFuture<'static, Result<(), ConsumeError>> {
-        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let (store, clock, asks) = (self.store.clone(), self.clock.clone(), self.asks);
         async move {
             for fact in facts {
                 let broken = || ConsumeError::Failed("not a command to grant".to_owned());
                 let command = GrantRewardCommand::read(&fact).ok_or_else(broken)?;
-                grant(&store, &command, clock.now()).await?;
+                grant(&store, &command, asks, clock.now()).await?;
             }
             Ok(())
         }
@@ -83,10 +88,15 @@ impl Consumer for GrantRewards {
 }
 
 /// A database that is away for a moment is asked again at once: else the command waits until its claim has it sent again.
-async fn grant(store: &Store, command: &GrantRewardCommand, now: UnixMs) -> Result<(), StoreError> {
-    for _ in 0..ASKED_AGAIN {
+async fn grant(
+    store: &Store,
+    command: &GrantRewardCommand,
+    (asks, pause): (u32, Duration),
+    now: UnixMs,
+) -> Result<(), StoreError> {
+    for _ in 0..asks {
         match store.grant(command, &coupon_code(), now).await {
-            Err(StoreError::Unavailable(_)) => tokio::time::sleep(ASKED_AGAIN_AFTER).await,
+            Err(StoreError::Unavailable(_)) => tokio::time::sleep(pause).await,
             done => return done,
         }
     }

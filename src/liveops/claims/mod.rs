@@ -178,7 +178,9 @@ impl Claims {
     /// Who acts on facts that concern claims.
     pub(crate) fn consumers(&self) -> Vec<Arc<dyn Consumer>> {
         let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
-        let grants = GrantRewards { store, clock };
+        let settings = &self.0.settings;
+        let asks = (settings.grant_asks, Duration::from_millis(settings.grant_ask_ms));
+        let grants = GrantRewards { store, clock, asks };
         vec![Arc::new(CloseAccounts(self.clone())), Arc::new(grants), Arc::new(CarryOn(self.clone()))]
     }
 

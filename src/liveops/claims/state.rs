@@ -2,10 +2,10 @@
 //! or `compensated`. Pure: it says what is to be done next and what a step's outcome makes of the claim; the saga
 //! does it, and the store lets a change happen from the status before it alone.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where a claim is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     /// It is written down.

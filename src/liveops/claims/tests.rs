@@ -9,7 +9,11 @@ use super::{
 use crate::{
     auth::{Role, tests::SetClock},
     clock::Clock as _,
-    liveops::{Fact, consumers::Consumer as _, counters::Counters},
+    liveops::{
+        Fact,
+        consumers::Consumer as _,
+        counters::{Count, Counters},
+    },
     store::{
         AuditEntry, EventRow, GrantResult, GrantRewardCommand, Reserved, RewardRow, Saved, Undone, Wallet,
         read,
@@ -19,6 +23,7 @@ use crate::{
 use serde_json::json;
 use std::{
     cell::Cell,
+    collections::BTreeMap,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -142,6 +147,34 @@ impl Kit {
     }
 }
 
+impl Kit {
+    /// A thing is a fact of its owner, once; points are told by the ledger alone. Then it moves his counter.
+    async fn assert_item_granted(&self, account: PlayerId, (kind, claim): (&str, Uuid)) {
+        let (now, later) = (self.clock.now(), self.clock.now() + 1_000);
+        let due = self.store.claim_facts(now, later, 100).await.expect("claims");
+        let facts = due.iter().map(|fact| Fact::open(&fact.body).expect("a fact"));
+        let told: Vec<Fact> = facts.filter(|fact| fact.kind == "item_granted").collect();
+        assert_eq!(told.len(), usize::from(kind != "points"), "{kind}");
+        for fact in &told {
+            assert_eq!(fact.account, Some(account));
+            assert_eq!(
+                fact.body,
+                json!({"kind": kind, "name": "gold", "amount": 10, "claim_id": claim}),
+                "{kind}"
+            );
+        }
+        self.store.count_facts(&told, now).await.expect("counts");
+        let counted = self.store.activity(account, None, None).await.expect("reads").counts;
+        let dims =
+            BTreeMap::from([("kind".to_owned(), kind.to_owned()), ("name".to_owned(), "gold".to_owned())]);
+        let expected: Vec<_> = told
+            .iter()
+            .map(|_| Count { kind: "item_granted".to_owned(), dims: dims.clone(), n: 1 })
+            .collect();
+        assert_eq!(counted, expected, "{kind}");
+    }
+}
+
 /// Calls that a claim makes from its request to its grant.
 const CALLS: usize = 7;
 
@@ -158,6 +191,7 @@ async fn each_kind_is_granted_once() {
         let inventory = kit.store.inventory(account, None, 10).await.expect("reads");
         assert_eq!(inventory.iter().map(|thing| thing.amount).sum::<i64>(), things, "{kind}");
         assert_eq!(inventory.iter().any(|thing| thing.code.len() == 19), kind == "coupon");
+        kit.assert_item_granted(account, (kind, id)).await;
         kit.assert_sound().await;
     }
 }

@@ -1,6 +1,7 @@
 //! What the types do not say: which message carries which payload, who gets it and when (spec 1.1–1.8).
 
 use super::schema::shape_of;
+use crate::protocol::media::{Description, Reset, StateReport};
 use crate::protocol::messages::{
     CreateRoom, JoinRoom, Kick, ListRooms, Mute, Ping, Ready, ReportPlayer, Resume, SendChat, Target,
 };
@@ -45,6 +46,10 @@ pub(super) const CLIENT: &[Message] = messages! {
     "chat.send" (shape_of::<SendChat>()) -> "`{}`", "to the channel in which one may write now";
     "player.mute" (shape_of::<Mute>()) -> "`{}`", "for oneself alone";
     "player.report" (shape_of::<ReportPlayer>()) -> "`{}`", "kept for the staff with the server's own recent log of the room";
+    "media.offer" (shape_of::<Description>()) -> "`{}`", "`pc` is `pub`: what the browser sends, the first time, renegotiated or with new ICE credentials; `media.answer` follows";
+    "media.answer" (shape_of::<Description>()) -> "`{}`", "`pc` is `sub`: answers the one open `media.offer`";
+    "media.state" (shape_of::<StateReport>()) -> "`{}`", "how a connection fares; `sub` and `ready` asks for an offer, with or without a camera of one's own";
+    "media.reset" (shape_of::<Reset>()) -> "`{}`", "this connection was thrown away here: the server does so too, says `media.reset` in its turn, and offers `sub` anew; what comes before that is of the old connection";
     "game.vote" ("{suspect: player_id or null}") -> "`{}`", "by the living in `vote`; `null` abstains and is a ballot; changeable until the close";
     "game.verdict" ("{execute: boolean}") -> "`{}`", "by the living but the accused in `verdict`";
     "game.night" ("{target: player_id or null}") -> "`{}`", "by those whose role acts at night";
@@ -75,9 +80,9 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
     ("session.replaced", "{}", "oneself", "a newer session of the account is there; close 4001 follows"),
     (
         "room.state",
-        "{room: ROOM, game: GAME or null, chat: {channel: [CHAT]}, you: player_id}",
+        "{room: ROOM, game: GAME or null, chat: {channel: [CHAT]}, media: MEDIA or null, you: player_id}",
         "one member",
-        "when asked for; when a new session finds its seat; after a resume in snapshot mode; after the end of a game",
+        "when asked for; in a room with media when one has joined it and when the leader turns media on or off; when a new session finds its seat; after a resume in snapshot mode; after the end of a game",
     ),
     ("room.member_joined", "{member: MEMBER}", "the other members", ""),
     (
@@ -99,6 +104,38 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
     ("room.started", "{room: ROOM}", "all members", "before the game's own pushes"),
     ("room.closed", "{reason}", "all members", "the room is no more: `empty`, or `ended` by the staff"),
     ("chat.message", "CHAT", "who may read the channel and has not muted the writer", ""),
+    (
+        "media.offer",
+        "{pc: sub, sdp, tracks: [{mid, player_id, kind: audio or video}]}",
+        "one member",
+        "what he may ever receive, one offer at a time; a line that is not listed carries nothing",
+    ),
+    ("media.answer", "{pc: pub, sdp}", "one member", "to his offer"),
+    (
+        "media.refused",
+        "{pc, reason: too_large, bad_description, full or busy}",
+        "one member",
+        "his description was not followed; the connection is as it was before",
+    ),
+    (
+        "media.reset",
+        "{pc}",
+        "one member",
+        "after his own: what comes now is of the new connection. Otherwise the server has lost it: begin anew, with an offer on `pub` and `ready` on `sub`",
+    ),
+    (
+        "media.state",
+        "{player_id, state: off, connecting, connected or failed, audio, video}",
+        "all members",
+        "how a member's connections fare, and what he sends",
+    ),
+    (
+        "media.allowed",
+        "{hears: [player_id], sees: [player_id], heard_by: [player_id], seen_by: [player_id]}",
+        "one member",
+        "what the rules let him receive, and who may receive him, when it changes and after each room.state; who may do so in secret (the dead, spectators) is not named",
+    ),
+    ("media.speaking", "{player_id, speaking}", "who may hear him", "he begins or ceases to speak"),
     (
         "game.role",
         "{role, partners?: [player_id]}",

@@ -36,6 +36,8 @@ async function makeRoom(host) {
   await page.keyboard.press("Enter");
   await page.getByLabel("Room name").fill("Friday night");
   await page.getByRole("radio", { name: "With link only" }).check();
+  await page.locator("label.toggle", { hasText: "Video and voice" }).click();
+  await page.getByLabel("Room name").focus();
   await page.keyboard.press("Enter");
   await host.waitForPhase("waiting");
   await page.getByText("Friday night").first().waitFor();

@@ -17,6 +17,7 @@ export async function run({ open, log }) {
   await page.getByRole("dialog").waitFor();
   await me.shot("2-create");
   await me.checkLayout("new room");
+  await page.locator("label.toggle", { hasText: "화상과 음성" }).click();
   await page.locator('[data-test="create-now"]').click();
   await me.waitForPhase("waiting");
   await me.shot("2-room");

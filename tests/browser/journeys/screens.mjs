@@ -11,7 +11,7 @@ const MAY = {
   OPERATOR: { player: ["Mute"], events: ["New event"] },
   AUDITOR: { player: [], events: [] },
 };
-const READS = ["Find", "Show more", "Look again"];
+const READS = ["Find", "Show more", "Save as CSV"];
 
 export async function run({ open, log }) {
   const { CONSOLE_PLAYER: player, OPERATOR_TOKEN, AUDITOR_TOKEN, ADMIN_TOKEN } = process.env;

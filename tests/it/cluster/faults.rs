@@ -5,21 +5,25 @@
 //! knows it.
 
 use super::{NODES, Router, Servers};
-use crate::leader::Leader;
+use crate::{
+    figures::{deadline_shift_ms, rooms_back},
+    leader::Leader,
+    process::Process,
+};
 use futures_util::future::{join, join_all, try_join_all};
 use playhouse::testkit::{Failure, PrivateCluster, PrivateRedis, PrivateSentinel};
 use rand::{SeedableRng, rngs::StdRng};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
 /// Games in play where the number of rooms matters.
 const MANY: usize = 100;
-const SOME: usize = 24;
+pub(super) const SOME: usize = 24;
 
-struct Cluster<R = PrivateRedis> {
-    servers: Servers<R>,
+pub(super) struct Cluster<R = PrivateRedis> {
+    pub(super) servers: Servers<R>,
     leaders: Vec<Leader>,
     /// On which node each of them is.
     at: Vec<usize>,
@@ -30,7 +34,11 @@ struct Cluster<R = PrivateRedis> {
 
 impl<R: Router> Cluster<R> {
     async fn start(leaders: usize) -> Self {
-        let servers = Servers::start(&[]);
+        Self::on(Servers::start(&[]), leaders).await
+    }
+
+    /// On these servers.
+    pub(super) async fn on(servers: Servers<R>, leaders: usize) -> Self {
         let bases = servers.bases();
         let entering = (0..leaders).map(|n| Leader::enter(&bases[n % NODES], n, true));
         let mut entered = try_join_all(entering).await.expect("all enter");
@@ -41,7 +49,7 @@ impl<R: Router> Cluster<R> {
     }
 
     /// Everybody plays for so long, while `fault` happens to the cluster.
-    async fn play<T>(&mut self, ms: u64, fault: impl AsyncFnOnce(&mut Servers<R>) -> T) -> T {
+    pub(super) async fn play<T>(&mut self, ms: u64, fault: impl AsyncFnOnce(&mut Servers<R>) -> T) -> T {
         self.rounds += 1;
         let until = Instant::now() + Duration::from_millis(ms);
         let rounds = self.rounds * 1_000;
@@ -53,7 +61,7 @@ impl<R: Router> Cluster<R> {
 
     /// Whoever was cut off goes to the next node that takes people; then all rooms are looked at. How long after
     /// `since` each leader had his room again.
-    async fn all_is_well(&mut self, after: &str, since: Instant) -> Recovery {
+    pub(super) async fn all_is_well(&mut self, after: &str, since: Instant) -> Recovery {
         let open: Vec<usize> = (0..NODES).filter(|n| !self.out.contains(n)).collect();
         let bases = self.servers.bases();
         let checks = self.leaders.iter_mut().zip(&mut self.at).enumerate().map(|(n, (leader, at))| {
@@ -74,13 +82,13 @@ impl<R: Router> Cluster<R> {
         recovery
     }
 
-    fn acknowledged(&self) -> usize {
+    pub(super) fn acknowledged(&self) -> usize {
         self.leaders.iter().map(|leader| leader.acknowledged).sum()
     }
 }
 
 /// How long rooms were away.
-struct Recovery {
+pub(super) struct Recovery {
     p99: Duration,
     slowest: Duration,
 }
@@ -103,7 +111,7 @@ impl std::fmt::Display for Recovery {
     }
 }
 
-async fn seconds(n: f64) {
+pub(super) async fn seconds(n: f64) {
     tokio::time::sleep(Duration::from_secs_f64(n)).await;
 }
 
@@ -120,8 +128,7 @@ async fn a_node_that_is_killed_loses_nothing_and_its_rooms_are_elsewhere_within_
             .await;
         cluster.out.insert(victim);
         let back = cluster.all_is_well(&format!("the death of node {victim}"), died).await;
-        // Spec 6.3: 10 s; and what a debug build on a busy machine takes to look at a hundred rooms.
-        assert!(back.p99 < Duration::from_secs(15), "{back}");
+        assert!(back.p99 <= rooms_back(), "{back}; {:?} is allowed", rooms_back());
         cluster.servers.nodes[victim].restart();
         cluster.out.clear();
     }
@@ -150,13 +157,29 @@ async fn a_rolling_restart_tells_everybody_and_takes_nothing_back() {
     }
     let latest = cluster.leaders.iter().map(|leader| leader.latest_phase_ms).max().unwrap();
     println!("{} commands acknowledged, latest phase {latest} ms", cluster.acknowledged());
-    // As in `rolling`.
-    assert!(latest < 5_000, "a deadline was {latest} ms late");
+    assert!(latest <= deadline_shift_ms(), "a deadline was {latest} ms late");
 }
 
+/// Entities of a node that have found another owner's epoch in the database, and stopped.
+async fn fenced(node: &Process) -> u64 {
+    let text = reqwest::get(format!("{}/metrics", node.admin())).await.unwrap().text().await.unwrap();
+    let line = text.lines().find(|line| line.starts_with("playhouse_entity_fenced_total{")).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+/// The epoch of each room: who raised it last may commit, and nobody else.
+async fn epochs(pool: &sqlx::PgPool) -> BTreeMap<uuid::Uuid, i64> {
+    let rooms = sqlx::query_as("SELECT key, epoch FROM entities WHERE kind = 'room'");
+    rooms.fetch_all(pool).await.unwrap().into_iter().collect()
+}
+
+/// That it committed nothing is seen twice: no epoch has changed but by its sleep, so that nothing under its own can have
+/// been written, and every room is as its leader was told by the new owner.
 #[actix::test]
 async fn a_node_that_slept_finds_itself_fenced() {
     let mut cluster = <Cluster>::start(SOME).await;
+    let pool = sqlx::PgPool::connect(&cluster.servers.postgres.url()).await.unwrap();
+    let before = epochs(&pool).await;
     let asleep = cluster
         .play(10_000, async |servers| {
             seconds(0.5).await;
@@ -169,6 +192,9 @@ async fn a_node_that_slept_finds_itself_fenced() {
     cluster.out.insert(0);
     cluster.all_is_well("a node fell asleep", asleep).await;
     cluster.play(20_000, async |_| ()).await;
+    let taken = epochs(&pool).await;
+    let changed = taken.iter().filter(|(room, epoch)| before[*room] < **epoch).count();
+    assert!(changed > 0, "the sleeper held no room: nothing is shown");
     let awake = cluster
         .play(3_000, async |servers| {
             assert!(asleep.elapsed() > Duration::from_secs(28));
@@ -177,6 +203,12 @@ async fn a_node_that_slept_finds_itself_fenced() {
         })
         .await;
     cluster.all_is_well("it woke up", awake).await;
+    let stopped = fenced(&cluster.servers.nodes[0]).await;
+    println!(
+        "{changed} rooms of the sleeper were taken over; {stopped} found themselves fenced when it woke"
+    );
+    assert!(stopped > 0, "none of its rooms tried to go on");
+    assert_eq!(epochs(&pool).await, taken, "nobody has taken a room back");
 }
 
 #[actix::test]

@@ -104,6 +104,11 @@ impl Client {
         Ok(())
     }
 
+    /// On which node he is.
+    fn node(&self) -> usize {
+        self.bases.iter().position(|base| *base == self.me.guest.base).unwrap()
+    }
+
     fn leads(&self) -> bool {
         self.place == 0
     }
@@ -132,7 +137,8 @@ impl Client {
             }
         }
         let Some(room) = self.shown.take() else { return Ok(()) };
-        self.record.enter(self.room, What::Read(asked, self.fields(&room)));
+        let values = self.fields(&room);
+        self.record.enter(self.room, What::Read { asked, node: self.node(), values });
         Ok(())
     }
 
@@ -281,7 +287,7 @@ fn faults(servers: &mut Servers, record: &Record, until: Instant, rng: &mut StdR
             3 => {
                 let asleep = Duration::from_millis(long * 3);
                 let until = record.began.elapsed() + asleep + AWAKE;
-                record.enter(0, What::Asleep(until.as_micros() as Micros));
+                record.enter(0, What::Asleep { node, until: until.as_micros() as Micros });
                 servers.nodes[node].signal("-STOP");
                 std::thread::sleep(asleep);
                 servers.nodes[node].signal("-CONT");

@@ -13,8 +13,8 @@
 //! Of records, which are only ever added, each that was acknowledged must be stored once at the end, and none that
 //! was not begun.
 //!
-//! While a node sleeps and just after, it may show what it knew when it fell asleep: it does not know better. Such
-//! reads are counted, and judged by the second rule alone.
+//! While a node sleeps and just after, it may show what it knew when it fell asleep: it does not know better. Reads that
+//! it answered then are counted, and judged by the second rule alone. No other node has such an excuse.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -42,16 +42,16 @@ pub enum What {
     Began(Field, u64),
     /// It was acknowledged.
     Done(Field, u64),
-    /// The fields as they were shown to somebody who asked at this time.
-    Read(Micros, Vec<(Field, u64)>),
+    /// The fields as this node showed them to somebody who asked at this time.
+    Read { asked: Micros, node: usize, values: Vec<(Field, u64)> },
     /// The `n`th message of the member in this place was acknowledged to him.
     Said(usize, u64),
     /// A message of the member in this place was heard by the one in the other.
     Heard { from: usize, by: usize, n: u64 },
     /// What was found at the end of all records kept by the member in this place.
     Stored { by: usize, numbers: Vec<u64> },
-    /// From now on reads may be old, until the time.
-    Asleep(Micros),
+    /// From now on what this node shows may be old, until the time.
+    Asleep { node: usize, until: Micros },
 }
 
 /// One entry of the history. Entries are in the order of their times.
@@ -93,7 +93,7 @@ pub fn judge(history: &[Event]) -> Verdict {
     let mut known: HashMap<(usize, Field), Known> = HashMap::new();
     let mut heard: HashMap<(usize, usize, usize), BTreeSet<u64>> = HashMap::new();
     let mut said: HashSet<(usize, usize, u64)> = HashSet::new();
-    let asleep: Vec<(Micros, Micros)> = history.iter().filter_map(sleep).collect();
+    let asleep: Vec<Sleep> = history.iter().filter_map(sleep).collect();
     for Event { at, room, what } in history {
         match what {
             What::Began(field, n) => known.entry((*room, *field)).or_default().begun.push((*at, *n)),
@@ -101,16 +101,16 @@ pub fn judge(history: &[Event]) -> Verdict {
                 verdict.writes += 1;
                 known.entry((*room, *field)).or_default().done.push((*at, *n));
             }
-            What::Read(asked, values) => {
+            What::Read { asked, node, values } => {
                 verdict.reads += 1;
-                let excused = asleep.iter().any(|(from, to)| from <= at && asked <= to);
+                let excused = asleep.iter().any(|sleep| sleep.excuses(*node, *asked, *at));
                 for (field, shown) in values {
                     let known = known.entry((*room, *field)).or_default();
                     match known.agrees(*field, *asked, *at, *shown) {
                         Agrees::Yes => {}
                         Agrees::Old if excused => verdict.old_reads += 1,
                         disagrees => verdict.violations.push(format!(
-                            "room {room}: {field:?} is shown as {shown} at {at} ({disagrees:?}): {} done, {} begun",
+                            "room {room}: {field:?} is shown by node {node} as {shown} at {at} ({disagrees:?}): {} done, {} begun",
                             before(&known.done, *asked),
                             before(&known.begun, *at),
                         )),
@@ -133,14 +133,29 @@ pub fn judge(history: &[Event]) -> Verdict {
                     .violations
                     .extend(known.stored(numbers).map(|fault| format!("room {room}: {by}: {fault}")));
             }
-            What::Asleep(_) => {}
+            What::Asleep { .. } => {}
         }
     }
     verdict
 }
 
-fn sleep(event: &Event) -> Option<(Micros, Micros)> {
-    if let What::Asleep(until) = event.what { Some((event.at, until)) } else { None }
+/// When a node slept.
+struct Sleep {
+    node: usize,
+    from: Micros,
+    until: Micros,
+}
+
+impl Sleep {
+    /// Whether this node may have answered from its sleep.
+    fn excuses(&self, node: usize, asked: Micros, answered: Micros) -> bool {
+        node == self.node && self.from <= answered && asked <= self.until
+    }
+}
+
+fn sleep(event: &Event) -> Option<Sleep> {
+    let What::Asleep { node, until } = event.what else { return None };
+    Some(Sleep { node, from: event.at, until })
 }
 
 #[derive(Debug, PartialEq)]
@@ -190,6 +205,11 @@ impl Known {
 mod tests {
     use super::{Field::*, What::*, *};
 
+    /// What node 0 showed.
+    fn read(asked: Micros, field: Field, n: u64) -> What {
+        Read { asked, node: 0, values: vec![(field, n)] }
+    }
+
     fn violations(history: &[(Micros, What)]) -> usize {
         let events = history.iter().map(|(at, what)| Event { at: *at, room: 0, what: what.clone() });
         judge(&events.collect::<Vec<_>>()).violations.len()
@@ -198,25 +218,25 @@ mod tests {
     #[test]
     fn what_was_acknowledged_must_be_shown() {
         let written = [(1, Began(Setting, 1)), (2, Done(Setting, 1))];
-        let read = |n| [written[0].clone(), written[1].clone(), (4, Read(3, vec![(Setting, n)]))];
-        assert_eq!(violations(&read(1)), 0);
-        assert_eq!(violations(&read(0)), 1, "lost");
-        assert_eq!(violations(&read(2)), 1, "made up");
+        let shown = |n| [written[0].clone(), written[1].clone(), (4, read(3, Setting, n))];
+        assert_eq!(violations(&shown(1)), 0);
+        assert_eq!(violations(&shown(0)), 1, "lost");
+        assert_eq!(violations(&shown(2)), 1, "made up");
     }
 
     #[test]
     fn what_is_in_doubt_may_be_shown_or_not_but_not_be_taken_back() {
         let begun = (1, Began(Bots, 1));
-        assert_eq!(violations(&[begun.clone(), (3, Read(2, vec![(Bots, 0)]))]), 0);
-        assert_eq!(violations(&[begun.clone(), (3, Read(2, vec![(Bots, 1)]))]), 0);
-        let back = [begun.clone(), (3, Read(2, vec![(Bots, 1)])), (5, Read(4, vec![(Bots, 0)]))];
+        assert_eq!(violations(&[begun.clone(), (3, read(2, Bots, 0))]), 0);
+        assert_eq!(violations(&[begun.clone(), (3, read(2, Bots, 1))]), 0);
+        let back = [begun.clone(), (3, read(2, Bots, 1)), (5, read(4, Bots, 0))];
         assert_eq!(violations(&back), 1);
-        assert_eq!(violations(&[begun, (3, Read(2, vec![(Bots, 2)]))]), 1, "applied twice");
+        assert_eq!(violations(&[begun, (3, read(2, Bots, 2))]), 1, "applied twice");
     }
 
     #[test]
     fn nobody_is_ready_who_has_taken_it_back() {
-        let shown = (6, Read(5, vec![(Ready(0), 1)]));
+        let shown = (6, read(5, Ready(0), 1));
         let ready = [(1, Began(Ready(0), 1)), (2, Done(Ready(0), 1))];
         assert_eq!(violations(&[&ready[..], std::slice::from_ref(&shown)].concat()), 0);
         let taken_back = [(3, Began(Ready(0), 2)), (4, Done(Ready(0), 2))];
@@ -237,13 +257,14 @@ mod tests {
 
     #[test]
     fn a_sleeper_may_show_what_is_old_and_nothing_that_never_was() {
-        let read = |n| {
+        let while_asleep = |node, n| {
             let written = [(1, Began(Setting, 1)), (2, Done(Setting, 1))];
-            let asleep = [(3, Asleep(10)), (5, Read(4, vec![(Setting, n)]))];
-            [written, asleep].concat()
+            let asleep = [(3, Asleep { node, until: 10 }), (5, read(4, Setting, n))];
+            violations(&[written, asleep].concat())
         };
-        assert_eq!(violations(&read(0)), 0);
-        assert_eq!(violations(&read(2)), 1);
+        assert_eq!(while_asleep(0, 0), 0);
+        assert_eq!(while_asleep(0, 2), 1);
+        assert_eq!(while_asleep(1, 0), 1, "it was another node that slept");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod faults;
 mod history;
 mod judge;
+mod partitions;
+mod roles;
 #[cfg(feature = "load")]
 mod rolling;
 
@@ -58,11 +60,20 @@ struct Servers<R = PrivateRedis> {
 impl<R: Router> Servers<R> {
     /// All of them, with these settings on each node.
     fn start(settings: &[&str]) -> Self {
+        Self::reached(settings, |_, redis, postgres| (redis.url(), postgres.url()))
+    }
+
+    /// All of them; `by` says how each node reaches Redis and PostgreSQL.
+    fn reached(settings: &[&str], by: impl Fn(usize, &R, &PrivatePostgres) -> (String, String)) -> Self {
         let (redis, postgres) = (R::start(), PrivatePostgres::start().unwrap());
         let dir = tempfile::tempdir().unwrap();
-        let shared = [format!("redis.url={}", redis.url()), format!("database.url={}", postgres.url())];
-        let settings: Vec<&str> = shared.iter().map(String::as_str).chain(settings.iter().copied()).collect();
-        let nodes = (0..NODES).map(|_| Process::with(dir.path(), &settings)).collect();
+        let node = |n| {
+            let (redis, postgres) = by(n, &redis, &postgres);
+            let urls = [format!("redis.url={redis}"), format!("database.url={postgres}")];
+            let all: Vec<&str> = urls.iter().map(String::as_str).chain(settings.iter().copied()).collect();
+            Process::with(dir.path(), &all)
+        };
+        let nodes = (0..NODES).map(node).collect();
         Self { redis, postgres, nodes, _dir: dir }
     }
 

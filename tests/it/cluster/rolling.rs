@@ -6,6 +6,7 @@
 //! `PLAYHOUSE_ROLLING_GAMES` plays fewer or more of them.
 
 use super::{NODES, Servers};
+use crate::figures::deadline_shift_ms;
 use serde_json::Value;
 use std::{
     path::Path,
@@ -19,9 +20,6 @@ const PHASE_MS: u64 = 3_000;
 const SEATING: Duration = Duration::from_secs(120);
 /// Between one restart and the next.
 const BETWEEN: Duration = Duration::from_secs(2);
-/// Spec 6.3 allows 2 s, which the report judges. A debug build on a busy machine may take longer, but none waits for a
-/// lease to run out.
-const LATEST_MS: i64 = 5_000;
 
 /// The load generator, which does not outlive the test.
 struct Load(Child);
@@ -108,5 +106,5 @@ fn judge(report: &Value, games: u64) {
     assert!(resumes["count"].as_u64() >= Some(players), "{resumes} of {players} players");
     assert_eq!(resumes["refused"], 0, "a resume was refused without a cause");
     let shift = details["deadline_shift_ms"].as_i64().unwrap();
-    assert!(shift < LATEST_MS, "a deadline was {shift} ms late");
+    assert!(shift <= deadline_shift_ms(), "a deadline was {shift} ms late");
 }

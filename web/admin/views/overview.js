@@ -23,12 +23,13 @@ export const overview = {
       tiles(state, PLAY),
       panel("Nodes", loaded(state.data.nodes, ({ items }) =>
         table("Nodes", [
-          ["Node", (node) => [short(node.id), " ", node.answers && tag("answers you")]],
+          ["Node", (node) => [node.name === node.id ? short(node.id) : node.name, " ", node.answers && tag("answers you")]],
           ["Address", (node) => h("span", { class: "mono" }, node.address)],
+          ["Roles", (node) => (node.roles.length === 6 ? "all" : node.roles.join(", "))],
           ["Version", (node) => node.version],
           ["Sessions", (node) => node.sessions.toLocaleString("en"), "n"],
           ["Load", (node) => node.load.toLocaleString("en"), "n"],
-          ["", (node) => spark(`Load of ${node.address}`, state.series[`load ${node.id}`] ?? [], "#6cb6f0"), "line"],
+          ["", (node) => spark(`Load of ${node.name}`, state.series[`load ${node.id}`] ?? [], "#6cb6f0"), "line"],
           ["State", (node) => (node.draining ? tag("draining", "warm") : tag("takes work", "good"))],
         ], items))),
       h("h2", { class: "over-tiles" }, "What waits for somebody"),

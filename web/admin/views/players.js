@@ -5,8 +5,10 @@ import { h } from "../../lib/dom.js";
 import { button } from "../../ui.js";
 import { claimStatus, facts, loaded, more, panel, short, table, tag, time } from "../parts.js";
 import { balance } from "../timelines.js";
+import { liftForm } from "./mutes.js";
 import { reportTable } from "./reports.js";
 
+const ROLES = ["USER", "OPERATOR", "AUDITOR", "ADMIN"];
 const OWNED = [["player-wallet", "wallet", ""], ["player-ledger", "wallet/ledger", "?limit=20"], ["player-inventory", "inventory", "?limit=20"], ["player-matches", "matches", "?limit=10"]];
 
 export const players = {
@@ -60,7 +62,7 @@ function one(state, act, id) {
     state.data["player-claims"] && panel("Claims", claimTable(state, act)),
     h("div", { class: "two" },
       panel("Reports about him", reportTable(reports, { about: false })),
-      state.data["player-matches"] && panel("Matches played", loaded(state.data["player-matches"], ({ items }) => table("Matches played", [["Began", (m) => time(m.started_at)], ["Took", (m) => (m.ended_at ? `${Math.max(1, Math.round((m.ended_at - m.started_at) / 60_000))} min` : "–"), "n"], ["Won by", (m) => m.winner ?? "nobody"], ["Match", (m) => short(m.match_id)]], items, { key: "match_id", empty: "None has ended yet." })))),
+      state.data["player-matches"] && panel("Matches played", loaded(state.data["player-matches"], ({ items }) => [table("Matches played", [["Began", (m) => time(m.started_at)], ["Took", (m) => (m.ended_at ? `${Math.max(1, Math.round((m.ended_at - m.started_at) / 60_000))} min` : "–"), "n"], ["Won by", (m) => m.winner ?? "nobody"], ["Match", (m) => short(m.match_id)]], items, { key: "match_id", empty: "None has ended yet." }), more(state.data["player-matches"], act, "player-matches")]))),
     state.data["player-account"] && loaded(state.data["player-account"], ({ sign_ins, bans }) => h("div", { class: "two" },
       panel("Sessions", table("Sessions", [["Signed in", (s) => time(s.created_at)], ["Good until", (s) => time(s.expires_at)], ["", (s) => (s.revoked_at ? tag("ended") : s.expires_at > Date.now() ? tag("open", "good") : tag("lapsed"))]], sign_ins, { empty: "None." })),
       panel("Bans", table("Bans", [["Since", (b) => time(b.created_at)], ["Until", (b) => (b.ends_at ? time(b.ends_at) : "for good")], ["Reason", (b) => b.reason], ["", (b) => b.lifted_at && tag("lifted")]], bans, { empty: "None." })))),
@@ -99,10 +101,11 @@ function actions(state, act, player, mute) {
   const ban = "/admin/accounts/{id}/ban";
   return [
     mute
-      ? button("Lift mute", () => act.openForm({ title: `Let ${player.nickname} chat again`, verb: "Lift mute", fields: [], submit: () => act.call("DELETE", `${path}/mute`) }))
+      ? button("Lift mute", () => act.openForm(liftForm(act, player.id, player.nickname)))
       : button("Mute", () => act.openForm(muteForm(act, player, path))),
-    session.has("POST", "/admin/accounts/{id}/unban") && session.account.role === "ADMIN" && isBanned(state) && button("Lift ban", () => act.openForm({ title: `Let ${player.nickname} in again`, verb: "Lift ban", fields: [], submit: () => act.call("POST", `/admin/accounts/${encodeURIComponent(player.id)}/unban`) })),
-    session.has("POST", ban) && session.account.role === "ADMIN" && button("Ban", () => act.openForm(banForm(act, player)), { kind: "danger" }),
+    session.has("POST", "/admin/accounts/{id}/unban") && session.rules && isBanned(state) && button("Lift ban", () => act.openForm({ title: `Let ${player.nickname} in again`, verb: "Lift ban", fields: [], submit: () => act.call("POST", `/admin/accounts/${encodeURIComponent(player.id)}/unban`) })),
+    session.rules && !player.guest && player.id !== session.account.id && button("Role", () => act.openForm(roleForm(act, player))),
+    session.has("POST", ban) && session.rules && button("Ban", () => act.openForm(banForm(act, player)), { kind: "danger" }),
   ];
 }
 
@@ -111,6 +114,13 @@ const muteForm = (act, player, path) => ({
   text: "He plays on, but nobody hears him. He is told the reason.",
   fields: [{ name: "reason", label: "Reason", required: true, maxlength: 500 }, { name: "minutes", label: "Minutes (empty: until it is lifted)", type: "number", min: 1, max: 525600 }],
   submit: ({ reason, minutes }) => act.call("POST", `${path}/mute`, minutes ? { reason, minutes: Number(minutes) } : { reason }),
+});
+
+const roleForm = (act, player) => ({
+  title: `Role of ${player.nickname}`, verb: "Change role", kind: "danger", done: `${player.nickname} has another role.`,
+  text: "His sessions end at once, everywhere; when he is back he has the new role.",
+  fields: [{ name: "role", label: "Role", options: ROLES, value: player.role }],
+  submit: ({ role }) => act.call("POST", `/admin/accounts/${encodeURIComponent(player.id)}/role`, { role }),
 });
 
 const banForm = (act, player) => ({

@@ -1,5 +1,5 @@
-// Owns: all rooms, and one room from the inside. Looking into a room is written to the audit log, so that it is
-// read when asked for and not again and again.
+// Owns: all rooms, and one room from the inside, as it goes on. Who looks into a room is noted in the audit log; while he
+// stays, once in ten minutes.
 
 import { h } from "../../lib/dom.js";
 import { button } from "../../ui.js";
@@ -13,7 +13,7 @@ export const rooms = {
   title: "Rooms",
   icon: "rooms",
   reads({ filters }, [, id]) {
-    if (id) return [{ key: "room", path: `/admin/rooms/${encodeURIComponent(id)}`, once: true }];
+    if (id) return [{ key: "room", path: `/admin/rooms/${encodeURIComponent(id)}` }];
     return [{ key: "rooms", path: `/admin/rooms?limit=50&${query(filters?.rooms ?? {})}` }];
   },
   show: (state, act, [, id]) => (id ? one(state, act, id) : all(state, act)),
@@ -50,8 +50,8 @@ function one(state, act, id) {
   return [
     h("div", { class: "head" },
       h("h1", null, state.data.room?.value?.room.name ?? "Room"),
+      state.data.room?.value && h("span", { class: "tag good", title: "Read again every few seconds" }, "live"),
       h("span", { class: "grow" }),
-      button("Look again", () => act.load("room", state.data.room.path)),
       state.session.mayAct && state.data.room?.value && button("End room", () => act.openForm(endForm(act, id)), { kind: "danger" })),
     loaded(state.data.room, (shown) => inside(state, act, id, shown)),
   ];

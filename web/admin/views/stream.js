@@ -6,6 +6,7 @@ import { claimStatus, facts, json, loaded, more, panel, short, table, tag, time 
 import { claimsOverTime } from "../timelines.js";
 
 const STATES = ["requested", "checked", "reserved", "granting", "granted", "rejected", "compensated"];
+const HOUR_MS = 3_600_000;
 /** In hours; the first is chosen. */
 const PERIODS = [["24", "last day"], ["1", "last hour"], ["168", "last week"], ["720", "last month"]];
 
@@ -25,9 +26,10 @@ export const claims = {
       state.filters = { ...state.filters, claims: Object.fromEntries(new FormData(event.target.form)) };
       for (const read of claims.reads(state)) act.load(read.key, read.path);
     };
+    const fileOf = ({ status, hours = "24" }) => `/admin/claims?format=csv&from=${Date.now() - hours * HOUR_MS}${status ? `&status=${status}` : ""}`;
     const options = (name, values) => h("select", { name, mount: (el) => (el.value = wanted[name] ?? values[0][0]), onchange: choose }, values.map(([value, text]) => h("option", { value }, text)));
     return [
-      h("h1", null, "Claims"),
+      h("div", { class: "head" }, h("h1", null, "Claims"), h("span", { class: "grow" }), button("Save as CSV", () => act.save(fileOf(wanted), "claims.csv"), { title: "Claims of the chosen period and status" })),
       h("form", { class: "filters", role: "search" }, h("label", null, "Period", options("hours", PERIODS)), h("label", null, "Status", options("status", [["", "any"], ...STATES.map((name) => [name, name])]))),
       state.data["claims-history"] && panel("When they were made, and what became of them", loaded(state.data["claims-history"], claimsOverTime)),
       panel(null, loaded(state.data.claims, ({ items }) => [

@@ -4,6 +4,8 @@ mod committing;
 mod entering;
 mod facts;
 mod leaving;
+mod media;
+mod media_faults;
 mod playing;
 mod staffed;
 

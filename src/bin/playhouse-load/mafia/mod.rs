@@ -2,7 +2,7 @@
 //! of visibility that a client can see, many tables at once.
 //!
 //! [`script`] says what a player does, [`view`] what he knows and which pushes would be a breach,
-//! [`snapshot`] what he learns where pushes are missing, [`seat`] moves one of them, [`table`] is what the eight
+//! [`snapshot`] what he learns where pushes are missing, [`mod@seat`] moves one of them, [`table`] is what the eight
 //! of one table share — outside of the server —, [`games`] what became of their games.
 
 mod books;

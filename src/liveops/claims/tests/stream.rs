@@ -35,7 +35,11 @@ impl Way {
         };
         let claims = Claims::new(store.clone(), &kit.config, clock.clone());
         Self {
-            grants: worker(Arc::new(GrantRewards { store: store.clone(), clock: clock.clone() })),
+            grants: worker(Arc::new(GrantRewards {
+                store: store.clone(),
+                clock: clock.clone(),
+                asks: (kit.config.rewards.grant_asks, Duration::from_millis(kit.config.rewards.grant_ask_ms)),
+            })),
             sagas: worker(Arc::new(CarryOn(claims))),
             stream: stream.clone(),
             relay: Relay {

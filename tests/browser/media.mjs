@@ -1,0 +1,120 @@
+// Owns: what the media journeys look at in a page: its peer connections' statistics by player, what the server told it,
+// and a line of its own to the server for what no button says. Injected before the page's own scripts; the page knows
+// nothing of it. Called by the journeys `media-*`.
+
+/** Runs in the page: keeps every peer connection and the last word of the server on some matters. */
+export function watch() {
+  const Pc = window.RTCPeerConnection;
+  const Socket = window.WebSocket;
+  // A page that resumes is not told again who it is.
+  const known = JSON.parse(sessionStorage.getItem("seen") ?? "{}");
+  const seen = (window.__seen = { pcs: [], tracks: [], roles: null, socket: null, refusals: [], me: known.me, role: known.role, phase: known.phase });
+  window.RTCPeerConnection = class extends Pc {
+    constructor(...args) {
+      super(...args);
+      seen.pcs.push(this);
+    }
+  };
+  window.WebSocket = class extends Socket {
+    constructor(...args) {
+      super(...args);
+      seen.socket = this;
+      this.addEventListener("message", ({ data }) => note(JSON.parse(data)));
+    }
+  };
+  function note({ type, payload }) {
+    if (type === "media.offer") seen.tracks = payload.tracks;
+    if (type === "media.allowed") seen.allowed = payload;
+    if (type === "session.welcome") seen.me = payload.player_id;
+    if (type === "room.state") {
+      seen.me = payload.you;
+      seen.role = payload.game?.you?.role ?? seen.role;
+      if (payload.game?.phase) seen.phase = payload.game;
+    }
+    if (type === "game.role") seen.role = payload.role;
+    if (type === "game.phase") seen.phase = payload;
+    if (type === "game.over") seen.roles = payload.roles;
+    if (/^(session|room|game)\./.test(type)) sessionStorage.setItem("seen", JSON.stringify({ me: seen.me, role: seen.role, phase: seen.phase }));
+    if (type === "error" || type === "media.refused") seen.refusals.push({ type, ...payload });
+  }
+}
+
+/** From now on this client is tampered with: it sends, whatever its page wants. */
+export const tamper = (page) =>
+  page.evaluate(() => {
+    RTCRtpSender.prototype.setParameters = async () => {};
+    RTCRtpSender.prototype.replaceTrack = async () => {};
+  });
+
+/** Another game: what was known of the last one is not. */
+export const forget = (page) => page.evaluate(() => (sessionStorage.removeItem("seen"), (window.__seen.role = null)));
+
+export const watching = `(${watch.toString()})()`;
+
+/** `{received: {player_id: {audio, video, frames, energy}}, sent: {audio, video}}`, all counters of packets but frames and energy. */
+export function statistics(page) {
+  return page.evaluate(async () => {
+    const { pcs, tracks } = window.__seen;
+    const received = {};
+    const sent = { audio: 0, video: 0 };
+    for (const pc of pcs.filter((pc) => pc.connectionState !== "closed")) {
+      for (const line of (await pc.getStats()).values()) {
+        if (line.type === "outbound-rtp") sent[line.kind] += line.packetsSent;
+        const track = line.type === "inbound-rtp" && tracks.find((t) => t.mid === line.mid);
+        if (!track) continue;
+        const from = (received[track.player_id] ??= { audio: 0, video: 0, frames: 0, energy: 0 });
+        from[line.kind] += line.packetsReceived;
+        from.frames += line.framesDecoded ?? 0;
+        from.energy += line.totalAudioEnergy ?? 0;
+      }
+    }
+    return { received, sent };
+  });
+}
+
+export const seen = (page, name) => page.evaluate((key) => window.__seen[key], name);
+
+/** Says something to the server that has no button, without waiting for an answer. */
+export const say = (page, type, payload = {}) => page.evaluate((frame) => window.__seen.socket.send(JSON.stringify(frame)), { type, payload });
+
+/** What came between two looks, from one player: `{audio, video, frames, energy}`. */
+export function gained(before, after, from) {
+  const none = { audio: 0, video: 0, frames: 0, energy: 0 };
+  const [a, b] = [before.received[from] ?? none, after.received[from] ?? none];
+  return Object.fromEntries(Object.keys(none).map((key) => [key, b[key] - a[key]]));
+}
+
+/** Through the dialog into the room's media. */
+export async function joinMedia(page) {
+  await page.locator('[data-test="media-join"]:not([disabled])').click();
+  await inMedia(page);
+}
+
+/** Both connections stand; nobody to receive is as good. */
+export const inMedia = (page) => page.locator('.media-bar[data-pub="connected"]:is([data-sub="connected"], [data-sub="ready"])').waitFor({ timeout: 20_000 });
+
+export async function makeRoom(page, name) {
+  await page.goto("/");
+  await page.locator('[data-test="create"]').click();
+  await page.locator("#room-name").fill(name);
+  await page.locator('[data-test="create-now"]').click();
+  await page.locator('.stage[data-phase="waiting"]').waitFor();
+  return page.url();
+}
+
+export async function joinRoom(page, link) {
+  await page.goto(link);
+  await page.locator("form.start button[type=submit]").click();
+  await page.locator('.stage[data-phase="waiting"]').waitFor();
+}
+
+/** Waits until `look` gives something true. */
+export async function until(what, look, ms = 10_000) {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`not in ${ms} ms: ${what}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
