@@ -74,13 +74,11 @@ impl Node {
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state =
             HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
-        let activity = match roles.has(Role::Worker) {
-            true => {
-                Some(ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims()).await)
-            }
-            false => None,
-        };
-        let activity = activity.transpose().context("Redis (redis.url)")?;
+        let mut activity = None;
+        if roles.has(Role::Worker) {
+            let stream = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims());
+            activity = Some(stream.await.context("Redis (redis.url)")?);
+        }
         let poll = Duration::from_millis(config.moderation.poll_ms);
         actix::spawn(door.mutes.clone().follow(store.clone(), clock, poll));
         let (sockets, watched) = (ws::Sockets::default(), identity.clone());

@@ -51,7 +51,7 @@ pub(super) struct Source {
     pub(super) kind: MediaKind,
     /// Which line of the sender's connection it comes on.
     pub(super) receiver: RTCRtpReceiverId,
-    /// As the sender names it, for now.
+    /// As the sender names it; he may change it.
     pub(super) ssrc: Cell<u32>,
     /// Of the extension that says how loud a packet is.
     pub(super) level_extension: Cell<Option<u8>>,

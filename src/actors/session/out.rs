@@ -26,7 +26,7 @@ pub(super) struct Out {
     pub ring_bytes: usize,
     pub queue: VecDeque<Item>,
     pub queued_bytes: usize,
-    /// Requests of the present socket that are not answered, oldest first. Each is answered in time, if only by "try again".
+    /// Requests of the present socket that are not answered, oldest first.
     pub open: VecDeque<u32>,
     pub attachment: u64,
     pub attached: bool,
@@ -84,6 +84,14 @@ impl Out {
         self.open = VecDeque::new();
         self.attached = false;
         self.waker = None;
+    }
+
+    /// Past the bound the oldest is forgotten: its answer may have been lost on its way from another node.
+    pub fn opens(&mut self, id: u32) {
+        if self.open.len() >= self.bounds.open_requests {
+            self.open.pop_front();
+        }
+        self.open.push_back(id);
     }
 
     /// Whether this request was open; it is no longer.

@@ -78,7 +78,7 @@ impl Outbox {
 
     /// The client asks for an answer with this `re`.
     pub fn asked(&self, id: u32) {
-        self.lock().open.push_back(id);
+        self.lock().opens(id);
     }
 
     /// The answer to a request that was [`asked`](Self::asked): the first one. A room that answers after its session has

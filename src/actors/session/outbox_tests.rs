@@ -1,7 +1,8 @@
 use super::*;
 use serde_json::{Value, json};
 
-const BOUNDS: Bounds = Bounds { soft_bytes: 400, hard_bytes: 2_000, ring_frames: 4, ring_bytes: 10_000 };
+const BOUNDS: Bounds =
+    Bounds { soft_bytes: 400, hard_bytes: 2_000, open_requests: 3, ring_frames: 4, ring_bytes: 10_000 };
 
 fn event(n: u64) -> Arc<Push> {
     Push::new("chat.message", &json!({ "n": n }))
@@ -160,6 +161,16 @@ fn each_request_has_one_answer_however_many_come() {
     let (socket, _) = resume(&outbox, 0);
     outbox.answer(Answer::ok(Some(8), &json!({})));
     assert_eq!(drain(&outbox, socket).0.len(), 1, "only the resume is answered: it asks again");
+}
+
+#[test]
+fn of_too_many_open_requests_the_oldest_has_no_answer() {
+    let outbox = Outbox::new(BOUNDS, 0);
+    let socket = outbox.attach(Encoding::Json);
+    (1..=4).for_each(|id| outbox.asked(id));
+    (1..=4).for_each(|id| outbox.answer(Answer::ok(Some(id), &json!({}))));
+    let answered: Vec<Value> = drain(&outbox, socket).0.iter().map(|answer| answer["re"].clone()).collect();
+    assert_eq!(answered, [2, 3, 4]);
 }
 
 /// Found by whole games under a rolling restart: a push that came after `close` was numbered before those that waited.

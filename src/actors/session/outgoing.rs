@@ -17,6 +17,8 @@ pub struct Bounds {
     pub soft_bytes: usize,
     /// Close past this.
     pub hard_bytes: usize,
+    /// Requests that wait for their answers.
+    pub open_requests: usize,
     /// Pushes kept for a replay.
     pub ring_frames: usize,
     /// And their bytes.
@@ -28,6 +30,7 @@ impl From<&Limits> for Bounds {
         Self {
             soft_bytes: limits.backlog_soft_bytes,
             hard_bytes: limits.backlog_hard_bytes,
+            open_requests: limits.open_requests,
             ring_frames: limits.ring_frames,
             ring_bytes: limits.ring_bytes,
         }
