@@ -150,10 +150,10 @@ impl Actor {
         self.peer.say("join_lobby", json!({"playerId": me, "delta": true})).await;
         self.peer.say("request_match", json!({"requesterId": me, "targetId": other})).await;
         for _ in 0..self.rng.random_range(2..10) {
-            if self.rng.random_bool(0.4) {
+            if self.rng.random_bool(0.25) {
                 self.mischief().await;
             }
-            self.hear(Duration::from_millis(5)).await;
+            self.hear(Duration::from_millis(20)).await;
         }
     }
 
@@ -167,6 +167,11 @@ impl Actor {
                 gossip.sequences += 1;
             }
             self.sequence().await;
+        }
+        // What the others still want of him.
+        let end = tokio::time::Instant::now() + Duration::from_secs(2);
+        while tokio::time::Instant::now() < end {
+            self.hear(Duration::from_millis(50)).await;
         }
         self.peer
     }
