@@ -317,6 +317,15 @@ sections! {
         export_page: u32 = 500, "rows", "rows of a CSV export that are read, and in memory, at once";
         export_rows: u32 = 100_000, "rows", "rows of a CSV export at most; one that would be longer is refused, not cut off";
     }
+    /// Ratings (Glicko-2; spec 4.6).
+    rating: RatingSection {
+        start: f64 = 1_500.0, "points", "a newcomer's rating: the middle of the scale";
+        start_deviation: f64 = 350.0, "points", "and how unsure it is; nobody is less sure, however long he was away";
+        start_volatility: f64 = 0.06, "number", "how much a newcomer's strength is taken to change; Glickman's";
+        tau: f64 = 0.5, "number", "how much volatility itself may change, 0.3 to 1.2; Glickman's";
+        least_deviation: f64 = 45.0, "points", "nobody is known better: who plays much can still rise and fall";
+        period_h: f64 = 120.0, "h", "a rating period: who was sure within 60 is within 110 after a year without a game";
+    }
     /// Logs.
     log: Log {
         format: LogFormat = LogFormat::Auto, "auto|pretty|json", "auto is pretty on a terminal, else json";

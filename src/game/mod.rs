@@ -7,6 +7,7 @@
 //! A new game is one file: implement [`Game`], add it to a [`Registry`], play it (`examples/`).
 
 pub mod mafia;
+pub mod rating;
 mod registry;
 pub mod replay;
 

@@ -17,6 +17,7 @@ pub(crate) mod counters;
 pub(crate) mod duels;
 pub(crate) mod facts;
 pub(crate) mod groups;
+pub(crate) mod ratings;
 pub(crate) mod relay;
 pub(crate) mod running;
 pub(crate) mod schemas;
