@@ -2,5 +2,6 @@
 
 pub mod bot;
 pub mod duel;
+pub mod matchmaker;
 pub mod room;
 pub mod session;

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
+mod duels;
 mod matches;
 mod rewards;
 mod stream;

@@ -2,7 +2,7 @@
 //!
 //! Read by the store when a fact is written: a group that is new in a version is told of what nodes of that version write.
 
-use super::{duels::DUEL_FINISHED, schemas};
+use super::{duels::DUEL_FINISHED, matches::MATCH_FINISHED, schemas};
 
 /// Those who act on a kind of facts together: each fact is handled by one of them.
 pub(crate) struct Group {
@@ -33,7 +33,7 @@ pub(crate) static GROUPS: &[Group] = &[
     Group { name: CLAIMS, wants: |kind| kind == "user_status_changed" },
     Group { name: GRANTS, wants: |kind| kind == "grant_reward" },
     Group { name: SAGAS, wants: |kind| kind == "grant_result" },
-    Group { name: RATINGS, wants: |kind| kind == DUEL_FINISHED },
+    Group { name: RATINGS, wants: |kind| [DUEL_FINISHED, MATCH_FINISHED].contains(&kind) },
 ];
 
 /// The groups that want facts of this kind.

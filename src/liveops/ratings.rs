@@ -3,7 +3,7 @@
 //! A fact's effect, the rows of the result and the ratings of all who played, is one transaction with its confirmation.
 
 use super::{
-    DuelFinished, Fact,
+    DuelFinished, Fact, MatchFinished,
     consumers::{ConsumeError, Consumer},
     groups,
 };
@@ -38,9 +38,14 @@ impl Consumer for RateResults {
         facts.sort_by_key(|fact| (fact.at, fact.id));
         async move {
             for fact in facts {
-                let broken = || ConsumeError::Failed("not a duel's result".to_owned());
-                let duel = DuelFinished::read(&fact).ok_or_else(broken)?;
-                store.duel_finished(&duel, (fact.id, fact.at), &rules, clock.now()).await?;
+                let (now, told) = (clock.now(), (fact.id, fact.at));
+                if let Some(duel) = DuelFinished::read(&fact) {
+                    store.duel_finished(&duel, told, &rules, now).await?;
+                } else if let Some(finished) = MatchFinished::read(&fact) {
+                    store.match_finished(&finished, told, &rules, now).await?;
+                } else {
+                    return Err(ConsumeError::Failed("no result that can be".to_owned()));
+                }
             }
             Ok(())
         }

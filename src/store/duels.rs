@@ -2,7 +2,7 @@
 
 use super::{
     AuditEntry, Store, StoreError, audit, confirm, fact,
-    ratings::{Contest, DUEL, RatingRules, rate},
+    ratings::{Contest, RatingRules, rate},
     read, write,
 };
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     game::rating::Score,
     ids::PlayerId,
     liveops::{DuelFinished, DuelOutcome, Fact, groups},
+    protocol::matchmaking::MatchMode,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -202,7 +203,7 @@ fn contest(match_id: Uuid, [a, b]: [PlayerId; 2], winner: Option<PlayerId>, at: 
         Some(winner) if winner == a => Score::Win,
         Some(_) => Score::Loss,
     };
-    Contest { match_id, mode: DUEL, sides: [vec![a], vec![b]], score, at }
+    Contest { match_id, mode: MatchMode::Duel.as_str(), sides: [vec![a], vec![b]], score, at }
 }
 
 /// What the result is to each player: conditions of events may ask for `game_won` with `game` = `duel`.

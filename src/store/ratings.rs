@@ -3,21 +3,20 @@
 //! Called by the consumer of results (`liveops::ratings`), by staff who resolve a duel, and by leaderboards. The arithmetic
 //! is `game::rating`; here is who is rated, and in which transaction.
 
-use super::{Store, StoreError, read};
+use super::{Store, StoreError, confirm, read, write};
 use crate::{
     clock::UnixMs,
     config::RatingSection,
     game::rating::{Glicko, Played, Rating, Score},
     ids::PlayerId,
+    liveops::{MatchFinished, groups},
+    protocol::matchmaking::MatchMode,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::FromRow;
 use std::collections::BTreeMap;
 use uuid::Uuid;
-
-/// The mode of duels.
-pub(crate) const DUEL: &str = "duel";
 
 /// How results are turned into ratings.
 #[derive(Clone, Copy, Debug)]
@@ -212,6 +211,35 @@ const BOARD: &str =
                      ORDER BY r.standing DESC, r.account_id LIMIT $4";
 
 impl Store {
+    /// Rates everybody who played a game in a room, and confirms the fact with that. A draw has no sides: it rates nobody.
+    pub(crate) async fn match_finished(
+        &self,
+        finished: &MatchFinished,
+        (fact, at): (Uuid, UnixMs),
+        rules: &RatingRules,
+        now: UnixMs,
+    ) -> Result<(), StoreError> {
+        let rated = [MatchMode::Mafia].into_iter().find(|mode| mode.as_str() == finished.game);
+        let contest = rated.map(|mode| Contest {
+            match_id: finished.match_id.0,
+            mode: mode.as_str(),
+            sides: [finished.winners.clone(), finished.losers.clone()],
+            score: Score::Win,
+            at,
+        });
+        write!(self.db(), pool => {
+            let mut tx = pool.begin().await?;
+            if !confirm!(&mut *tx, groups::RATINGS, fact, now) {
+                return Ok(());
+            }
+            if let Some(contest) = &contest {
+                rate!(tx, contest, rules);
+            }
+            tx.commit().await?;
+        });
+        Ok(())
+    }
+
     /// An account's ratings, by mode; none of a mode in which it has no rated game.
     pub(crate) async fn ratings_of(&self, account: PlayerId) -> Result<Vec<RatingRow>, StoreError> {
         Ok(read!(self.db(), pool => sqlx::query_as(OF).bind(account.0).fetch_all(pool).await?))

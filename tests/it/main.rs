@@ -18,3 +18,4 @@ mod security;
 mod slow;
 mod sockets;
 mod traces;
+mod turn;
