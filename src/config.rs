@@ -299,10 +299,11 @@ sections! {
         gone_ms: u64 = 60_000, "ms", "a connected match whose players have both been without a socket for so long is over";
         report_ms: u64 = 30_000, "ms", "after the first report of a result, how long the other's is waited for";
         longest_ms: u64 = 3_600_000, "ms", "longest match: nobody stays in one for ever";
-        ended_ms: u64 = 60_000, "ms", "how long it is known how a match ended: what comes late is told why it is refused";
+        ended_ms: u64 = 30_000, "ms", "how long it is known how a match ended: what comes late is told why it is refused";
         hold_ms: u64 = 15_000, "ms", "a player is in a match for so long after it last said so; longer than cluster.lease_ms";
+        look_ms: u64 = 8_000, "ms", "a match that is not connected is looked for by all nodes after this: its own may have died with everybody in it; longer than cluster.lease_ms";
         assert_ms: u64 = 5_000, "ms", "how often matches, players and lobbies are told again what they should know: their node may have died";
-        retry_ms: u64 = 500, "ms", "wait before a message that was not delivered, or a failed commit, is tried again";
+        retry_ms: u64 = 500, "ms", "wait before a message to a player that was not delivered, or a failed commit, is tried again";
         requests: usize = 8, "requests", "open requests of a player, and to him; more are refused with 429";
         waiting: usize = 64, "messages", "messages to a match that wait for its commit; more are refused with 503";
         sdp_bytes: usize = 16_384, "bytes", "longest session description; longer is refused with 413";

@@ -4,7 +4,11 @@
 //! or a match. Never speaks to a TURN server.
 
 use super::{HttpState, Problem, accounts::Answer, guard::SignedIn};
-use crate::media::turn::{self, IceServer};
+use crate::{
+    actors::duellist,
+    ids::PlayerId,
+    media::turn::{self, IceServer},
+};
 use actix_web::{
     HttpResponse,
     http::header::{self, HeaderValue},
@@ -52,6 +56,6 @@ pub(super) async fn servers(state: Data<HttpState>, SignedIn(who): SignedIn) -> 
 }
 
 /// Whether the account has anybody to connect to.
-async fn is_present(state: &HttpState, account: crate::ids::PlayerId) -> Result<bool, Problem> {
-    Ok(state.store.seat_of(account).await?.is_some())
+async fn is_present(state: &HttpState, account: PlayerId) -> Result<bool, Problem> {
+    Ok(state.store.seat_of(account).await?.is_some() || duellist::is_present(&state.cluster, account).await?)
 }

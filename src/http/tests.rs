@@ -49,6 +49,7 @@ impl Kit {
         let (entities, arbiters) = (Arc::new(store.clone()), Arbiters::current());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters, None);
         cluster.register(RoomActor::factory(Registry::standard(), None));
+        crate::actors::register_duels(&cluster);
         let state = HttpState::new(identity, store.clone(), config, clock.clone(), cluster);
         Self { state, store, clock, _dir: dir }
     }

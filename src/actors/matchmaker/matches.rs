@@ -6,12 +6,13 @@ use crate::{
         duel::{DuelActor, DuelCommand, DuelReply, Party},
         room::{Caller, RoomActor, RoomCommand, RoomReply},
     },
-    cluster::{AskError, Cluster, RoomIndex},
+    cluster::{Cluster, RoomIndex},
     ids::RoomId,
     protocol::{
         ErrorCode,
         matchmaking::{MatchFound, MatchMode},
         messages::CreateRoom,
+        signal::SignalCode,
     },
 };
 use futures_util::future::BoxFuture;
@@ -52,7 +53,8 @@ async fn arrange_duel(cluster: &Cluster, id: Uuid, players: &[Ticket]) -> Arrang
     match cluster.ask::<DuelActor>(id, command).await {
         Ok(DuelReply::Done) => Arranged::Begun(found),
         Ok(DuelReply::Busy(player)) => Arranged::Busy(player),
-        Ok(DuelReply::Refused(_)) | Err(AskError::NotFound) => Arranged::Never,
+        Ok(DuelReply::Refused(no)) if no.code == SignalCode::Unavailable => Arranged::Unknown,
+        Ok(DuelReply::Refused(_)) => Arranged::Never,
         Err(_) => Arranged::Unknown,
     }
 }

@@ -6,6 +6,7 @@
 //! with everybody's place in it. Matches are durable before anybody hears of them. Why so: docs/decisions/0019.
 
 mod actor;
+mod matches;
 mod messages;
 mod pool;
 mod ports;
@@ -13,6 +14,7 @@ mod ports;
 mod tests;
 
 pub use actor::MatchmakerActor;
+pub use matches::ClusterMatches;
 pub use messages::{MatchmakerCommand, MatchmakerReply, Ticket};
 pub use ports::{Arranged, Matches, Ports, Ratings, StoredRatings};
 
