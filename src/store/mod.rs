@@ -25,6 +25,9 @@ mod moderation;
 mod oidc;
 mod outbox;
 mod ratings;
+#[cfg(test)]
+mod replica_tests;
+mod replicas;
 mod rewards;
 mod rooms;
 mod staff_accounts;
@@ -42,7 +45,7 @@ pub(crate) use claims::{ClaimFilter, ClaimRow, Reserved};
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use credentials::{Added, BackOff, CredentialsRow};
 use db::write_entity;
-pub(crate) use db::{Db, read, write};
+pub(crate) use db::{Db, browse, read, write};
 pub(crate) use dead_letters::{DeadLetter, DeadLetterFilter};
 pub(crate) use duels::{DuelFilter, DuelRow, Resolved, Verdict};
 pub use epochs::EpochChange;
@@ -57,6 +60,7 @@ pub(crate) use moderation::{MuteRow, MutedRow, PlayerRow, Report, ReportFilter};
 pub(crate) use oidc::OidcAttempt;
 pub(crate) use outbox::{ADD_FACT, DueFact, Failed, NOTE_CONSUMED, OutboxRow, TAKE_OUT, confirm, fact};
 pub(crate) use ratings::{BoardRow, RatingRow, RatingRules};
+use replicas::Replicas;
 pub(crate) use rewards::{RewardChange, RewardRow};
 pub(crate) use rooms::RoomFilter;
 pub(crate) use staff_accounts::{AccountQuery, BanRow, SignInRow, StaffAccountRow};
@@ -81,7 +85,7 @@ pub struct Store {
 impl Store {
     /// Opens the database of the settings and brings it up to date.
     pub async fn open(config: &Config, clock: SharedClock) -> Result<Self, StoreError> {
-        let db = Db::open(config).await?;
+        let db = Db::open(config, &clock).await?;
         let facts = Arc::new(Notify::new());
         let writer = Arc::new(Writer::start(db.clone(), &config.database, facts.clone()));
         Ok(Self { db, writer, clock, facts })
