@@ -32,4 +32,5 @@ pub mod telemetry;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod trace;
+pub mod transport;
 pub mod ws;

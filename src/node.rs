@@ -16,7 +16,9 @@ use crate::{
     media::{self, MediaServer},
     roles::{Role, Roles},
     store::Store,
-    telemetry, trace, ws,
+    telemetry, trace,
+    transport::Sockets,
+    ws,
 };
 use actix_http::HttpService;
 use actix_server::Server;
@@ -43,7 +45,7 @@ pub struct Node {
     config: Arc<Config>,
     /// Of a node that works.
     activity: Option<ActivityStream>,
-    sockets: ws::Sockets,
+    sockets: Sockets,
     servers: [ServerHandle; 2],
     media: Option<Arc<media::Server>>,
     watchdog: Option<Watchdog>,
@@ -81,7 +83,7 @@ impl Node {
         }
         let poll = Duration::from_millis(config.moderation.poll_ms);
         actix::spawn(door.mutes.clone().follow(store.clone(), clock, poll));
-        let (sockets, watched) = (ws::Sockets::default(), identity.clone());
+        let (sockets, watched) = (Sockets::default(), identity.clone());
         let upgrades =
             Arc::new(ws::WsState { identity, door, config: config.clone(), sockets: sockets.clone() });
 

@@ -3,7 +3,7 @@
 //! This is the HTTP server's upgrade service: it sees every request for a WebSocket before any route does, and
 //! no middleware runs around it.
 
-use super::{Sockets, connection::Connection, frames::FrameReader};
+use super::frames::FrameReader;
 use crate::{
     actors::session::{Door, Player},
     auth::{Identity, Principal},
@@ -13,6 +13,7 @@ use crate::{
     protocol::Encoding,
     roles::Role,
     trace,
+    transport::{Connection, Framing as _, Held, PlayerPeer, Sockets, Speaks, Terms, entry},
 };
 use actix_codec::Framed;
 use actix_http::{
@@ -78,29 +79,34 @@ pub async fn upgrade(
     if let Err(error) = parts.io.set_nodelay(true) {
         tracing::debug!(%error, "a socket without TCP_NODELAY");
     }
-    let (limits, session) = (&state.config.limits, &state.config.session);
-    let mut frames = FrameReader::new(limits.frame_bytes);
-    frames.feed(&parts.read_buf);
-    let connection = Connection {
-        stream: parts.io,
-        door: state.door.clone(),
-        encoding: visitor.encoding,
-        frames,
-        nesting: limits.nesting,
-        heartbeat: Duration::from_millis(session.heartbeat_ms),
-        slow_grace: Duration::from_millis(limits.slow_grace_ms),
-        held,
-    };
-    if visitor.resumes {
-        let wait = Duration::from_millis(limits.resume_wait_ms);
-        actix_web::rt::spawn(connection.run_resumed(visitor.player, wait));
-    } else {
-        actix_web::rt::spawn(connection.run(visitor.player));
-    }
+    let limits = &state.config.limits;
+    let mut framing = FrameReader::new(limits.frame_bytes);
+    framing.feed(&parts.read_buf);
+    let connection = Connection { stream: parts.io, framing, terms: Terms::of(&state.config), held };
+    actix_web::rt::spawn(serve(connection, visitor, state));
     Ok(())
 }
 
-async fn admit(req: &Request, state: &WsState) -> Result<(Visitor, super::sockets::Held), Problem> {
+/// Serves a socket to its end: a new session, or the one that its first frame names.
+async fn serve(mut connection: Connection<TcpStream, FrameReader>, visitor: Visitor, state: Arc<WsState>) {
+    let Visitor { player, encoding, resumes } = visitor;
+    let nesting = state.config.limits.nesting;
+    let speaks = Speaks::Only(encoding);
+    let attached = if resumes {
+        let wait = Duration::from_millis(state.config.limits.resume_wait_ms);
+        match entry::resume(&mut connection, &state.door, player, speaks, (nesting, wait)).await {
+            Ok(attached) => attached,
+            Err(None) => return,
+            Err(Some((code, reason))) => return connection.refuse(code, reason).await,
+        }
+    } else {
+        state.door.enter(player, encoding, None)
+    };
+    drop(state);
+    connection.serve(PlayerPeer::new(attached, speaks, nesting)).await;
+}
+
+async fn admit(req: &Request, state: &WsState) -> Result<(Visitor, Held), Problem> {
     if req.path() != "/ws" {
         return Err(Problem::of_status(StatusCode::NOT_FOUND));
     }
