@@ -31,6 +31,7 @@ mod problem;
 mod rewards;
 mod routes;
 mod service_tokens;
+mod session_log;
 mod sessions;
 mod shapes;
 mod staff;

@@ -9,6 +9,7 @@ pub mod error;
 pub mod frame;
 pub mod media;
 pub mod messages;
+pub mod proto;
 mod push;
 
 pub use error::{CloseCode, ErrorCode, Rejection};

@@ -25,6 +25,7 @@ mod oidc;
 mod outbox;
 mod rewards;
 mod rooms;
+mod session_log;
 mod staff_accounts;
 mod statements;
 #[cfg(test)]
@@ -55,6 +56,7 @@ pub(crate) use oidc::OidcAttempt;
 pub(crate) use outbox::{ADD_FACT, DueFact, Failed, NOTE_CONSUMED, OutboxRow, TAKE_OUT, confirm, fact};
 pub(crate) use rewards::{RewardChange, RewardRow};
 pub(crate) use rooms::RoomFilter;
+pub(crate) use session_log::{SessionLogFilter, SessionLogRow};
 pub(crate) use staff_accounts::{AccountQuery, BanRow, SignInRow, StaffAccountRow};
 pub(crate) use wallet::{InventoryRow, LedgerRow, MOST};
 pub use wallet::{Transfer, Transferred, Wallet};

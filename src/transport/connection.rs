@@ -13,6 +13,7 @@ use crate::{
     actors::session::{Drained, Outgoing},
     config::Config,
     protocol::CloseCode,
+    session_log::{Journey, Reason, Traffic},
 };
 use bytes::{Buf, BytesMut};
 use std::{
@@ -54,7 +55,7 @@ impl Terms {
         Self {
             heartbeat: Duration::from_millis(session.heartbeat_ms),
             slow_grace: Duration::from_millis(limits.slow_grace_ms),
-            message: Duration::from_secs(10),
+            message: Duration::from_millis(config.tcp.packet_ms),
         }
     }
 }
@@ -66,6 +67,8 @@ pub(crate) struct Connection<S, F> {
     pub terms: Terms,
     /// The socket's place in the node's count.
     pub held: Held,
+    /// What is noted of it.
+    pub journey: Journey,
 }
 
 /// What a wait for bytes brought.
@@ -81,16 +84,40 @@ pub(crate) enum More {
 enum End {
     /// The peer closed with 1000: the session ends too.
     Goodbye,
-    /// Either side closes; the close frame may still have to go out.
+    /// The peer closed in another way.
+    Left,
+    /// We close; the close frame may still have to go out.
     Closing,
     /// Nobody is there any more.
     Lost,
+    /// Nobody has been heard of for too long.
+    Silent,
+}
+
+impl End {
+    /// There is nobody to take leave of.
+    fn is_lost(self) -> bool {
+        matches!(self, Self::Lost | Self::Silent)
+    }
+
+    /// As it is noted. `code` is that of our close, which a session that has gone to another socket does not say.
+    fn reason(self, code: Option<CloseCode>) -> Reason {
+        match self {
+            Self::Goodbye => Reason::Goodbye,
+            Self::Left => Reason::Left,
+            Self::Lost => Reason::Lost,
+            Self::Silent => Reason::Silent,
+            Self::Closing => Reason::Closed(code.unwrap_or(CloseCode::Replaced)),
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing> Connection<S, F> {
     /// Reads on before there is a session, until `deadline`.
     pub async fn more(&mut self, deadline: Instant) -> More {
-        match timeout_at(deadline, poll_fn(|cx| poll_read(&mut self.stream, cx, &mut self.framing))).await {
+        let Self { stream, framing, journey, .. } = self;
+        let read = poll_fn(|cx| poll_read(stream, cx, framing, &mut journey.traffic));
+        match timeout_at(deadline, read).await {
             Ok(true) => More::Came,
             Ok(false) => More::Gone,
             Err(_) => More::Late,
@@ -103,11 +130,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing> Connection<S, F> {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
+        self.journey.traffic.bytes_out += bytes.len() as u64;
         matches!(timeout(self.terms.slow_grace, all).await, Ok(Ok(())))
     }
 
     /// Ends a socket that has no session, after these last words: when he has read them, or does not in time.
     pub async fn dismiss(mut self, words: &[u8]) {
+        self.journey.closing(Reason::Closed(CloseCode::Normal));
         let goodbye = async {
             self.stream.write_all(words).await?;
             self.stream.shutdown().await?;
@@ -129,15 +158,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing> Connection<S, F> {
     /// Serves a session, to the end of its socket.
     pub async fn serve(self, peer: impl Peer) {
         metrics::gauge!("playhouse_sockets").increment(1.0);
-        let Self { stream, framing, terms, held } = self;
-        let mut served = Served { stream, framing, writer: Writer::default(), peer };
+        let Self { stream, framing, terms, held, mut journey } = self;
+        let (session, account) = peer.who();
+        journey.attached(session, account);
+        let mut served = Served { stream, framing, writer: Writer::default(), peer, journey };
         let end = served.until_end(&terms).await;
-        let Served { mut stream, framing, mut writer, peer } = served;
+        let Served { mut stream, framing, mut writer, peer, mut journey } = served;
         drop(framing);
+        journey.closing(end.reason(writer.closed.or_else(|| peer.closing())));
         peer.detached(end == End::Goodbye).await;
-        let farewell = farewell::<F>(&mut writer, &mut stream, &peer);
-        if end != End::Lost && timeout(terms.slow_grace, farewell).await.is_err() {
-            tracing::debug!("a peer did not take its close in time");
+        let farewell = farewell::<F>(&mut writer, &mut stream, &peer, &mut journey.traffic);
+        if !end.is_lost() && timeout(terms.slow_grace, farewell).await.is_err() {
+            tracing::debug!(session_id = %session, "a peer did not take its close in time");
         }
         metrics::gauge!("playhouse_sockets").decrement(1.0);
         drop(held);
@@ -150,6 +182,7 @@ struct Served<S, F, P> {
     framing: F,
     writer: Writer,
     peer: P,
+    journey: Journey,
 }
 
 /// What a turn of the loop brought.
@@ -181,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing, P: Peer> Served<S, F, P> {
                 Turn::Struck => match pulse.strike(Instant::now()) {
                     Due::Nothing => {}
                     Due::Ping => self.peer.ping(),
-                    Due::Silent => return End::Lost,
+                    Due::Silent => return End::Silent,
                     Due::Dribbled => return self.give_up(Fault::Dribbled),
                 },
             }
@@ -190,13 +223,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing, P: Peer> Served<S, F, P> {
 
     /// Reading comes last: one who never stops sending keeps neither what waits for him nor the clock from its turn.
     fn poll_turn(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<Turn> {
-        if let Poll::Ready(end) = self.writer.poll_serve::<F>(cx, &mut self.stream, &self.peer) {
+        let (stream, traffic) = (&mut self.stream, &mut self.journey.traffic);
+        if let Poll::Ready(end) = self.writer.poll_serve::<F>(cx, stream, &self.peer, traffic) {
             return Poll::Ready(Turn::Ended(end));
         }
         if timer.poll(cx).is_ready() {
             return Poll::Ready(Turn::Struck);
         }
-        poll_read(&mut self.stream, cx, &mut self.framing).map(Turn::Read)
+        poll_read(stream, cx, &mut self.framing, traffic).map(Turn::Read)
     }
 
     /// Hands every whole message to the session. An end when the socket is to end.
@@ -204,13 +238,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing, P: Peer> Served<S, F, P> {
         loop {
             match self.framing.next() {
                 Ok(None) => return None,
-                Ok(Some(Incoming::Data(encoding, bytes))) => self.peer.deliver(encoding, &bytes),
+                Ok(Some(Incoming::Data(encoding, bytes))) => {
+                    self.journey.traffic.messages_in += 1;
+                    self.peer.deliver(encoding, &bytes);
+                }
                 Ok(Some(Incoming::Odd(why))) => self.peer.refuse(why),
                 Ok(Some(Incoming::Ping(payload))) => self.peer.pong(&payload),
                 Ok(Some(Incoming::Pong)) => {}
                 Ok(Some(Incoming::Close { clean })) => {
                     self.peer.close(CloseCode::Normal, "goodbye");
-                    return Some(if clean { End::Goodbye } else { End::Closing });
+                    return Some(if clean { End::Goodbye } else { End::Left });
                 }
                 Err(fault) => return Some(self.give_up(fault)),
             }
@@ -233,6 +270,8 @@ struct Writer {
     unflushed: bool,
     /// The last word has been said.
     done: bool,
+    /// And was this.
+    closed: Option<CloseCode>,
 }
 
 impl Writer {
@@ -242,8 +281,9 @@ impl Writer {
         cx: &mut Context<'_>,
         stream: &mut (impl AsyncWrite + Unpin),
         peer: &impl Peer,
+        traffic: &mut Traffic,
     ) -> Poll<End> {
-        match self.poll_write_all::<F>(cx, stream, peer) {
+        match self.poll_write_all::<F>(cx, stream, peer, traffic) {
             Poll::Ready(Ok(())) => Poll::Ready(End::Closing),
             Poll::Ready(Err(_)) => Poll::Ready(End::Lost),
             Poll::Pending if self.unsent.is_empty() && !self.unflushed => Poll::Pending,
@@ -257,13 +297,14 @@ impl Writer {
         cx: &mut Context<'_>,
         stream: &mut (impl AsyncWrite + Unpin),
         peer: &impl Peer,
+        traffic: &mut Traffic,
     ) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_unsent(cx, stream))?;
             if self.done {
                 return Poll::Ready(Ok(()));
             }
-            ready!(self.poll_burst::<F>(cx, stream, peer))?;
+            ready!(self.poll_burst::<F>(cx, stream, peer, traffic))?;
         }
     }
 
@@ -290,10 +331,19 @@ impl Writer {
         cx: &mut Context<'_>,
         stream: &mut (impl AsyncWrite + Unpin),
         peer: &impl Peer,
+        traffic: &mut Traffic,
     ) -> Poll<io::Result<()>> {
         WRITE.with_borrow_mut(|burst| {
             burst.clear();
-            let drained = peer.poll_drain(cx, &mut |item, encoding| F::write(burst, item, encoding));
+            let drained = peer.poll_drain(cx, &mut |item, encoding| {
+                match item {
+                    Outgoing::Message(..) => traffic.messages_out += 1,
+                    Outgoing::Close(code, _) => self.closed = Some(code),
+                    _ => {}
+                }
+                F::write(burst, item, encoding);
+            });
+            traffic.bytes_out += burst.len() as u64;
             self.done = ready!(drained) == Drained::Closed;
             if burst.is_empty() {
                 return Poll::Ready(Ok(()));
@@ -315,8 +365,9 @@ async fn farewell<F: Framing>(
     writer: &mut Writer,
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     peer: &impl Peer,
+    traffic: &mut Traffic,
 ) {
-    let said = poll_fn(|cx| writer.poll_write_all::<F>(cx, stream, peer)).await;
+    let said = poll_fn(|cx| writer.poll_write_all::<F>(cx, stream, peer, traffic)).await;
     if said.is_ok() && stream.shutdown().await.is_ok() {
         while poll_fn(|cx| poll_taken(stream, cx, usize::MAX, |_| ())).await {}
     }
@@ -327,8 +378,12 @@ fn poll_read(
     stream: &mut (impl AsyncRead + Unpin),
     cx: &mut Context<'_>,
     framing: &mut impl Framing,
+    traffic: &mut Traffic,
 ) -> Poll<bool> {
-    poll_taken(stream, cx, framing.room(), |bytes| framing.feed(bytes))
+    poll_taken(stream, cx, framing.room(), |bytes| {
+        traffic.bytes_in += bytes.len() as u64;
+        framing.feed(bytes);
+    })
 }
 
 /// As [`poll_read`], `most` bytes, for whoever takes them.

@@ -12,9 +12,11 @@ mod framing;
 mod peer;
 mod pulse;
 mod sockets;
+mod stream;
 
 pub(crate) use connection::{Connection, More, Terms};
 pub(crate) use framing::{Fault, Framing, Incoming};
 pub(crate) use peer::{Peer, PlayerPeer, Speaks};
 pub(crate) use sockets::Held;
 pub use sockets::Sockets;
+pub use stream::Stream;

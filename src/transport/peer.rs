@@ -5,6 +5,7 @@
 
 use crate::{
     actors::session::{Attached, Detached, Drained, Input, Outgoing},
+    ids::{PlayerId, SessionId},
     protocol::{Answer, ClientFrame, CloseCode, Encoding, ErrorCode, Rejection, frame::BadFrame},
 };
 use actix::prelude::SendError;
@@ -30,6 +31,10 @@ pub(crate) trait Peer: 'static {
     ) -> Poll<Drained>;
     /// Ready when this connection is to end, whether or not its socket takes anything.
     fn poll_ending(&self, cx: &mut Context<'_>) -> Poll<()>;
+    /// Why this connection is being closed, if it is.
+    fn closing(&self) -> Option<CloseCode>;
+    /// Which session of whose.
+    fn who(&self) -> (SessionId, PlayerId);
     /// The socket reads and writes no more; clean: the client said goodbye.
     fn detached(&self, clean: bool) -> impl Future<Output = ()>;
 }
@@ -124,6 +129,14 @@ impl Peer for PlayerPeer {
 
     fn poll_ending(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.attached.handle.outbox.poll_ending(self.attached.attachment, cx)
+    }
+
+    fn closing(&self) -> Option<CloseCode> {
+        self.attached.handle.outbox.closing()
+    }
+
+    fn who(&self) -> (SessionId, PlayerId) {
+        (self.attached.session, self.attached.handle.player)
     }
 
     async fn detached(&self, clean: bool) {

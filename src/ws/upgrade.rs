@@ -12,8 +12,9 @@ use crate::{
     http::{self, Problem, bearer, client_address, secure},
     protocol::Encoding,
     roles::Role,
+    session_log::{Journey, SessionLog, Transport},
     trace,
-    transport::{Connection, Framing as _, Held, PlayerPeer, Sockets, Speaks, Terms, entry},
+    transport::{Connection, Framing as _, Held, PlayerPeer, Sockets, Speaks, Stream, Terms, entry},
 };
 use actix_codec::Framed;
 use actix_http::{
@@ -25,7 +26,8 @@ use actix_web_actors::ws::HandshakeError;
 use bytes::Bytes;
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
-use tokio::net::TcpStream;
+
+const SUBPROTOCOL: header::HeaderName = header::SEC_WEBSOCKET_PROTOCOL;
 
 /// What upgrades need of the node.
 pub struct WsState {
@@ -37,6 +39,8 @@ pub struct WsState {
     pub config: Arc<Config>,
     /// The sockets of the node.
     pub sockets: Sockets,
+    /// Who was connected when.
+    pub log: SessionLog,
 }
 
 /// `?ticket=…&resume=1`
@@ -59,7 +63,7 @@ struct Visitor {
 /// The socket broke.
 pub async fn upgrade(
     req: Request,
-    framed: Framed<TcpStream, h1::Codec>,
+    framed: Framed<Stream, h1::Codec>,
     state: Arc<WsState>,
 ) -> Result<(), Error> {
     let mut span = http::begin("GET", req.headers());
@@ -76,19 +80,22 @@ pub async fn upgrade(
     drop(span);
     let accepted = accept(req.head(), visitor.encoding);
     let parts = h1::SendResponse::new(framed, accepted).await?.into_parts();
-    if let Err(error) = parts.io.set_nodelay(true) {
-        tracing::debug!(%error, "a socket without TCP_NODELAY");
-    }
     let limits = &state.config.limits;
     let mut framing = FrameReader::new(limits.frame_bytes);
     framing.feed(&parts.read_buf);
-    let connection = Connection { stream: parts.io, framing, terms: Terms::of(&state.config), held };
+    let connection = Connection {
+        stream: parts.io,
+        framing,
+        terms: Terms::of(&state.config),
+        held,
+        journey: Journey::begin(&state.log, Transport::Ws, visitor.player.address),
+    };
     actix_web::rt::spawn(serve(connection, visitor, state));
     Ok(())
 }
 
 /// Serves a socket to its end: a new session, or the one that its first frame names.
-async fn serve(mut connection: Connection<TcpStream, FrameReader>, visitor: Visitor, state: Arc<WsState>) {
+async fn serve(mut connection: Connection<Stream, FrameReader>, visitor: Visitor, state: Arc<WsState>) {
     let Visitor { player, encoding, resumes } = visitor;
     let nesting = state.config.limits.nesting;
     let speaks = Speaks::Only(encoding);
@@ -134,8 +141,8 @@ fn bad_handshake(error: &HandshakeError) -> Problem {
 /// 101 Switching Protocols; names the encoding if one was asked for.
 fn accept(req: &RequestHead, encoding: Encoding) -> Response<()> {
     let mut response = actix_http::ws::handshake_response(req);
-    if req.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
-        response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol()));
+    if let Some(name) = encoding.subprotocol().filter(|_| req.headers().contains_key(SUBPROTOCOL)) {
+        response.insert_header((SUBPROTOCOL, name));
     }
     response.finish().drop_body()
 }
@@ -167,7 +174,7 @@ fn check_origin(req: &Request, config: &Config) -> Result<Option<String>, Proble
 fn choose_encoding(req: &Request) -> Result<Encoding, Problem> {
     let offered: Vec<&str> = req
         .headers()
-        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .get_all(SUBPROTOCOL)
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)
