@@ -3,7 +3,7 @@ CREATE TABLE session_log (
     id              UUID   NOT NULL PRIMARY KEY, -- by time
     session_id      UUID   NOT NULL,
     account_id      UUID   NOT NULL,
-    transport       TEXT   NOT NULL,             -- ws, tcp
+    transport       TEXT   NOT NULL,             -- ws, signal, tcp
     address         TEXT,                        -- NULL: the account is deleted
     node            UUID   NOT NULL,             -- the run of the node
     node_name       TEXT,

@@ -2,8 +2,11 @@
 
 use crate::{
     actors::{
+        self,
+        duel::DuelActor,
         room::RoomActor,
         session::{Door, SessionNotice},
+        signal::SignalDoor,
     },
     auth::{self, Identity},
     clock::{SharedClock, SystemClock},
@@ -90,6 +93,7 @@ impl Node {
         trace::start(&config, cluster.me())?;
         let port = media.clone().map(|server| server as Arc<dyn MediaServer>);
         cluster.register(RoomActor::factory(games, port));
+        actors::register_duels(&cluster);
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state =
             HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
@@ -115,7 +119,9 @@ impl Node {
             log: log.clone(),
         };
         let (settings, held) = (config.clone(), sockets.clone());
-        let upgrades = ws::WsState { identity, door, config: settings, sockets: held, log: log.clone() };
+        let signals = SignalDoor::new(cluster.clone());
+        let upgrades =
+            ws::WsState { identity, door, signals, config: settings, sockets: held, log: log.clone() };
         let public = Public {
             state: state.clone(),
             upgrades: Arc::new(upgrades),
@@ -135,6 +141,7 @@ impl Node {
         }
         if roles.has(RoomActor::ROLE) {
             actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
+            actix::spawn(cluster.clone().sweep_reminders::<DuelActor>());
         }
         auth::watch(&watched, &cluster);
         actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
@@ -191,6 +198,7 @@ impl Node {
                 tracing::debug!(player_id = %session.player, "a session was ending already");
             }
         }
+        self.cluster.signals().notify_all(SessionNotice::NodeStops);
         let [public, admin] = &self.servers;
         let (_, gone) = tokio::join!(public.stop(true), self.sockets.gone(longest));
         if !gone {
@@ -345,7 +353,7 @@ async fn accept(socket: TcpStream, tls: Option<Tls>) -> io::Result<(Stream, Opti
 
 fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> anyhow::Result<ServerHandle> {
     let metrics = telemetry::metrics();
-    telemetry::begin_at_zero(&[RoomActor::KIND]);
+    telemetry::begin_at_zero(&[RoomActor::KIND, DuelActor::KIND]);
     let server = HttpServer::new(move || {
         let cluster = cluster.clone();
         let seen = cluster.clone();
@@ -377,6 +385,8 @@ fn observe(cluster: &Cluster) {
     metrics::gauge!("playhouse_sessions", "state" => "live").set(live as f64);
     metrics::gauge!("playhouse_sessions", "state" => "parked").set(parked as f64);
     metrics::gauge!("playhouse_entities", "kind" => "room").set(cluster.active::<RoomActor>() as f64);
+    metrics::gauge!("playhouse_entities", "kind" => "duel").set(cluster.active::<DuelActor>() as f64);
+    metrics::gauge!("playhouse_signal_sessions").set(cluster.signals().count() as f64);
     metrics::gauge!("playhouse_in_touch").set(f64::from(u8::from(cluster.is_in_touch())));
 }
 

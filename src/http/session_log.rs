@@ -27,6 +27,7 @@ pub(super) struct SessionLogQuery {
 #[serde(rename_all = "lowercase")]
 enum LoggedTransport {
     Ws,
+    Signal,
     Tcp,
 }
 
@@ -39,6 +40,7 @@ pub(super) async fn list(
     let SessionLogQuery { account, open, transport } = query.into_inner();
     let transport = transport.map(|transport| match transport {
         LoggedTransport::Ws => "ws".to_owned(),
+        LoggedTransport::Signal => "signal".to_owned(),
         LoggedTransport::Tcp => "tcp".to_owned(),
     });
     let (limit, before) = (page.limit(), page.after()?);

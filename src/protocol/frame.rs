@@ -18,24 +18,6 @@ pub enum Encoding {
 impl Encoding {
     /// The WebSocket subprotocols, in order of preference.
     pub const SUBPROTOCOLS: [&'static str; 2] = ["playhouse.v1.json", "playhouse.v1.msgpack"];
-
-    /// Its subprotocol, if it is spoken over WebSocket.
-    pub fn subprotocol(self) -> Option<&'static str> {
-        match self {
-            Self::Json => Some(Self::SUBPROTOCOLS[0]),
-            Self::MsgPack => Some(Self::SUBPROTOCOLS[1]),
-            Self::Proto => None,
-        }
-    }
-
-    /// The encoding of a subprotocol.
-    pub fn from_subprotocol(name: &str) -> Option<Self> {
-        match name {
-            "playhouse.v1.json" => Some(Self::Json),
-            "playhouse.v1.msgpack" => Some(Self::MsgPack),
-            _ => None,
-        }
-    }
 }
 
 /// `{"id": 7, "type": "room.join", "payload": {…}}`.

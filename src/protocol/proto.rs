@@ -111,9 +111,11 @@ fn as_pong(payload: &str) -> Option<Pong> {
 }
 
 /// What stands before a push's payload.
-pub(super) fn push_head(seq: u64, name: &str, payload_bytes: usize) -> Vec<u8> {
+pub(super) fn push_head(seq: Option<u64>, name: &str, payload_bytes: usize) -> Vec<u8> {
     let mut head = Vec::with_capacity(24 + name.len());
-    prost::encoding::uint64::encode(2, &seq, &mut head);
+    if let Some(seq) = seq {
+        prost::encoding::uint64::encode(2, &seq, &mut head);
+    }
     encode_key(3, WireType::LengthDelimited, &mut head);
     encode_varint(name.len() as u64, &mut head);
     head.extend_from_slice(name.as_bytes());

@@ -104,8 +104,18 @@ impl Push {
             }
             Encoding::Proto => {
                 let payload = self.tail(encoding);
-                write(&proto::push_head(seq, &self.name, payload.len()), payload)
+                write(&proto::push_head(Some(seq), &self.name, payload.len()), payload)
             }
+        }
+    }
+
+    /// The same without a `seq`: `{"type": …, "payload": …}`.
+    pub fn without_seq<T>(&self, encoding: Encoding, write: impl FnOnce(&[u8], &[u8]) -> T) -> T {
+        let payload = self.tail(encoding);
+        match encoding {
+            Encoding::Json => write(b"{", payload),
+            Encoding::MsgPack => write(&[0x82], payload),
+            Encoding::Proto => write(&proto::push_head(None, &self.name, payload.len()), payload),
         }
     }
 }

@@ -15,7 +15,11 @@ use std::net::IpAddr;
 /// By what somebody is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
+    /// `/ws`
     Ws,
+    /// `/ws/signal`
+    Signal,
+    /// Packets.
     Tcp,
 }
 
@@ -23,6 +27,7 @@ impl Transport {
     fn as_str(self) -> &'static str {
         match self {
             Self::Ws => "ws",
+            Self::Signal => "signal",
             Self::Tcp => "tcp",
         }
     }

@@ -14,7 +14,7 @@ pub(crate) struct SessionLogRow {
     pub id: Uuid,
     pub session_id: Uuid,
     pub account_id: Uuid,
-    /// `ws` or `tcp`.
+    /// `ws`, `signal` or `tcp`.
     pub transport: String,
     /// Where it came from; none once the account is deleted.
     pub address: Option<String>,

@@ -17,7 +17,7 @@ use crate::{
     protocol::Encoding,
     session_log::{Journey, SessionLog, Transport},
     tls::Tls,
-    transport::{Connection, Held, PlayerPeer, Sockets, Speaks, Stream, Terms, entry},
+    transport::{Connection, Held, SessionPeer, Sockets, Speaks, Stream, Terms, entry},
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, time::Instant};
@@ -116,7 +116,7 @@ async fn play(mut connection: Connection<Stream, Packets>, visitor: Visitor, sta
         attached
     };
     drop(state);
-    connection.serve(PlayerPeer::new(attached, speaks, nesting)).await;
+    connection.serve(SessionPeer::new(attached, speaks, nesting)).await;
 }
 
 /// Ends a socket that nobody came in by; the reason is in the log and in the figures.

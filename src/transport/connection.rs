@@ -256,6 +256,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing, P: Peer> Served<S, F, P> {
 
     fn give_up(&self, fault: Fault) -> End {
         let (code, reason) = fault.close();
+        if fault == Fault::TooLarge {
+            self.peer.too_large();
+        }
         self.peer.close(code, reason);
         End::Closing
     }

@@ -1,14 +1,14 @@
 //! Who is spoken with through a connection: what a session is to its socket.
 //!
-//! [`Peer`] is what [`super::Connection`] needs of it; [`PlayerPeer`] is a player's session. It reads a message's shape
-//! and hands it on; it never waits, and a full session is answered here.
+//! [`Peer`] is what [`super::Connection`] needs of it; [`SessionPeer`] is a session, whichever `line` leads to. It reads a
+//! message's shape and hands it on, and never waits.
 
+use super::Line;
 use crate::{
-    actors::session::{Attached, Detached, Drained, Input, Outgoing},
+    actors::session::{Drained, Input, Outgoing},
     ids::{PlayerId, SessionId},
-    protocol::{Answer, ClientFrame, CloseCode, Encoding, ErrorCode, Rejection, frame::BadFrame},
+    protocol::{ClientFrame, CloseCode, Encoding, ErrorCode, Rejection, frame::BadFrame},
 };
-use actix::prelude::SendError;
 use std::task::{Context, Poll};
 
 /// A session behind a connection. Cheap to call: all of it runs in the socket's task.
@@ -17,6 +17,8 @@ pub(crate) trait Peer: 'static {
     fn deliver(&self, encoding: Encoding, bytes: &[u8]);
     /// Takes what is no message at all.
     fn refuse(&self, why: &'static str);
+    /// A message was too long: the last word before the close.
+    fn too_large(&self);
     /// Asks the other side for a sign of life.
     fn ping(&self);
     /// Answers one who asked for it.
@@ -66,57 +68,48 @@ impl Speaks {
     }
 }
 
-/// A player's session.
-pub(crate) struct PlayerPeer {
-    attached: Attached,
+/// A session, and what its client may say.
+pub(crate) struct SessionPeer {
+    line: Line,
     speaks: Speaks,
     /// `limits.nesting`
     nesting: usize,
 }
 
-impl PlayerPeer {
-    /// Of a socket that the door has let in.
-    pub fn new(attached: Attached, speaks: Speaks, nesting: usize) -> Self {
-        Self { attached, speaks, nesting }
-    }
-
-    fn hand_over(&self, frame: Result<ClientFrame, BadFrame>) {
-        if let Err(refused) = self.attached.handle.addr.try_send(Input(frame)) {
-            self.turn_away(refused);
-        }
-    }
-
-    /// A full or ended session: the client is told, nothing else happens.
-    fn turn_away(&self, refused: SendError<Input>) {
-        let (SendError::Full(Input(frame)) | SendError::Closed(Input(frame))) = refused;
-        let re = frame.map_or_else(|bad| bad.id, |frame| frame.id);
-        let busy = Rejection::try_again(100, "too much at once");
-        self.attached.handle.outbox.turn_away(Answer::error(re, &busy));
+impl SessionPeer {
+    /// Of a socket that a door has let in.
+    pub fn new(session: impl Into<Line>, speaks: Speaks, nesting: usize) -> Self {
+        Self { line: session.into(), speaks, nesting }
     }
 }
 
-impl Peer for PlayerPeer {
+impl Peer for SessionPeer {
     fn deliver(&self, encoding: Encoding, bytes: &[u8]) {
         if matches!(self.speaks, Speaks::AsLast(_)) {
-            self.attached.handle.outbox.speak(self.attached.attachment, encoding);
+            self.line.outbox.speak(self.line.attachment, encoding);
         }
-        self.hand_over(self.speaks.parse(encoding, bytes, self.nesting));
+        self.line.hear(Input(self.speaks.parse(encoding, bytes, self.nesting)));
     }
 
     fn refuse(&self, why: &'static str) {
-        self.hand_over(Err(BadFrame { id: None, rejection: Rejection::new(ErrorCode::BadMessage, why) }));
+        let rejection = Rejection::new(ErrorCode::BadMessage, why);
+        self.line.hear(Input(Err(BadFrame { id: None, rejection })));
+    }
+
+    fn too_large(&self) {
+        self.line.too_large();
     }
 
     fn ping(&self) {
-        self.attached.handle.outbox.ping();
+        self.line.outbox.ping();
     }
 
     fn pong(&self, payload: &[u8]) {
-        self.attached.handle.outbox.pong(payload);
+        self.line.outbox.pong(payload);
     }
 
     fn close(&self, code: CloseCode, reason: &'static str) {
-        self.attached.handle.outbox.close(code, reason);
+        self.line.outbox.close(code, reason);
     }
 
     fn poll_drain(
@@ -124,26 +117,24 @@ impl Peer for PlayerPeer {
         cx: &mut Context<'_>,
         write: &mut impl FnMut(Outgoing<'_>, Encoding),
     ) -> Poll<Drained> {
-        self.attached.handle.outbox.poll_drain(self.attached.attachment, cx, write)
+        self.line.outbox.poll_drain(self.line.attachment, cx, write)
     }
 
     fn poll_ending(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.attached.handle.outbox.poll_ending(self.attached.attachment, cx)
+        self.line.outbox.poll_ending(self.line.attachment, cx)
     }
 
     fn closing(&self) -> Option<CloseCode> {
-        self.attached.handle.outbox.closing()
+        self.line.outbox.closing()
     }
 
     fn who(&self) -> (SessionId, PlayerId) {
-        (self.attached.session, self.attached.handle.player)
+        (self.line.session, self.line.player)
     }
 
     async fn detached(&self, clean: bool) {
-        let Attached { session, handle, attachment } = &self.attached;
-        let attachment = *attachment;
-        if handle.addr.send(Detached { attachment, clean }).await.is_err() {
-            tracing::debug!(session_id = %session, "the session ended before its socket");
+        if !self.line.detach(clean).await {
+            tracing::debug!(session_id = %self.line.session, "the session ended before its socket");
         }
     }
 }
