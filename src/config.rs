@@ -404,6 +404,7 @@ impl std::fmt::Debug for Secret {
 
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "toml::Value")]
 pub enum TlsVersion {
     /// TLS 1.3.
     #[serde(rename = "1.3")]
@@ -411,6 +412,18 @@ pub enum TlsVersion {
     /// TLS 1.2.
     #[serde(rename = "1.2")]
     V1_2,
+}
+
+/// From the environment and `--set` it comes as a number.
+impl TryFrom<toml::Value> for TlsVersion {
+    type Error = &'static str;
+    fn try_from(value: toml::Value) -> Result<Self, Self::Error> {
+        match value.to_string().trim_matches('"') {
+            "1.3" => Ok(Self::V1_3),
+            "1.2" => Ok(Self::V1_2),
+            _ => Err("1.3 or 1.2"),
+        }
+    }
 }
 
 /// How log lines look.

@@ -56,9 +56,9 @@ pub(crate) struct Journey {
 }
 
 impl Journey {
-    /// Of a socket that was accepted.
-    pub fn begin(log: &SessionLog, transport: Transport, address: IpAddr) -> Self {
-        let mut journey = Self {
+    /// Of a socket that was accepted. In a box: it goes from hand to hand, and each hand would keep room for all of it.
+    pub fn begin(log: &SessionLog, transport: Transport, address: IpAddr) -> Box<Self> {
+        let mut journey = Box::new(Self {
             log: log.clone(),
             life: Life::None,
             transport,
@@ -67,7 +67,7 @@ impl Journey {
             row: uuid::Uuid::nil(),
             connected_at: 0,
             traffic: Traffic::default(),
-        };
+        });
         journey.take(Step::Accepted);
         journey
     }

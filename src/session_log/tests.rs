@@ -32,7 +32,7 @@ async fn here(adjust: impl FnOnce(&mut SessionLogSection)) -> Here {
 }
 
 impl Here {
-    fn connect(&self, account: PlayerId) -> Journey {
+    fn connect(&self, account: PlayerId) -> Box<Journey> {
         let address: IpAddr = "10.1.2.3".parse().expect("an address");
         let mut journey = Journey::begin(&self.log, Transport::Tcp, address);
         journey.attached(SessionId::new(), account);

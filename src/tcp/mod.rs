@@ -13,4 +13,6 @@ mod packet;
 mod packet_tests;
 mod service;
 
+#[cfg(test)]
+pub(crate) use packet::TABLE;
 pub use service::{TcpState, serve};

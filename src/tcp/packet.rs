@@ -14,18 +14,30 @@ pub(super) const LONGEST: usize = u16::MAX as usize;
 /// Bytes of a payload at most.
 pub(super) const PAYLOAD: usize = LONGEST - HEADER;
 
-/// What packets are called on the wire.
-pub(super) mod id {
-    pub const CONNECT_REQ: u16 = 0x0001;
-    pub const CONNECT_RES: u16 = 0x0002;
-    pub const PING_REQ: u16 = 0x0003;
-    pub const PONG_RES: u16 = 0x0004;
-    pub const REQUEST: u16 = 0x0010;
-    pub const MESSAGE: u16 = 0x0011;
-    pub const MESSAGE_PART: u16 = 0x0012;
-    pub const PROTO_REQUEST: u16 = 0x0020;
-    pub const PROTO_MESSAGE: u16 = 0x0021;
-    pub const CLOSE: u16 = 0x00ff;
+macro_rules! packets {
+    ($($NAME:ident = $id:literal, $name:literal, $way:literal, $payload:literal;)*) => {
+        /// What packets are called on the wire.
+        pub(super) mod id {
+            $(pub const $NAME: u16 = $id;)*
+        }
+
+        /// For the documents: id, name, who sends it, payload.
+        #[cfg(test)]
+        pub(crate) const TABLE: &[(u16, &str, &str, &str)] = &[$(($id, $name, $way, $payload),)*];
+    };
+}
+
+packets! {
+    CONNECT_REQ = 0x0001, "SessionConnectReq", "client", "`protocol: u16, token_len: u16, token: utf-8` (an access token)";
+    CONNECT_RES = 0x0002, "SessionConnectRes", "server", "`result: u16` (0 ok, 1 bad version, 2 bad token, 3 full, 4 draining), `session_id: 16 bytes` (the UUID in network order), `server_time: u64`";
+    PING_REQ = 0x0003, "PingReq", "client", "`client_time: u64, seq: u32`";
+    PONG_RES = 0x0004, "PongRes", "server", "`client_time: u64, server_time: u64, seq: u32`";
+    REQUEST = 0x0010, "Request", "client", "a request in MessagePack, as in `playhouse.v1.msgpack`";
+    MESSAGE = 0x0011, "Message", "server", "an answer or a push in MessagePack";
+    MESSAGE_PART = 0x0012, "MessagePart", "server", "`last: u8`, bytes of a message too long for one packet";
+    PROTO_REQUEST = 0x0020, "ProtoRequest", "client", "a request in Protocol Buffers";
+    PROTO_MESSAGE = 0x0021, "ProtoMessage", "server", "an answer or a push in Protocol Buffers";
+    CLOSE = 0x00ff, "Close", "server", "`code: u16`, reason in utf-8; nothing follows";
 }
 
 /// A whole packet.

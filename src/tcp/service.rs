@@ -127,7 +127,10 @@ async fn refuse(connection: Connection<Stream, Packets>, address: IpAddr, refuse
         Refused::Gone(why) => ("gone", *why),
     };
     metrics::counter!("playhouse_tcp_refused_total", "reason" => name).increment(1);
-    tracing::info!(%address, reason, "a TCP connection was closed before it had a session");
+    match refused {
+        Refused::Gone(_) => tracing::debug!(%address, reason, "nobody connected over TCP"),
+        _ => tracing::info!(%address, reason, "a TCP connection was closed before it had a session"),
+    }
     match refused {
         Refused::With(result) => {
             let words = packet::connect_res(result, None, connection.framing.now());

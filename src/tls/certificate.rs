@@ -65,6 +65,7 @@ impl Certificate {
     pub fn open(cert: PathBuf, key: PathBuf) -> anyhow::Result<Self> {
         let files = read(&cert, &key)?;
         let now = RwLock::new(Arc::new(files.open()?));
+        say_stale(false);
         Ok(Self { cert, key, now, seen: Mutex::new(files.hash()) })
     }
 
@@ -85,6 +86,7 @@ impl Certificate {
                 *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = hash;
                 tracing::info!(cert = %self.cert.display(), "a new certificate is in use");
                 metrics::counter!("playhouse_tls_reloads_total", "result" => "changed").increment(1);
+                say_stale(false);
                 Reloaded::Changed
             }
         }
@@ -99,9 +101,15 @@ impl Certificate {
                 "the new certificate cannot be used: the old one stays"
             );
             metrics::counter!("playhouse_tls_reloads_total", "result" => "broken").increment(1);
+            say_stale(true);
         }
         Reloaded::Broken
     }
+}
+
+/// Whether what is in use is not what lies in the files.
+fn say_stale(stale: bool) {
+    metrics::gauge!("playhouse_tls_certificate_stale").set(f64::from(u8::from(stale)));
 }
 
 fn read(cert: &PathBuf, key: &PathBuf) -> anyhow::Result<Files> {

@@ -84,9 +84,11 @@ async fn the_version_is_1_3_unless_1_2_is_asked_for() {
     let cert = write_certificate(dir.path());
     let stream = call(&open(dir.path()), &cert, b"").await.expect("connected");
     assert_eq!(stream.get_ref().1.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
-    let sets = ["tls.min_version=1.2".to_owned()];
-    let old = config::Config::load(None, &sets);
-    assert_eq!(old.expect("a setting").tls.min_version, TlsVersion::V1_2);
+    let of = |set: &str| config::Config::load(None, &[set.to_owned()]).map(|config| config.tls.min_version);
+    assert_eq!(of("tls.min_version=1.2").expect("a setting"), TlsVersion::V1_2);
+    assert_eq!(of("tls.min_version=\"1.3\"").expect("a setting"), TlsVersion::V1_3);
+    let error = of("tls.min_version=1.1").expect_err("too old").to_string();
+    assert!(error.contains("tls.min_version"), "{error}");
 }
 
 #[actix::test]

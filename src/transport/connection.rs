@@ -68,7 +68,7 @@ pub(crate) struct Connection<S, F> {
     /// The socket's place in the node's count.
     pub held: Held,
     /// What is noted of it.
-    pub journey: Journey,
+    pub journey: Box<Journey>,
 }
 
 /// What a wait for bytes brought.
@@ -172,6 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing> Connection<S, F> {
             tracing::debug!(session_id = %session, "a peer did not take its close in time");
         }
         metrics::gauge!("playhouse_sockets").decrement(1.0);
+        drop(journey); // before the count says that nobody is there: a stop writes the log then
         drop(held);
     }
 }
@@ -182,7 +183,7 @@ struct Served<S, F, P> {
     framing: F,
     writer: Writer,
     peer: P,
-    journey: Journey,
+    journey: Box<Journey>,
 }
 
 /// What a turn of the loop brought.

@@ -18,4 +18,5 @@ mod process;
 mod security;
 mod slow;
 mod sockets;
+mod tcp;
 mod traces;
