@@ -2,7 +2,7 @@
 //!
 //! Called by `session_log` and by the staff's routes.
 
-use super::{Store, StoreError, read, write};
+use super::{Store, StoreError, browse, read, write};
 use crate::clock::UnixMs;
 use serde::Serialize;
 use uuid::Uuid;
@@ -103,7 +103,7 @@ impl Store {
         filter: &SessionLogFilter,
         limit: u32,
     ) -> Result<Vec<SessionLogRow>, StoreError> {
-        Ok(read!(self.db(), pool => {
+        Ok(browse!(self.db(), pool => {
             let query = sqlx::query_as(FIND).bind(filter.account).bind(&filter.transport).bind(filter.open);
             query.bind(filter.before).bind(i64::from(limit)).fetch_all(pool).await?
         }))
