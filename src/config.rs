@@ -93,6 +93,32 @@ sections! {
         disconnect_ms: u64 = 1_000, "ms", "how long a connection may take to close";
         start_ms: u64 = 10_000, "ms", "longest start of the workers";
     }
+    /// The listener for packets over TCP (spec 5.1).
+    tcp: Tcp {
+        listen: Option<SocketAddr> = None, "address", "where clients that speak packets connect, under TLS where there is a certificate; none is no such listener";
+        guests: bool = true, "bool", "whether an empty token makes a guest, as often as limits.guests_per_minute allows";
+        connect_ms: u64 = 5_000, "ms", "how long a client may take to its SessionConnectReq";
+        packet_ms: u64 = 10_000, "ms", "how long a packet may take from its first byte to its last (spec 5.1)";
+        refusals: usize = 256, "connections", "connections over server.max_connections that are told so at once; more are closed without a word";
+    }
+    /// TLS of server.listen and tcp.listen; the operators' listener has none.
+    tls: Tls {
+        cert: Option<PathBuf> = None, "file", "certificate chain (PEM), leaf first; none is no TLS";
+        key: Option<PathBuf> = None, "file", "its private key (PEM)";
+        min_version: TlsVersion = TlsVersion::V1_3, "1.3|1.2", "oldest version that is spoken";
+        handshake_ms: u64 = 5_000, "ms", "longest handshake";
+        reload_ms: u64 = 5_000, "ms", "how often the files are looked at: new ones are used without a restart";
+        hsts_s: u64 = 0, "s", "Strict-Transport-Security: how long browsers insist on TLS for this host, all its ports; 0 says nothing";
+    }
+    /// Who was connected when (spec 5.2).
+    session_log: SessionLogSection {
+        queue: usize = 16_384, "rows", "connects and disconnects that wait for the database; more are dropped and counted";
+        batch: usize = 256, "rows", "rows written in one transaction at most";
+        linger_ms: u64 = 200, "ms", "how long a row waits for others to go with it";
+        retry_ms: u64 = 1_000, "ms", "pause before a database that is away is asked again";
+        retention_days: u32 = 30, "days", "how long connections are remembered, with the addresses they came from";
+        sweep_ms: u64 = 60_000, "ms", "how often what a crash left open is closed and what is too old is deleted";
+    }
     /// The listener for operators: never on the public address.
     admin: Admin {
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090)), "address", "where /healthz, /readyz and /metrics are served";
@@ -407,6 +433,30 @@ pub struct Secret(pub String);
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("(set)")
+    }
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "toml::Value")]
+pub enum TlsVersion {
+    /// TLS 1.3.
+    #[serde(rename = "1.3")]
+    V1_3,
+    /// TLS 1.2.
+    #[serde(rename = "1.2")]
+    V1_2,
+}
+
+/// From the environment and `--set` it comes as a number.
+impl TryFrom<toml::Value> for TlsVersion {
+    type Error = &'static str;
+    fn try_from(value: toml::Value) -> Result<Self, Self::Error> {
+        match value.to_string().trim_matches('"') {
+            "1.3" => Ok(Self::V1_3),
+            "1.2" => Ok(Self::V1_2),
+            _ => Err("1.3 or 1.2"),
+        }
     }
 }
 

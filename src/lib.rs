@@ -2,12 +2,12 @@
 //! messages, and a game survives its server.
 //!
 //! ```text
-//! socket bytes → ws transport → PlayerSession → cluster → RoomActor → pure state machine
-//!                    ▲                                        │ durable? commit (store, fenced) first
-//!                    └──── frames, encoded once ◄── outbox ◄──┴─ effects, one interpreter
+//! socket bytes → ws, tcp → PlayerSession → cluster → RoomActor → pure state machine
+//!                   ▲                                        │ durable? commit (store, fenced) first
+//!                   └──── frames, encoded once ◄── outbox ◄──┴─ effects, one interpreter
 //! ```
 //!
-//! [`ws`] knows bytes and no game, [`actors`] hold mailboxes and perform what pure states decide, [`cluster`]
+//! [`ws`], [`tcp`] and [`transport`] know bytes and no game, [`actors`] hold mailboxes and perform what pure states decide, [`cluster`]
 //! finds an entity by its key wherever it lives, [`game`] holds rules without clocks or sockets, [`store`] all
 //! SQL, [`http`] the REST API and pages, and [`node`] puts them together.
 
@@ -27,9 +27,13 @@ pub mod node;
 pub mod operator;
 pub mod protocol;
 pub mod roles;
+pub mod session_log;
 pub mod store;
+pub mod tcp;
 pub mod telemetry;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
+pub mod tls;
 pub mod trace;
+pub mod transport;
 pub mod ws;

@@ -82,23 +82,30 @@ fn main() -> anyhow::Result<()> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let node = Node::start(config, Registry::standard()).await?;
     println!("Playhouse is up.");
-    println!("  play        http://{}/", node.address);
+    println!("  play        {}://{}/", node.scheme(), node.address);
+    if let Some(tcp) = node.tcp_address {
+        println!("  packets     {}://{tcp}", if node.scheme() == "https" { "tls" } else { "tcp" });
+    }
     println!("  health      http://{}/readyz", node.admin_address);
     println!("  metrics     http://{}/metrics", node.admin_address);
     println!("Press Ctrl-C to stop: rooms are kept, and players resume when the node is back.");
-    wait_for_signal().await?;
+    wait_for_signal(&node).await?;
     node.stop().await;
     Ok(())
 }
 
-async fn wait_for_signal() -> anyhow::Result<()> {
+/// Until one ends the node. Where there is a certificate, SIGHUP does not, but has it looked at.
+async fn wait_for_signal(node: &Node) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    let mut hang_up = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
+            _ = hang_up.recv() => node.reload_certificate(),
+        }
     }
-    Ok(())
 }
 
 async fn migrate(config: Config) -> anyhow::Result<()> {

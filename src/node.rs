@@ -19,25 +19,39 @@ use crate::{
     liveops::running::ActivityStream,
     media::{self, MediaServer},
     roles::{Role, Roles},
+    session_log::{self, SessionLog},
     store::Store,
-    telemetry, trace, ws,
+    tcp::{self, TcpState},
+    telemetry,
+    tls::{self, Tls},
+    trace,
+    transport::{Sockets, Stream},
+    ws,
 };
-use actix_http::HttpService;
+use actix_http::{HttpService, error::DispatchError};
 use actix_server::Server;
-use actix_service::{fn_service, map_config};
+use actix_service::{ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::{
     App, HttpServer,
     dev::{AppConfig, ServerHandle},
     middleware::from_fn,
 };
 use anyhow::Context as _;
-use std::{io, net::SocketAddr, net::TcpListener, sync::Arc, time::Duration};
-use tokio::{runtime::Handle, sync::mpsc};
+use std::{
+    future::ready,
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{net::TcpStream, runtime::Handle, sync::mpsc};
 
 /// A running node.
 pub struct Node {
     /// Where players connect.
     pub address: SocketAddr,
+    /// Where clients that speak packets connect, if there is such a listener.
+    pub tcp_address: Option<SocketAddr>,
     /// Where operators look.
     pub admin_address: SocketAddr,
     /// To reach its entities.
@@ -47,7 +61,9 @@ pub struct Node {
     config: Arc<Config>,
     /// Of a node that works.
     activity: Option<ActivityStream>,
-    sockets: ws::Sockets,
+    sockets: Sockets,
+    log: SessionLog,
+    tls: Option<Tls>,
     servers: [ServerHandle; 2],
     media: Option<Arc<media::Server>>,
     watchdog: Option<Watchdog>,
@@ -63,6 +79,9 @@ impl Node {
         let listener = bind(config.server.listen, config.server.tcp_backlog)?;
         let address = listener.local_addr()?;
         config.server.listen = address; // port 0 has become one that the others can be told of
+        let tcp_listener = bind_tcp(&config, &roles)?;
+        let tcp_address = tcp_listener.as_ref().map(TcpListener::local_addr).transpose()?;
+        let tls = Tls::open(&config.tls)?;
         let config = Arc::new(config);
         let admin_listener = bind(config.admin.listen, config.server.tcp_backlog)?;
         let store = Store::open(&config, clock.clone()).await.context("the database")?;
@@ -89,14 +108,35 @@ impl Node {
             activity = Some(stream.await.context("Redis (redis.url)")?);
         }
         let poll = Duration::from_millis(config.moderation.poll_ms);
-        actix::spawn(door.mutes.clone().follow(store.clone(), clock, poll));
-        let (sockets, watched) = (ws::Sockets::default(), identity.clone());
+        actix::spawn(door.mutes.clone().follow(store.clone(), clock.clone(), poll));
+        let (sockets, watched) = (Sockets::default(), identity.clone());
+        let me = (cluster.me(), config.node.id.clone());
+        let log = SessionLog::start(store.clone(), &config.session_log, clock.clone(), me);
+        let packets = TcpState {
+            identity: identity.clone(),
+            door: door.clone(),
+            config: config.clone(),
+            clock: clock.clone(),
+            sockets: sockets.clone(),
+            refused: Sockets::default(),
+            http: state.clone(),
+            tls: tls.as_ref().map(|tls| tls.speaking(tls::Speaks::Packets, &config.tls)).transpose()?,
+            log: log.clone(),
+        };
+        let (settings, held) = (config.clone(), sockets.clone());
         let signals = SignalDoor::new(cluster.clone());
-        let (shared, held) = (config.clone(), sockets.clone());
-        let upgrades = Arc::new(ws::WsState { identity, door, signals, config: shared, sockets: held });
+        let upgrades =
+            ws::WsState { identity, door, signals, config: settings, sockets: held, log: log.clone() };
+        let public = Public {
+            state: state.clone(),
+            upgrades: Arc::new(upgrades),
+            packets: Arc::new(packets),
+            tls: tls.clone(),
+            arbiters: arbiters.clone(),
+        };
 
         let admin_address = admin_listener.local_addr()?;
-        let public = serve_public(listener, &config, state.clone(), upgrades, arbiters.clone())?;
+        let public = serve_public(listener, tcp_listener, &config, public)?;
         let admin = serve_admin(admin_listener, state.clone(), cluster.clone())?;
         wait_for_workers(&arbiters, &config).await?;
         if let Some(incoming) = incoming {
@@ -114,11 +154,17 @@ impl Node {
             state.claims().work(Arc::new(cluster.clone()));
         }
         actix::spawn(sweep_requests(store.clone(), cluster.clock().clone(), config.clone()));
+        let (logged, clock) = (store.clone(), cluster.clock().clone());
+        actix::spawn(session_log::keep_tidy(logged, cluster.clone(), config.clone(), clock));
+        if let Some(tls) = &tls {
+            actix::spawn(tls.clone().watch());
+        }
         let watchdog = start_watchdog(&config, &arbiters, &store);
         state.set_ready(true);
         tracing::info!(%address, admin = %admin_address, roles = ?roles.names(), "node is up");
         Ok(Self {
             address,
+            tcp_address,
             admin_address,
             cluster,
             store,
@@ -126,10 +172,24 @@ impl Node {
             config,
             activity,
             sockets,
+            log,
+            tls,
             servers: [public, admin],
             media,
             watchdog,
         })
+    }
+
+    /// `http` or `https`: what players' addresses begin with.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Looks at the files of the certificate now.
+    pub fn reload_certificate(&self) {
+        if let Some(tls) = &self.tls {
+            tracing::info!(outcome = ?tls.reload(), "the certificate was looked at");
+        }
     }
 
     /// Graceful stop: no new work, sockets closed with 1012, what was begun is committed, rooms stay.
@@ -155,6 +215,7 @@ impl Node {
             media.stop();
         }
         self.state.claims().stop();
+        self.log.flush(longest).await;
         if let Some(activity) = self.activity {
             activity.stop().await;
         }
@@ -173,6 +234,12 @@ fn bind(address: SocketAddr, backlog: u32) -> anyhow::Result<TcpListener> {
     socket.bind(&address.into()).with_context(|| format!("cannot listen on {address}"))?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
+}
+
+/// A node that takes no players has no such listener, whatever the settings that it shares with others say.
+fn bind_tcp(config: &Config, roles: &Roles) -> anyhow::Result<Option<TcpListener>> {
+    let address = config.tcp.listen.filter(|_| roles.has(Role::Gateway));
+    address.map(|address| bind(address, config.server.tcp_backlog)).transpose()
 }
 
 fn workers(config: &Config) -> usize {
@@ -216,30 +283,44 @@ async fn join_others(config: &Config) -> anyhow::Result<Option<(Peering, mpsc::R
     joined.map(Some).context("Redis (redis.url)")
 }
 
-/// REST and pages on an actix-web app; WebSockets leave HTTP in the upgrade service before the app sees them.
-fn serve_public(
-    listener: TcpListener,
-    config: &Arc<Config>,
+/// What the listeners for players need.
+struct Public {
     state: HttpState,
     upgrades: Arc<ws::WsState>,
+    packets: Arc<TcpState>,
+    tls: Option<Tls>,
     arbiters: Arbiters,
+}
+
+/// REST and pages on an actix-web app; WebSockets leave HTTP in the upgrade service before the app sees them. Packets come
+/// in on the same threads.
+fn serve_public(
+    listener: TcpListener,
+    tcp_listener: Option<TcpListener>,
+    config: &Arc<Config>,
+    public: Public,
 ) -> anyhow::Result<ServerHandle> {
     let slow = Duration::from_millis(config.server.slow_client_ms);
     let disconnect = Duration::from_millis(config.server.disconnect_ms);
     let address = listener.local_addr()?;
-    let builder = Server::build();
+    let hsts_s = if public.tls.is_some() { config.tls.hsts_s } else { 0 };
+    let mut builder = Server::build()
+        .workers(workers(config))
+        .max_concurrent_connections(config.server.max_connections)
+        .disable_signals()
+        .shutdown_timeout(config.server.drain_ms.div_ceil(1_000));
     let stopping = builder.graceful_shutdown_signal();
+    let Public { state, upgrades, packets, tls, arbiters } = public;
     let service = move || {
         arbiters.join(); // each worker's thread carries actors too
         let app = App::new()
             .configure(http::configure(state.clone()))
-            .wrap(http::security_headers())
+            .wrap(http::security_headers(hsts_s))
             .wrap(http::errors())
             .wrap(from_fn(http::traced));
-        let (upgrades, stopping) = (upgrades.clone(), stopping.clone());
-        HttpService::build()
+        let (upgrades, stopping, tls) = (upgrades.clone(), stopping.clone(), tls.clone());
+        let http = HttpService::build()
             .local_addr(address)
-            .tcp_nodelay(true)
             .client_request_timeout(slow)
             .client_disconnect_timeout(disconnect)
             .graceful_shutdown_signal(move || {
@@ -247,17 +328,32 @@ fn serve_public(
                 async move { stopping.notified().await }
             })
             .upgrade(fn_service(move |(req, framed)| ws::upgrade(req, framed, upgrades.clone())))
-            .h1(map_config(app, |()| AppConfig::default()))
-            .tcp()
+            .h1(map_config(app, |()| AppConfig::default()));
+        fn_service(move |socket| accept(socket, tls.clone())).map_err(DispatchError::Io).and_then(http)
     };
-    let server = builder
-        .workers(workers(config))
-        .max_concurrent_connections(config.server.max_connections)
-        .disable_signals()
-        .shutdown_timeout(config.server.drain_ms.div_ceil(1_000))
-        .listen("public", listener, service)?
-        .run();
-    Ok(keep(server, "public"))
+    builder = builder.listen("public", listener, service)?;
+    if let Some(listener) = tcp_listener {
+        builder = builder.listen("tcp", listener, move || {
+            let packets = packets.clone();
+            fn_service(move |socket| {
+                tcp::serve(socket, &packets);
+                ready(Ok::<_, std::convert::Infallible>(()))
+            })
+        })?;
+    }
+    Ok(keep(builder.run(), "public"))
+}
+
+/// A socket of the public listener, after its handshake if it has one.
+async fn accept(socket: TcpStream, tls: Option<Tls>) -> io::Result<(Stream, Option<SocketAddr>)> {
+    let peer = socket.peer_addr().ok();
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "a socket without TCP_NODELAY");
+    }
+    match tls {
+        None => Ok((Stream::from(socket), peer)),
+        Some(tls) => Ok((tls.accept(socket).await?, peer)),
+    }
 }
 
 fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> anyhow::Result<ServerHandle> {

@@ -69,7 +69,7 @@ pub(super) async fn create_guest(req: HttpRequest, state: Data<HttpState>, body:
 
 /// Accounts are made by an address only so fast, guests or not.
 pub(super) fn limit_new_accounts(req: &HttpRequest, state: &HttpState) -> Result<(), Problem> {
-    let taken = state.guests.take(client_address(req.head(), &state.config));
+    let taken = state.may_make_account(client_address(req.head(), &state.config));
     taken.map_err(|wait_ms| Problem::rate_limited("too many accounts from this address", wait_ms))
 }
 

@@ -27,9 +27,14 @@ const SECURITY: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// Puts the security headers on every answer that does not set its own.
-pub fn security_headers() -> DefaultHeaders {
-    SECURITY.into_iter().fold(DefaultHeaders::new(), DefaultHeaders::add)
+/// Puts the security headers on every answer that does not set its own. With `hsts_s` browsers are told to insist on TLS for
+/// so many seconds.
+pub fn security_headers(hsts_s: u64) -> DefaultHeaders {
+    let headers = SECURITY.into_iter().fold(DefaultHeaders::new(), DefaultHeaders::add);
+    match hsts_s {
+        0 => headers,
+        s => headers.add((header::STRICT_TRANSPORT_SECURITY, format!("max-age={s}"))),
+    }
 }
 
 /// As [`security_headers`], for an answer that no middleware sees.

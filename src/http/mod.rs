@@ -34,6 +34,7 @@ mod ratings;
 mod rewards;
 mod routes;
 mod service_tokens;
+mod session_log;
 mod sessions;
 mod shapes;
 mod staff;

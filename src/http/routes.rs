@@ -1,6 +1,7 @@
 //! The one table of the REST API: method, path, whom it is for, handler. What is not here is not served.
 
 mod duels;
+mod session_log;
 
 use super::{
     HttpState, Problem,
@@ -71,7 +72,8 @@ pub(super) fn table() -> Vec<Row> {
     let players = [accounts_api(), players_api(), events_api(), duels::rows()];
     let staff = [staff_api(), moderation_api(), accounts_of_others_api(), stream_api()];
     let rest = [about_the_api(), pages()];
-    players.into_iter().chain(staff).chain(rest).flatten().collect()
+    let areas = [session_log::rows()];
+    players.into_iter().chain(staff).chain(areas).chain(rest).flatten().collect()
 }
 
 #[rustfmt::skip]

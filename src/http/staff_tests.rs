@@ -11,7 +11,7 @@ use crate::{
     clock::UnixMs,
     ids::{PlayerId, RoomId},
     protocol::messages::{CreateRoom, Visibility},
-    store::{Commit, Fence, Row},
+    store::{Commit, Fence, Row, SessionLogRow},
 };
 use actix_web::{http::Method, test::TestRequest};
 use serde_json::{Value, json};
@@ -303,4 +303,43 @@ async fn staff_see_a_node_by_its_name_its_address_and_what_it_is_for() {
     let node = &nodes["items"][0];
     assert_eq!((&node["name"], &node["address"]), (&json!("north"), &json!("https://north.example.org")));
     assert_eq!(node["roles"], json!(["gateway", "game", "media", "queue", "worker", "db"]));
+}
+
+#[actix::test]
+async fn staff_read_who_was_connected_and_players_do_not() {
+    let kit = Kit::new().await;
+    let (ann, staff) = (kit.guest("Ann").await, kit.of_staff("Ada", Role::Auditor).await);
+    let row = |n: i64, ended: bool| SessionLogRow {
+        id: Uuid::from_u128((n as u128) << 80),
+        session_id: Uuid::now_v7(),
+        account_id: ann.id.0,
+        transport: if n % 2 == 0 { "ws" } else { "tcp" }.into(),
+        address: Some("10.0.0.1".into()),
+        node: Uuid::now_v7(),
+        node_name: None,
+        connected_at: n,
+        disconnected_at: ended.then_some(n + 5),
+        reason: ended.then(|| "lost".into()),
+        bytes_in: 1,
+        bytes_out: 2,
+        messages_in: 3,
+        messages_out: 4,
+    };
+    let rows: Vec<_> = (1..=25).map(|n| row(n, n != 25)).collect();
+    kit.store.log_sessions(&rows).await.expect("written");
+    let log = |query: String| format!("/api/v1/admin/session-log{query}");
+    let (_, page) = kit.ask(staff.sends(get(&log(format!("?account={}", ann.id))))).await;
+    let first = &page["items"][0];
+    assert_eq!((&first["connected_at"], &first["disconnected_at"]), (&json!(25), &Value::Null), "{page}");
+    assert_eq!((&first["transport"], &first["address"]), (&json!("tcp"), &json!("10.0.0.1")));
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(20));
+    let cursor = page["next_cursor"].as_str().expect("a second page");
+    let (_, page) = kit.ask(staff.sends(get(&log(format!("?cursor={cursor}"))))).await;
+    assert_eq!((&page["items"].as_array().map(Vec::len), &page["next_cursor"]), (&Some(5), &Value::Null));
+    let (_, page) = kit.ask(staff.sends(get(&log("?open=true&transport=tcp".into())))).await;
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(1), "{page}");
+    let (status, _) = kit.ask(staff.sends(get(&log("?transport=carrier-pigeon".into())))).await;
+    assert_eq!(status, 400);
+    let (status, _) = kit.ask(ann.sends(get(&log(String::new())))).await;
+    assert_eq!(status, 403);
 }

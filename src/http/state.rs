@@ -34,7 +34,7 @@ pub struct Shared {
     /// To rooms, for staff.
     pub(super) cluster: Cluster,
     /// Guest accounts, by the address that asks for them.
-    pub(super) guests: KeyedBuckets<IpAddr>,
+    guests: KeyedBuckets<IpAddr>,
     /// Questions for ICE servers, by account.
     pub(super) ice: KeyedBuckets<PlayerId>,
     /// When it was last noted who of the staff looks into which game of which room.
@@ -88,6 +88,16 @@ impl HttpState {
 
     pub(super) fn clock_skew_ms(&self) -> i64 {
         self.0.clock_skew_ms.load(Ordering::Relaxed)
+    }
+
+    /// Whether new players are let in: it has started and does not stop.
+    pub(crate) fn takes_work(&self) -> bool {
+        self.is_ready()
+    }
+
+    /// Whether this address may have another guest account now; `Err` is when, in ms.
+    pub(crate) fn may_make_account(&self, address: IpAddr) -> Result<(), u64> {
+        self.0.guests.take(address)
     }
 
     pub(super) fn is_ready(&self) -> bool {

@@ -68,7 +68,7 @@ impl Kit {
         &self,
     ) -> impl Service<actix_http::Request, Response = ServiceResponse<impl MessageBody>, Error = Error> {
         let app = App::new().configure(configure(self.state.clone()));
-        init_service(app.wrap(security_headers()).wrap(errors())).await
+        init_service(app.wrap(security_headers(0)).wrap(errors())).await
     }
 
     async fn admin(

@@ -32,6 +32,7 @@ fn markdown() -> String {
     mafia_settings(&mut out);
     codes(&mut out);
     signal::signalling(&mut out);
+    packets(&mut out);
     limits(&mut out);
     out
 }
@@ -132,15 +133,27 @@ fn codes(out: &mut String) {
     put(out, "\n4010 is not sent yet.");
 }
 
+fn packets(out: &mut String) {
+    let mut table = String::from("| id | name | from | payload |\n| --- | --- | --- | --- |");
+    for (id, name, from, payload) in crate::tcp::TABLE {
+        let _ = write!(table, "\n| 0x{id:04X} | {name} | {from} | {} |", cell(payload));
+    }
+    put(out, include_str!("docs/packets.md").trim_end().replace("{{table}}", &table));
+}
+
 fn limits(out: &mut String) {
     put(out, "\n## Limits\n\nDefaults; a node may have others (`playhouse config`).\n");
     put(out, "| setting | default | unit | meaning |\n| --- | --- | --- | --- |");
     let values = serde_json::to_value(Config::default()).expect("settings are JSON");
     for setting in Config::settings() {
         let (section, field) = setting.name.split_once('.').expect("a section and a field");
-        if ["limits", "session", "duel", "lobby"].contains(&section) {
+        if ["limits", "session", "tcp", "duel", "lobby"].contains(&section) {
             let (unit, meaning) = (setting.unit, cell(setting.meaning));
-            put(out, format!("| `{}` | {} | {unit} | {meaning} |", setting.name, values[section][field]));
+            let value = match &values[section][field] {
+                serde_json::Value::Null => "none".to_owned(),
+                value => value.to_string(),
+            };
+            put(out, format!("| `{}` | {value} | {unit} | {meaning} |", setting.name));
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Bytes of one client frame to a [`ClientFrame`], in both encodings, with bounds on depth (spec 1.1).
+//! Bytes of one client frame to a [`ClientFrame`], in all encodings, with bounds on depth (spec 1.1).
 
 use super::{ErrorCode, Rejection};
 use serde_json::Value;
 
-/// JSON in text frames, or MessagePack with named fields in binary frames.
+/// JSON in text frames, MessagePack with named fields in binary frames; over TCP MessagePack or Protocol Buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Encoding {
     /// `playhouse.v1.json`.
@@ -11,28 +11,13 @@ pub enum Encoding {
     Json,
     /// `playhouse.v1.msgpack`.
     MsgPack,
+    /// `proto/playhouse.proto`; over TCP alone.
+    Proto,
 }
 
 impl Encoding {
     /// The WebSocket subprotocols, in order of preference.
     pub const SUBPROTOCOLS: [&'static str; 2] = ["playhouse.v1.json", "playhouse.v1.msgpack"];
-
-    /// Its subprotocol.
-    pub fn subprotocol(self) -> &'static str {
-        match self {
-            Self::Json => Self::SUBPROTOCOLS[0],
-            Self::MsgPack => Self::SUBPROTOCOLS[1],
-        }
-    }
-
-    /// The encoding of a subprotocol.
-    pub fn from_subprotocol(name: &str) -> Option<Self> {
-        match name {
-            "playhouse.v1.json" => Some(Self::Json),
-            "playhouse.v1.msgpack" => Some(Self::MsgPack),
-            _ => None,
-        }
-    }
 }
 
 /// `{"id": 7, "type": "room.join", "payload": {…}}`.
@@ -59,6 +44,7 @@ impl ClientFrame {
     /// Reads one frame. `nesting` is the deepest nesting allowed, the envelope included.
     pub fn parse(bytes: &[u8], encoding: Encoding, nesting: usize) -> Result<Self, BadFrame> {
         let value = match encoding {
+            Encoding::Proto => return super::proto::parse(bytes)?.within(nesting),
             Encoding::Json => serde_json::from_slice::<Value>(bytes).map_err(|e| bad(None, e.to_string()))?,
             Encoding::MsgPack => from_msgpack(bytes, nesting)?,
         };
@@ -78,10 +64,14 @@ impl ClientFrame {
             Some(payload @ Value::Object(_)) => payload,
             Some(_) => return Err(bad(id, "payload must be an object")),
         };
-        if !shallow(&payload, nesting.saturating_sub(1)) {
-            return Err(bad(id, format!("nested deeper than {nesting}")));
+        Self { id, name, payload }.within(nesting)
+    }
+
+    fn within(self, nesting: usize) -> Result<Self, BadFrame> {
+        if shallow(&self.payload, nesting.saturating_sub(1)) {
+            return Ok(self);
         }
-        Ok(Self { id, name, payload })
+        Err(bad(self.id, format!("nested deeper than {nesting}")))
     }
 }
 
@@ -101,7 +91,7 @@ fn shallow(value: &Value, levels: usize) -> bool {
     }
 }
 
-fn bad(id: Option<u32>, message: impl Into<String>) -> BadFrame {
+pub(super) fn bad(id: Option<u32>, message: impl Into<String>) -> BadFrame {
     BadFrame { id, rejection: Rejection::new(ErrorCode::BadMessage, message) }
 }
 

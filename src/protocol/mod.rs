@@ -11,6 +11,7 @@ pub mod frame;
 pub mod matchmaking;
 pub mod media;
 pub mod messages;
+pub mod proto;
 mod push;
 pub mod signal;
 

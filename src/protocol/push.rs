@@ -2,7 +2,7 @@
 //!
 //! The session adds its own `{"seq":n,` in front when it writes; the rest of the frame is the same for all.
 
-use super::{Encoding, Rejection};
+use super::{Encoding, Rejection, proto};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,18 +63,23 @@ impl Push {
         false
     }
 
-    /// The frame's bytes without the `seq` in front.
-    fn tail(&self, encoding: Encoding) -> &Bytes {
+    /// The frame's bytes without the `seq` in front; in Protocol Buffers the payload alone.
+    fn tail(&self, encoding: Encoding) -> &[u8] {
         match encoding {
             Encoding::Json => &self.json_tail,
             Encoding::MsgPack => self.msgpack_tail.get_or_init(|| self.encode_msgpack()),
+            Encoding::Proto => self.payload(),
         }
     }
 
-    fn encode_msgpack(&self) -> Bytes {
+    /// The payload as JSON.
+    fn payload(&self) -> &[u8] {
         let prefix = "\"type\":\"".len() + self.name.len() + "\",\"payload\":".len();
-        let payload = &self.json_tail[prefix..self.json_tail.len() - 1];
-        let payload: Value = serde_json::from_slice(payload).unwrap_or_default();
+        &self.json_tail[prefix..self.json_tail.len() - 1]
+    }
+
+    fn encode_msgpack(&self) -> Bytes {
+        let payload: Value = serde_json::from_slice(self.payload()).unwrap_or_default();
         let mut out = Vec::with_capacity(self.json_tail.len());
         write_str(&mut out, "type");
         write_str(&mut out, &self.name);
@@ -97,16 +102,21 @@ impl Push {
                 let _ = rmp::encode::write_uint(&mut head, seq);
                 write(&head, self.tail(encoding))
             }
+            Encoding::Proto => {
+                let payload = self.tail(encoding);
+                write(&proto::push_head(Some(seq), &self.name, payload.len()), payload)
+            }
         }
     }
 
     /// The same without a `seq`: `{"type": …, "payload": …}`.
     pub fn without_seq<T>(&self, encoding: Encoding, write: impl FnOnce(&[u8], &[u8]) -> T) -> T {
-        let head: &[u8] = match encoding {
-            Encoding::Json => b"{",
-            Encoding::MsgPack => &[0x82],
-        };
-        write(head, self.tail(encoding))
+        let payload = self.tail(encoding);
+        match encoding {
+            Encoding::Json => write(b"{", payload),
+            Encoding::MsgPack => write(&[0x82], payload),
+            Encoding::Proto => write(&proto::push_head(None, &self.name, payload.len()), payload),
+        }
     }
 }
 
@@ -159,6 +169,7 @@ impl Answer {
     pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
         let quiet = self.re.is_none() && self.name == "pong";
         match encoding {
+            Encoding::Proto => proto::encode_answer(self),
             Encoding::Json if quiet => {
                 format!("{{\"type\":\"pong\",\"payload\":{}}}", self.payload).into_bytes()
             }

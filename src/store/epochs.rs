@@ -144,7 +144,8 @@ impl Store {
         })
     }
 
-    /// Marks an account as deleted: its sign-ins end, what one signs in with is gone, its names stay its own for a
+    /// Marks an account as deleted: its sign-ins end, what one signs in with and the addresses it came
+    /// from are gone, its names stay its own for a
     /// while. `None`: there is no such account.
     pub(crate) async fn delete_account(
         &self,
@@ -160,10 +161,12 @@ impl Store {
                 .bind(now.0)
                 .execute(&mut *tx)
                 .await?;
-            sqlx::query("UPDATE credentials SET email = NULL, password_hash = '' WHERE account_id = $1")
-                .bind(account)
-                .execute(&mut *tx)
-                .await?;
+            for sql in [
+                "UPDATE credentials SET email = NULL, password_hash = '' WHERE account_id = $1",
+                "UPDATE session_log SET address = NULL WHERE account_id = $1",
+            ] {
+                sqlx::query(sql).bind(account).execute(&mut *tx).await?;
+            }
             fact!(&mut *tx, &status_fact(account, now, "deleted"));
             tx.commit().await?;
             self.outbox_has_more();

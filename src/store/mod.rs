@@ -30,6 +30,7 @@ mod replica_tests;
 mod replicas;
 mod rewards;
 mod rooms;
+mod session_log;
 mod staff_accounts;
 mod statements;
 #[cfg(test)]
@@ -63,6 +64,7 @@ pub(crate) use ratings::{BoardRow, RatingRow, RatingRules};
 use replicas::Replicas;
 pub(crate) use rewards::{RewardChange, RewardRow};
 pub(crate) use rooms::RoomFilter;
+pub(crate) use session_log::{SessionLogFilter, SessionLogRow};
 pub(crate) use staff_accounts::{AccountQuery, BanRow, SignInRow, StaffAccountRow};
 pub(crate) use wallet::{InventoryRow, LedgerRow, MOST};
 pub use wallet::{Transfer, Transferred, Wallet};

@@ -3,7 +3,7 @@
 //! This is the HTTP server's upgrade service: it sees every request for a WebSocket before any route does, and
 //! no middleware runs around it.
 
-use super::{Sockets, connection::Connection, frames::FrameReader};
+use super::frames::FrameReader;
 use crate::{
     actors::{
         session::{Door, Player},
@@ -15,7 +15,9 @@ use crate::{
     http::{self, Problem, bearer, client_address, secure},
     protocol::{Encoding, signal},
     roles::Role,
+    session_log::{Journey, SessionLog, Transport},
     trace,
+    transport::{Connection, Framing as _, Held, Line, SessionPeer, Sockets, Speaks, Stream, Terms, entry},
 };
 use actix_codec::Framed;
 use actix_http::{
@@ -27,7 +29,8 @@ use actix_web_actors::ws::HandshakeError;
 use bytes::Bytes;
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
-use tokio::net::TcpStream;
+
+const SUBPROTOCOL: header::HeaderName = header::SEC_WEBSOCKET_PROTOCOL;
 
 /// What upgrades need of the node.
 pub struct WsState {
@@ -41,6 +44,8 @@ pub struct WsState {
     pub config: Arc<Config>,
     /// The sockets of the node.
     pub sockets: Sockets,
+    /// Who was connected when.
+    pub log: SessionLog,
 }
 
 /// `?ticket=…&resume=1`
@@ -72,7 +77,7 @@ enum Purpose {
 /// The socket broke.
 pub async fn upgrade(
     req: Request,
-    framed: Framed<TcpStream, h1::Codec>,
+    framed: Framed<Stream, h1::Codec>,
     state: Arc<WsState>,
 ) -> Result<(), Error> {
     let mut span = http::begin("GET", req.headers());
@@ -89,36 +94,45 @@ pub async fn upgrade(
     drop(span);
     let accepted = accept(req.head(), visitor.subprotocol);
     let parts = h1::SendResponse::new(framed, accepted).await?.into_parts();
-    if let Err(error) = parts.io.set_nodelay(true) {
-        tracing::debug!(%error, "a socket without TCP_NODELAY");
-    }
-    let (limits, session) = (&state.config.limits, &state.config.session);
-    let mut frames = FrameReader::new(limits.frame_bytes);
-    frames.feed(&parts.read_buf);
+    let mut framing = FrameReader::new(state.config.limits.frame_bytes);
+    framing.feed(&parts.read_buf);
+    let transport = match visitor.purpose {
+        Purpose::Play { .. } => Transport::Ws,
+        Purpose::Signal => Transport::Signal,
+    };
     let connection = Connection {
         stream: parts.io,
-        door: state.door.clone(),
-        encoding: visitor.encoding,
-        frames,
-        nesting: limits.nesting,
-        heartbeat: Duration::from_millis(session.heartbeat_ms),
-        slow_grace: Duration::from_millis(limits.slow_grace_ms),
+        framing,
+        terms: Terms::of(&state.config),
         held,
+        journey: Journey::begin(&state.log, transport, visitor.player.address),
     };
-    match visitor.purpose {
-        Purpose::Play { resumes: true } => {
-            let wait = Duration::from_millis(limits.resume_wait_ms);
-            actix_web::rt::spawn(connection.run_resumed(visitor.player, wait));
-        }
-        Purpose::Play { resumes: false } => drop(actix_web::rt::spawn(connection.run(visitor.player))),
-        Purpose::Signal => {
-            actix_web::rt::spawn(connection.run_signals(visitor.player, state.signals.clone()));
-        }
-    }
+    actix_web::rt::spawn(serve(connection, visitor, state));
     Ok(())
 }
 
-async fn admit(req: &Request, state: &WsState) -> Result<(Visitor, super::sockets::Held), Problem> {
+/// Serves a socket to its end: a new session, the one that its first frame names, or one of `/ws/signal`.
+async fn serve(mut connection: Connection<Stream, FrameReader>, visitor: Visitor, state: Arc<WsState>) {
+    let Visitor { player, encoding, purpose, .. } = visitor;
+    let nesting = state.config.limits.nesting;
+    let speaks = Speaks::Only(encoding);
+    let session: Line = match purpose {
+        Purpose::Signal => state.signals.enter(player, encoding).into(),
+        Purpose::Play { resumes: false } => state.door.enter(player, encoding, None).into(),
+        Purpose::Play { resumes: true } => {
+            let wait = Duration::from_millis(state.config.limits.resume_wait_ms);
+            match entry::resume(&mut connection, &state.door, player, speaks, (nesting, wait)).await {
+                Ok(attached) => attached.into(),
+                Err(None) => return,
+                Err(Some((code, reason))) => return connection.refuse(code, reason).await,
+            }
+        }
+    };
+    drop(state);
+    connection.serve(SessionPeer::new(session, speaks, nesting)).await;
+}
+
+async fn admit(req: &Request, state: &WsState) -> Result<(Visitor, Held), Problem> {
     let signals = match req.path() {
         "/ws" => false,
         "/ws/signal" => true,
@@ -150,8 +164,8 @@ fn bad_handshake(error: &HandshakeError) -> Problem {
 /// 101 Switching Protocols; names the encoding if one was asked for.
 fn accept(req: &RequestHead, subprotocol: &'static str) -> Response<()> {
     let mut response = actix_http::ws::handshake_response(req);
-    if req.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
-        response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, subprotocol));
+    if req.headers().contains_key(SUBPROTOCOL) {
+        response.insert_header((SUBPROTOCOL, subprotocol));
     }
     response.finish().drop_body()
 }
@@ -185,7 +199,7 @@ fn choose_encoding(req: &Request, signals: bool) -> Result<(Encoding, &'static s
     let [json, msgpack] = names;
     let offered: Vec<&str> = req
         .headers()
-        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .get_all(SUBPROTOCOL)
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)

@@ -1,7 +1,7 @@
 //! A million random and mutated frames on `/ws`, in both encodings: the node lives, another room's chat goes on
 //! unharmed, and its memory stays (spec 1.1). Frames are made by hand and pipelined: no client library is as fast.
 
-mod frames;
+pub mod frames;
 
 use crate::{node::PATIENCE, process::Process};
 use frames::{Mutator, frame};

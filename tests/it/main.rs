@@ -18,5 +18,6 @@ mod process;
 mod security;
 mod slow;
 mod sockets;
+mod tcp;
 mod traces;
 mod turn;

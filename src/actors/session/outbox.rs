@@ -157,6 +157,14 @@ impl Outbox {
         (attachment, mode)
     }
 
+    /// What is written from now on to the socket of this attachment is in this encoding.
+    pub fn speak(&self, attachment: Attachment, encoding: Encoding) {
+        let mut out = self.lock();
+        if out.attachment == attachment.0 {
+            out.encoding = encoding;
+        }
+    }
+
     /// Drops every push until the next `room.state`: it is on its way and holds them all.
     pub fn await_snapshot(&self) {
         self.lock().awaiting_snapshot = true;

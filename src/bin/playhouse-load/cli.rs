@@ -28,6 +28,8 @@ pub enum Scenario {
     Idle(IdleArgs),
     /// Connect, join, leave, close, over and over: cycles a second.
     Churn(ChurnArgs),
+    /// Clients over TCP (tcp.listen) that ping: latency of the pongs.
+    Packets(PacketsArgs),
     /// One member of a flooded room stops reading: what it costs the others, and the server.
     SlowReader(SlowArgs),
     /// Duels: what a lobby costs as it grows, or how fast matches are set up.
@@ -195,6 +197,25 @@ pub struct ChurnArgs {
     /// What the server speaks.
     #[arg(long, value_enum, default_value = "json")]
     pub proto: Proto,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `packets`.
+#[derive(Args)]
+pub struct PacketsArgs {
+    /// The server's tcp.listen; with --spawn the server listens there.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7777")]
+    pub tcp: String,
+    /// Clients at the same time.
+    #[arg(long, default_value_t = 1000)]
+    pub clients: usize,
+    /// Pings a second of each.
+    #[arg(long, default_value_t = 1.0)]
+    pub rate: f64,
+    /// Measured time.
+    #[arg(long, default_value_t = 20)]
+    pub seconds: u64,
     #[command(flatten)]
     pub common: Common,
 }

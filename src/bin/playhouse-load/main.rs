@@ -23,7 +23,11 @@ mod idle;
 mod ledger;
 mod mafia;
 mod meter;
+mod packets;
 mod player;
+#[path = "../../../clients/rust/playhouse_tcp.rs"]
+#[allow(dead_code)]
+mod playhouse_tcp;
 mod procfs;
 mod report;
 mod requests;
@@ -96,6 +100,12 @@ async fn run(scenario: &Scenario) -> Result<bool> {
         Scenario::Churn(args) => {
             let target = open(&args.common, args.proto, &fanout::SETTINGS).await?;
             let outcome = churn::run(args, &target, &bar).await;
+            finish(outcome, target, &args.common, &bar).await
+        }
+        Scenario::Packets(args) => {
+            let listen = format!("tcp.listen={}", args.tcp);
+            let target = open(&args.common, Proto::Json, &[&listen]).await?;
+            let outcome = packets::run(args, &target, &bar).await;
             finish(outcome, target, &args.common, &bar).await
         }
         Scenario::SlowReader(args) => {

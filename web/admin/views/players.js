@@ -1,5 +1,5 @@
 // Owns: finding a player, and what is known of him: where he sits and what he has played, mutes, reports, wallet and
-// inventory, claims, sessions and bans, where the server has them.
+// inventory, claims, sessions, connections and bans, where the server has them.
 
 import { h } from "../../lib/dom.js";
 import { button } from "../../ui.js";
@@ -21,7 +21,8 @@ export const players = {
     const claims = session.has("GET", "/admin/claims") ? [{ key: "player-claims", path: `/admin/claims?account=${of}`, once: true }] : [];
     const account = session.has("GET", "/admin/accounts/{id}") ? [{ key: "player-account", path: `/admin/accounts/${of}`, once: true }] : [];
     const owned = OWNED.filter(([, path]) => session.has("GET", `/admin/accounts/{id}/${path}`)).map(([key, path, limit]) => ({ key, path: `/admin/accounts/${of}/${path}${limit}`, once: true }));
-    return [{ key: "player", path: `/admin/players/${of}`, once: true }, ...account, ...claims, ...owned];
+    const connections = session.has("GET", "/admin/session-log") ? [{ key: "player-connections", path: `/admin/session-log?account=${of}&limit=20`, once: true }] : [];
+    return [{ key: "player", path: `/admin/players/${of}`, once: true }, ...account, ...claims, ...owned, ...connections];
   },
   show: (state, act, [, id]) => (id ? one(state, act, id) : find(state, act)),
 };
@@ -66,6 +67,25 @@ function one(state, act, id) {
     state.data["player-account"] && loaded(state.data["player-account"], ({ sign_ins, bans }) => h("div", { class: "two" },
       panel("Sessions", table("Sessions", [["Signed in", (s) => time(s.created_at)], ["Good until", (s) => time(s.expires_at)], ["", (s) => (s.revoked_at ? tag("ended") : s.expires_at > Date.now() ? tag("open", "good") : tag("lapsed"))]], sign_ins, { empty: "None." })),
       panel("Bans", table("Bans", [["Since", (b) => time(b.created_at)], ["Until", (b) => (b.ends_at ? time(b.ends_at) : "for good")], ["Reason", (b) => b.reason], ["", (b) => b.lifted_at && tag("lifted")]], bans, { empty: "None." })))),
+    state.data["player-connections"] && panel("Connections", connectionTable(state, act)),
+  ]);
+}
+
+/** From where he was connected, and how it ended. */
+function connectionTable({ data }, act) {
+  const size = (n) => (n < 10_000 ? `${n} B` : `${Math.round(n / 1_000)} kB`);
+  return loaded(data["player-connections"], ({ items }) => [
+    table("Connections", [
+      ["From", (c) => time(c.connected_at)],
+      ["To", (c) => (c.disconnected_at ? time(c.disconnected_at) : tag("open", "good"))],
+      ["By", (c) => c.transport],
+      ["Address", (c) => c.address ?? "–"],
+      ["Node", (c) => c.node_name ?? short(c.node)],
+      ["Ended", (c) => c.reason ?? ""],
+      ["Sent", (c) => `${c.messages_in}, ${size(c.bytes_in)}`, "n"],
+      ["Received", (c) => `${c.messages_out}, ${size(c.bytes_out)}`, "n"],
+    ], items, { empty: "None in the log." }),
+    more(data["player-connections"], act, "player-connections"),
   ]);
 }
 

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 pub struct Sockets(Arc<AtomicUsize>);
 
 /// One socket, counted until this is dropped.
-pub(super) struct Held(Arc<AtomicUsize>);
+pub(crate) struct Held(Arc<AtomicUsize>);
 
 impl Sockets {
     /// How many there are now.
@@ -23,7 +23,7 @@ impl Sockets {
     }
 
     /// A place for one more, of at most `limit`.
-    pub(super) fn hold(&self, limit: usize) -> Option<Held> {
+    pub(crate) fn hold(&self, limit: usize) -> Option<Held> {
         let room = |held: usize| (held < limit).then_some(held + 1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
         Some(Held(self.0.clone()))

@@ -1,4 +1,4 @@
-//! Who listens to a socket: a session of `/ws`, or a signal session of `/ws/signal`; and what each is told when it cannot
+//! Which session a socket is of, one of `/ws` and packets or one of `/ws/signal`, and what each is told when it cannot
 //! hear.
 
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
         session::{Attached, Attachment, Detached, Input, Outbox, PlayerSession},
         signal::{SignalAttached, SignalSession},
     },
-    ids::SessionId,
+    ids::{PlayerId, SessionId},
     protocol::{
         Answer, Rejection,
         signal::{SignalCode, SignalError},
@@ -16,8 +16,9 @@ use actix::{Addr, prelude::SendError};
 use std::sync::Arc;
 
 /// A socket's session.
-pub(super) struct Line {
+pub(crate) struct Line {
     pub session: SessionId,
+    pub player: PlayerId,
     pub outbox: Arc<Outbox>,
     pub attachment: Attachment,
     ear: Ear,
@@ -31,20 +32,22 @@ enum Ear {
 impl From<Attached> for Line {
     fn from(attached: Attached) -> Self {
         let Attached { session, handle, attachment } = attached;
-        Self { session, outbox: handle.outbox, attachment, ear: Ear::Play(handle.addr) }
+        let (player, outbox) = (handle.player, handle.outbox);
+        Self { session, player, outbox, attachment, ear: Ear::Play(handle.addr) }
     }
 }
 
 impl From<SignalAttached> for Line {
     fn from(attached: SignalAttached) -> Self {
         let SignalAttached { session, handle, attachment } = attached;
-        Self { session, outbox: handle.outbox, attachment, ear: Ear::Signal(handle.addr) }
+        let (player, outbox) = (handle.player, handle.outbox);
+        Self { session, player, outbox, attachment, ear: Ear::Signal(handle.addr) }
     }
 }
 
 impl Line {
     /// Hands a frame over. A full or ended session: the client is told, nothing else happens.
-    pub(super) fn hear(&self, input: Input) {
+    pub fn hear(&self, input: Input) {
         match &self.ear {
             Ear::Play(addr) => {
                 if let Err(SendError::Full(Input(frame)) | SendError::Closed(Input(frame))) =
@@ -64,7 +67,7 @@ impl Line {
     }
 
     /// The last word before a close for a frame that is too large.
-    pub(super) fn too_large(&self) {
+    pub fn too_large(&self) {
         if let Ear::Signal(_) = self.ear {
             self.refuse(SignalCode::TooLarge, "frame too large");
         }
@@ -75,7 +78,7 @@ impl Line {
     }
 
     /// The socket is gone. False if the session had ended before it.
-    pub(super) async fn detach(&self, clean: bool) -> bool {
+    pub async fn detach(&self, clean: bool) -> bool {
         let detached = Detached { attachment: self.attachment, clean };
         match &self.ear {
             Ear::Play(addr) => addr.send(detached).await.is_ok(),
