@@ -28,6 +28,7 @@ mod openapi;
 mod page;
 mod pages;
 mod problem;
+mod queues;
 mod rewards;
 mod routes;
 mod service_tokens;

@@ -85,6 +85,7 @@ impl Desk {
             Request::LeaveAs { queue, account } => self.leave_as(queue, account).await.map(|()| Answer::Done),
             Request::Verify { queue, pass } => self.verify(queue, &pass).await,
             Request::Complete { queue, pass } => self.complete(queue, &pass).await,
+            Request::End { queue, pass_id } => self.end(queue, pass_id).await,
             Request::SoldOut { queue } => self.sold_out(queue).await.map(|()| Answer::Done),
             Request::Changed { queue } => {
                 self.rows.lock().unwrap_or_else(PoisonError::into_inner).remove(&queue);
@@ -146,7 +147,7 @@ impl Desk {
             tracing::warn!(queue_id = %id, quiet_ms, "a line was lost; it forms anew from those who wait");
         }
         let (quiet_until, open_until) = (now + quiet_ms, now + open_ms);
-        Ok(self.line.form(id, Forming { numbers, inside, quiet_until, open_until, now }).await?)
+        Ok(self.line.form(id, Forming { numbers, inside, quiet_until, open_until }).await?)
     }
 
     async fn enter(&self, id: QueueId, account: PlayerId) -> Result<Ticket, Refusal> {
@@ -305,11 +306,15 @@ impl Desk {
         let Some(claims) = self.tokens.read_pass(pass).filter(|claims| claims.queue == id) else {
             return Ok(Answer::Invalid);
         };
-        if let Some(place) = self.store.end_pass(id, claims.id, "completed", self.clock.now()).await? {
+        self.end(id, claims.id).await
+    }
+
+    async fn end(&self, id: QueueId, pass: uuid::Uuid) -> Result<Answer, Refusal> {
+        if let Some(place) = self.store.end_pass(id, pass, "completed", self.clock.now()).await? {
             self.released(id, place).await;
             return Ok(Answer::Done);
         }
-        let before = self.store.pass(id, claims.id).await?;
+        let before = self.store.pass(id, pass).await?;
         let repeated = before.is_some_and(|pass| pass.outcome.as_deref() == Some("completed"));
         Ok(if repeated { Answer::Done } else { Answer::Invalid })
     }
@@ -322,6 +327,19 @@ impl Desk {
             tracing::info!(queue_id = %id, dismissed, "everything is sold: the line is dismissed");
         }
         Ok(())
+    }
+
+    /// Deletes what is too old, until the cluster closes.
+    pub(crate) async fn sweep(self: Arc<Self>) {
+        let ago = |now: UnixMs, ms: u64| UnixMs(now.0.saturating_sub_unsigned(ms));
+        while !self.cluster.is_closing() {
+            let now = self.clock.now();
+            let (ended, left) = (ago(now, self.settings.keep_ended_ms), ago(now, self.settings.left_ms));
+            if let Err(error) = self.store.sweep_queues(ended, left).await {
+                tracing::debug!(%error, "ended passes could not be deleted");
+            }
+            tokio::time::sleep(Duration::from_millis(self.settings.sweep_ms)).await;
+        }
     }
 
     async fn watch(&self, queues: &[QueueId]) -> Result<Vec<Figures>, Refusal> {

@@ -25,6 +25,8 @@ pub(crate) enum Request {
     Verify { queue: QueueId, pass: String },
     /// The holder of this pass is done.
     Complete { queue: QueueId, pass: String },
+    /// The same, by the id of the pass.
+    End { queue: QueueId, pass_id: uuid::Uuid },
     /// All that the queue was for is sold.
     SoldOut { queue: QueueId },
     /// The settings have changed.
@@ -64,7 +66,7 @@ pub(crate) enum Refusal {
     Unavailable,
 }
 
-/// A place in the line.
+/// A ticket of a queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ticket {
     /// Signed: for the polls.
