@@ -5,6 +5,7 @@ use crate::{
         self,
         duel::DuelActor,
         matchmaker::{ClusterMatches, MatchmakerActor, Ports, StoredRatings},
+        queue::QueueActor,
         room::RoomActor,
         session::{Door, SessionNotice},
         signal::SignalDoor,
@@ -18,6 +19,7 @@ use crate::{
     ids::NodeId,
     liveops::running::ActivityStream,
     media::{self, MediaServer},
+    queue::Queues,
     roles::{Role, Roles},
     session_log::{self, SessionLog},
     store::Store,
@@ -99,9 +101,12 @@ impl Node {
         let matches = ClusterMatches::new(cluster.clone(), Arc::new(store.clone()));
         let ports = Ports { ratings: Arc::new(ratings), matches: Arc::new(matches) };
         cluster.register(MatchmakerActor::factory(ports));
-        let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
-        let state =
-            HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
+        let queues = Queues::of_node(&config, &store, &cluster, identity.queue_secret()).await;
+        let queues = queues.context("Redis (redis.url)")?;
+        let secret = identity.resume_secret();
+        let door = Door::new(cluster.clone(), Arc::new(store.clone()), secret, Some(queues.clone()));
+        let (who, cfg) = (identity.clone(), config.clone());
+        let state = HttpState::new(who, store.clone(), cfg, clock.clone(), cluster.clone(), queues.clone());
         let mut activity = None;
         if roles.has(Role::Worker) {
             let stream = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims());
@@ -148,6 +153,7 @@ impl Node {
             actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
             actix::spawn(cluster.clone().sweep_reminders::<DuelActor>());
         }
+        queues.work();
         auth::watch(&watched, &cluster);
         actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
         if roles.has(Role::Worker) {
@@ -358,7 +364,7 @@ async fn accept(socket: TcpStream, tls: Option<Tls>) -> io::Result<(Stream, Opti
 
 fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> anyhow::Result<ServerHandle> {
     let metrics = telemetry::metrics();
-    telemetry::begin_at_zero(&[RoomActor::KIND, DuelActor::KIND, MatchmakerActor::KIND]);
+    telemetry::begin_at_zero(&[RoomActor::KIND, DuelActor::KIND, MatchmakerActor::KIND, QueueActor::KIND]);
     let server = HttpServer::new(move || {
         let cluster = cluster.clone();
         let seen = cluster.clone();
@@ -394,6 +400,7 @@ fn observe(cluster: &Cluster) {
     let matchmakers = cluster.active::<MatchmakerActor>() as f64;
     metrics::gauge!("playhouse_entities", "kind" => "matchmaker").set(matchmakers);
     metrics::gauge!("playhouse_signal_sessions").set(cluster.signals().count() as f64);
+    metrics::gauge!("playhouse_entities", "kind" => "queue").set(cluster.active::<QueueActor>() as f64);
     metrics::gauge!("playhouse_in_touch").set(f64::from(u8::from(cluster.is_in_touch())));
 }
 

@@ -147,6 +147,8 @@ export interface Requests {
   "game.kick_vote": [{ target: PlayerId }, {}];
   "player.mute": [{ player_id: PlayerId; muted: boolean }, {}];
   "player.report": [{ player_id: PlayerId; reason: string }, {}];
+  "queue.enter": [{ queue: string }, { ticket: string; number: number; ahead: number; eta_ms: number | null; poll_after_ms: number }];
+  "queue.leave": [{ queue: string }, {}];
   "media.offer": [{ pc: "pub"; sdp: string }, {}];
   "media.answer": [{ pc: "sub"; sdp: string }, {}];
   "media.state": [{ pc: Pc; state: "ready" | "failed" | "closed"; audio?: boolean; video?: boolean }, {}];
@@ -182,6 +184,9 @@ export interface Pushes {
   "game.kick_votes": { target: PlayerId; votes: number; needed: number };
   "game.over": GameOver;
   "matchmaking.found": { mode: "duel" | "mafia"; sessionId?: string; room_id?: string };
+  "queue.position": { queue: string; ticket: string; ahead: number; eta_ms: number | null };
+  "queue.admitted": { queue: string; ticket: string; pass: string; expires_at: UnixMs };
+  "queue.ended": { queue: string; ticket: string; status: "expired" | "left" | "sold_out" };
   "claim.changed": { claim: { id: string; event: string; reward: string; account: string; kind: string; name: string; amount: number; status: string; reason?: string; created_at: UnixMs; updated_at: UnixMs } };
   "media.offer": { pc: "sub"; sdp: string; tracks: MediaTrack[] };
   "media.answer": { pc: "pub"; sdp: string };

@@ -31,6 +31,7 @@ mod page;
 mod pages;
 mod problem;
 mod ratings;
+mod queues;
 mod rewards;
 mod routes;
 mod service_tokens;

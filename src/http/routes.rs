@@ -1,6 +1,7 @@
 //! The one table of the REST API: method, path, whom it is for, handler. What is not here is not served.
 
 mod duels;
+mod queues;
 mod session_log;
 
 use super::{
@@ -71,8 +72,8 @@ fn row(method: Method, path: &'static str, access: Access, handler: fn(Route) ->
 pub(super) fn table() -> Vec<Row> {
     let players = [accounts_api(), players_api(), events_api(), duels::rows()];
     let staff = [staff_api(), moderation_api(), accounts_of_others_api(), stream_api()];
+    let areas = [queues::rows(), session_log::rows()];
     let rest = [about_the_api(), pages()];
-    let areas = [session_log::rows()];
     players.into_iter().chain(staff).chain(areas).chain(rest).flatten().collect()
 }
 

@@ -8,6 +8,7 @@ use crate::{
     ids::{MatchId, PlayerId, RoomId},
     limits::KeyedBuckets,
     liveops::claims::Claims,
+    queue::Queues,
     store::Store,
 };
 use quick_cache::sync::Cache;
@@ -31,6 +32,8 @@ pub struct Shared {
     pub(super) clock: SharedClock,
     /// Claims on rewards.
     pub(super) claims: Claims,
+    /// Admission queues.
+    pub(super) queues: Queues,
     /// To rooms, for staff.
     pub(super) cluster: Cluster,
     /// Guest accounts, by the address that asks for them.
@@ -51,6 +54,7 @@ impl HttpState {
         config: Arc<Config>,
         clock: SharedClock,
         cluster: Cluster,
+        queues: Queues,
     ) -> Self {
         let guests = KeyedBuckets::per_minute(config.limits.guests_per_minute);
         let ice = KeyedBuckets::per_minute(config.turn.asks_per_minute);
@@ -62,6 +66,7 @@ impl HttpState {
             config,
             clock,
             claims,
+            queues,
             cluster,
             guests,
             ice,

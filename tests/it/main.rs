@@ -15,6 +15,7 @@ mod leader;
 mod leaks;
 mod node;
 mod process;
+mod queue;
 mod security;
 mod slow;
 mod sockets;

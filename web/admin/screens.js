@@ -7,8 +7,9 @@ import { events } from "./views/events.js";
 import { mutes } from "./views/mutes.js";
 import { overview } from "./views/overview.js";
 import { players } from "./views/players.js";
+import { queues } from "./views/queues.js";
 import { reports } from "./views/reports.js";
 import { rooms } from "./views/rooms.js";
 import { tokens } from "./views/tokens.js";
 
-export const screens = [overview, rooms, players, mutes, reports, duels, events, claims, letters, tokens, audit];
+export const screens = [overview, rooms, players, mutes, reports, duels, events, queues, claims, letters, tokens, audit];

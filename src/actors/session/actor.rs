@@ -133,6 +133,10 @@ impl PlayerSession {
             let pong = json!({"client_time": ping.client_time, "server_time": now});
             return self.outbox.answer(Answer::named(asked.id, "pong", &pong));
         }
+        if let Request::EnterQueue(wanted) | Request::LeaveQueue(wanted) = &request {
+            let enters = matches!(request, Request::EnterQueue(_));
+            return self.queue(asked, wanted.queue, enters, ctx); // whatever becomes of his seat
+        }
         if let Some(waiting) = &mut self.waiting {
             if let Request::FindSeat { snapshot } = request {
                 return seek_once(waiting, snapshot);
@@ -144,7 +148,7 @@ impl PlayerSession {
             return waiting.push_back((asked, request));
         }
         match request {
-            Request::Ping(_) => {}
+            Request::Ping(_) | Request::EnterQueue(_) | Request::LeaveQueue(_) => {}
             Request::List(list) => self.list(asked, list, ctx),
             Request::Create(room) => self.change_seat(asked, ctx, move |seat| Box::pin(seat.create(room))),
             Request::Join(join) => self.change_seat(asked, ctx, move |seat| Box::pin(seat.join(join))),

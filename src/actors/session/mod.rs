@@ -15,6 +15,7 @@ mod mutes;
 mod out;
 mod outbox;
 mod outgoing;
+mod queueing;
 mod router;
 mod seat;
 mod token;

@@ -6,7 +6,7 @@ use crate::{
         ClientFrame, ErrorCode, Rejection,
         matchmaking::EnterMatchmaking,
         media::{Description, Reset, StateReport},
-        messages::{CreateRoom, JoinRoom, ListRooms, Ping},
+        messages::{CreateRoom, InQueue, JoinRoom, ListRooms, Ping},
     },
 };
 use serde::de::DeserializeOwned;
@@ -22,6 +22,8 @@ pub(super) enum Request {
     List(ListRooms),
     EnterMatchmaking(EnterMatchmaking),
     LeaveMatchmaking,
+    EnterQueue(InQueue),
+    LeaveQueue(InQueue),
     /// For the room he is in.
     Room(RoomMessage),
     /// Not a client's: the session's own look for its seat, in its turn.
@@ -57,6 +59,8 @@ pub const CLIENT_TYPES: &[&str] = &[
     "media.answer",
     "media.state",
     "media.reset",
+    "queue.enter",
+    "queue.leave",
 ];
 
 /// Reads a frame, or says why it cannot be read.
@@ -70,6 +74,8 @@ pub(super) fn read(frame: ClientFrame) -> Result<Request, Rejection> {
         "room.list" => Request::List(typed(payload)?),
         "matchmaking.enter" => Request::EnterMatchmaking(typed(payload)?),
         "matchmaking.leave" => Request::LeaveMatchmaking,
+        "queue.enter" => Request::EnterQueue(typed(payload)?),
+        "queue.leave" => Request::LeaveQueue(typed(payload)?),
         "session.resume" => {
             let why = "session.resume is the first frame of a socket opened with resume=1";
             return Err(Rejection::new(ErrorCode::BadMessage, why));

@@ -29,6 +29,7 @@ mod player;
 #[allow(dead_code)]
 mod playhouse_tcp;
 mod procfs;
+mod queue;
 mod report;
 mod requests;
 mod scrape;
@@ -116,6 +117,11 @@ async fn run(scenario: &Scenario) -> Result<bool> {
         Scenario::Duel(args) => {
             let target = open(&args.common, Proto::Json, &duel::SETTINGS).await?;
             let outcome = duel::run(args, &target, &bar).await;
+            finish(outcome, target, &args.common, &bar).await
+        }
+        Scenario::Queue(args) => {
+            let target = open(&args.common, Proto::Json, &queue::SETTINGS).await?;
+            let outcome = queue::run(args, &target, &bar).await;
             finish(outcome, target, &args.common, &bar).await
         }
         Scenario::Compare(args) => compare::run(args, &bar).await?.publish(&args.output),

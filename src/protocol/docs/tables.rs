@@ -4,7 +4,7 @@ use super::schema::shape_of;
 use crate::protocol::matchmaking::EnterMatchmaking;
 use crate::protocol::media::{Description, Reset, StateReport};
 use crate::protocol::messages::{
-    CreateRoom, JoinRoom, Kick, ListRooms, Mute, Ping, Ready, ReportPlayer, Resume, SendChat, Target,
+    CreateRoom, InQueue, JoinRoom, Kick, ListRooms, Mute, Ping, Ready, ReportPlayer, Resume, SendChat, Target,
 };
 
 /// A message from a client.
@@ -54,6 +54,9 @@ pub(super) const CLIENT: &[Message] = messages! {
     "matchmaking.enter" (shape_of::<EnterMatchmaking>()) -> "`{mode, region, since}`",
         "looks for others of near rating, farther off the longer one waits, until `matchmaking.found`; again with the same mode and region changes nothing, with others begins anew. One who loses his socket has left";
     "matchmaking.leave" ("{}") -> "`{}`", "looks no more; a match that was found is as it is";
+    "queue.enter" (shape_of::<InQueue>()) -> "`{ticket, number, ahead, eta_ms: number or null, poll_after_ms}`",
+        "a ticket of an admission queue, the one that one has if there is one; `queue.position`, `queue.admitted` and `queue.ended` follow, and nobody polls. On a new session, and after a resume, send it again: it is the same ticket";
+    "queue.leave" (shape_of::<InQueue>()) -> "`{}`", "out of the line; a pass that one has got ends";
     "game.vote" ("{suspect: player_id or null}") -> "`{}`", "by the living in `vote`; `null` abstains and is a ballot; changeable until the close";
     "game.verdict" ("{execute: boolean}") -> "`{}`", "by the living but the accused in `verdict`";
     "game.night" ("{target: player_id or null}") -> "`{}`", "by those whose role acts at night";
@@ -86,6 +89,24 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
         "{mode: duel or mafia, sessionId?, room_id?}",
         "oneself",
         "a duel: its session on `/ws/signal`, accepted already, waits `duel.connect_ms` for both; Mafia: the room to `room.join`",
+    ),
+    (
+        "queue.position",
+        "{queue, ticket, ahead, eta_ms: number or null}",
+        "oneself",
+        "one's place in a queue has changed; a slow reader may miss all but the latest",
+    ),
+    (
+        "queue.admitted",
+        "{queue, ticket, pass, expires_at}",
+        "oneself",
+        "one may come in: show the pass before `expires_at`, and again until its second clock has run out",
+    ),
+    (
+        "queue.ended",
+        "{queue, ticket, status: expired, left or sold_out}",
+        "oneself",
+        "one is no longer in the line",
     ),
     ("session.replaced", "{}", "oneself", "a newer session of the account is there; close 4001 follows"),
     (
