@@ -76,7 +76,7 @@ impl Node {
             HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
         let mut activity = None;
         if roles.has(Role::Worker) {
-            let stream = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims());
+            let stream = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.consumers());
             activity = Some(stream.await.context("Redis (redis.url)")?);
         }
         let poll = Duration::from_millis(config.moderation.poll_ms);
@@ -101,6 +101,7 @@ impl Node {
         actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
         if roles.has(Role::Worker) {
             state.claims().work(Arc::new(cluster.clone()));
+            state.showtimes().work();
         }
         actix::spawn(sweep_requests(store.clone(), cluster.clock().clone(), config.clone()));
         let watchdog = start_watchdog(&config, &arbiters, &store);
@@ -143,6 +144,7 @@ impl Node {
             media.stop();
         }
         self.state.claims().stop();
+        self.state.showtimes().stop();
         if let Some(activity) = self.activity {
             activity.stop().await;
         }

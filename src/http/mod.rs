@@ -28,11 +28,13 @@ mod openapi;
 mod page;
 mod pages;
 mod problem;
+mod reservations;
 mod rewards;
 mod routes;
 mod service_tokens;
 mod sessions;
 mod shapes;
+mod showtimes;
 mod staff;
 mod staff_accounts;
 #[cfg(test)]

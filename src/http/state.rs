@@ -7,7 +7,7 @@ use crate::{
     config::Config,
     ids::{MatchId, PlayerId, RoomId},
     limits::KeyedBuckets,
-    liveops::claims::Claims,
+    liveops::{claims::Claims, consumers::Consumer, showtimes::Showtimes},
     store::Store,
 };
 use quick_cache::sync::Cache;
@@ -31,6 +31,8 @@ pub struct Shared {
     pub(super) clock: SharedClock,
     /// Claims on rewards.
     pub(super) claims: Claims,
+    /// Seats, holds, payment.
+    pub(super) showtimes: Showtimes,
     /// To rooms, for staff.
     pub(super) cluster: Cluster,
     /// Guest accounts, by the address that asks for them.
@@ -52,6 +54,15 @@ impl HttpState {
     ) -> Self {
         let guests = KeyedBuckets::per_minute(config.limits.guests_per_minute);
         let claims = Claims::new(store.clone(), &config, clock.clone());
+        let announce = Arc::new(cluster.clone());
+        let settings = config.showtimes.clone();
+        let showtimes = Showtimes::new(
+            store.clone(),
+            settings,
+            clock.clone(),
+            Arc::new(crate::liveops::showtimes::NoQueues),
+            announce,
+        );
         let looks = Cache::new(config.moderation.watches);
         Self(Arc::new(Shared {
             identity,
@@ -59,6 +70,7 @@ impl HttpState {
             config,
             clock,
             claims,
+            showtimes,
             cluster,
             guests,
             looks,
@@ -80,6 +92,18 @@ impl HttpState {
     /// Claims on rewards: the node's workers are started with it.
     pub(crate) fn claims(&self) -> &Claims {
         &self.0.claims
+    }
+
+    /// Showtimes: the node's look-out for holds is started with it.
+    pub(crate) fn showtimes(&self) -> &Showtimes {
+        &self.0.showtimes
+    }
+
+    /// Who acts on facts.
+    pub(crate) fn consumers(&self) -> Vec<Arc<dyn Consumer>> {
+        let mut consumers = self.0.claims.consumers();
+        consumers.extend(self.0.showtimes.consumers());
+        consumers
     }
 
     pub(super) fn clock_skew_ms(&self) -> i64 {

@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 mod matches;
 mod rewards;
+pub(super) mod showtimes;
 mod stream;
 
 pub(super) struct Kit {

@@ -24,12 +24,20 @@ pub(crate) const GRANTS: &str = "grants";
 /// Carry claims on whose grants have an outcome.
 pub(crate) const SAGAS: &str = "sagas";
 
+/// Release what closed accounts hold of showtimes.
+pub(crate) const HOLDS: &str = "holds";
+
+/// Tell queues of seats that are paid.
+pub(crate) const QUEUES: &str = "queues";
+
 /// All groups.
 pub(crate) static GROUPS: &[Group] = &[
     Group { name: COUNTERS, wants: |kind| schemas::dimensions(kind).is_some() },
     Group { name: CLAIMS, wants: |kind| kind == "user_status_changed" },
     Group { name: GRANTS, wants: |kind| kind == "grant_reward" },
     Group { name: SAGAS, wants: |kind| kind == "grant_result" },
+    Group { name: HOLDS, wants: |kind| kind == "user_status_changed" },
+    Group { name: QUEUES, wants: |kind| kind == "seat_paid" },
 ];
 
 /// The groups that want facts of this kind.
