@@ -36,7 +36,7 @@ CREATE TABLE reservations (
     price_points    BIGINT NOT NULL,             -- the showtime's when the hold was won
     hold_expires_at BIGINT NOT NULL,
     queue           UUID,                        -- whose pass it was won under
-    pass            TEXT,
+    pass_id         UUID,
     payment_id      UUID,                        -- the operation that paid
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL,

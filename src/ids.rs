@@ -78,6 +78,11 @@ id! {
 }
 
 id! {
+    /// An admission queue: the key of its entity.
+    QueueId
+}
+
+id! {
     /// One run of a node: a restarted node is another.
     NodeId
 }

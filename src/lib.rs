@@ -26,6 +26,7 @@ pub mod media;
 pub mod node;
 pub mod operator;
 pub mod protocol;
+pub mod queue;
 pub mod roles;
 pub mod store;
 pub mod telemetry;

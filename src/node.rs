@@ -14,6 +14,7 @@ use crate::{
     ids::NodeId,
     liveops::running::ActivityStream,
     media::{self, MediaServer},
+    queue::Queues,
     roles::{Role, Roles},
     store::Store,
     telemetry, trace, ws,
@@ -72,8 +73,9 @@ impl Node {
         let port = media.clone().map(|server| server as Arc<dyn MediaServer>);
         cluster.register(RoomActor::factory(games, port));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
-        let state =
-            HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
+        let queues = Queues::embedded(&store, &cluster, identity.queue_secret());
+        let (who, cfg) = (identity.clone(), config.clone());
+        let state = HttpState::new(who, store.clone(), cfg, clock.clone(), cluster.clone(), queues);
         let mut activity = None;
         if roles.has(Role::Worker) {
             let stream = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.consumers());

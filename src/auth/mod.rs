@@ -90,6 +90,7 @@ struct Inner {
     /// What ends live sessions, here and on other nodes.
     on_change: OnceLock<Box<dyn Fn(EpochChange) + Send + Sync>>,
     resume_secret: Vec<u8>,
+    queue_secret: Vec<u8>,
     /// Derives a refresh token's successor.
     refresh_secret: Vec<u8>,
     /// When expired rows are deleted next, Unix milliseconds.
@@ -104,6 +105,7 @@ impl Identity {
         let keys = KeyRing::open(store, &seal, settings, now).await?;
         let resume_secret = secret(store, &seal, "resume").await?;
         let refresh_secret = secret(store, &seal, "refresh").await?;
+        let queue_secret = secret(store, &seal, "queue").await?;
         let lives = settings.access_ttl_s.saturating_add(settings.epoch_look_back_s);
         let identity = Self(Arc::new(Inner {
             store: store.clone(),
@@ -117,6 +119,7 @@ impl Identity {
             config: config.clone(),
             clock,
             resume_secret,
+            queue_secret,
             refresh_secret,
             next_sweep: AtomicI64::new(0),
         }));
@@ -142,6 +145,11 @@ impl Identity {
     /// Signs the resume tokens of sessions; outlives the process, the same on each node. 32 bytes.
     pub fn resume_secret(&self) -> &[u8] {
         &self.0.resume_secret
+    }
+
+    /// Signs tickets and passes of queues; as [`Identity::resume_secret`].
+    pub fn queue_secret(&self) -> &[u8] {
+        &self.0.queue_secret
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     clock::UnixMs,
+    ids::QueueId,
     store::{MOST, Saved, SeatRow, SeatsAdded, ShowtimeChange, ShowtimeRow},
 };
 use actix_web::{
@@ -267,8 +268,10 @@ pub(super) async fn change(
 /// A queue that nobody has made keeps everybody out: a slip of the pen is told at once.
 async fn check_queue(state: &HttpState, queue: Option<Uuid>) -> Result<(), Problem> {
     let Some(queue) = queue else { return Ok(()) };
-    let _ = (state, queue);
-    Ok(())
+    match state.store.queue(QueueId(queue)).await? {
+        Some(_) => Ok(()),
+        None => Err(Problem::invalid_field("queue", "there is no such queue")),
+    }
 }
 
 /// `POST /showtimes/{id}/seats` → 201 `{items}`: all of them or none.

@@ -8,6 +8,7 @@ use crate::{
     ids::{MatchId, PlayerId, RoomId},
     limits::KeyedBuckets,
     liveops::{claims::Claims, consumers::Consumer, showtimes::Showtimes},
+    queue::Queues,
     store::Store,
 };
 use quick_cache::sync::Cache;
@@ -33,6 +34,8 @@ pub struct Shared {
     pub(super) claims: Claims,
     /// Seats, holds, payment.
     pub(super) showtimes: Showtimes,
+    /// Admission queues.
+    pub(super) queues: Queues,
     /// To rooms, for staff.
     pub(super) cluster: Cluster,
     /// Guest accounts, by the address that asks for them.
@@ -51,18 +54,14 @@ impl HttpState {
         config: Arc<Config>,
         clock: SharedClock,
         cluster: Cluster,
+        queues: Queues,
     ) -> Self {
         let guests = KeyedBuckets::per_minute(config.limits.guests_per_minute);
         let claims = Claims::new(store.clone(), &config, clock.clone());
         let announce = Arc::new(cluster.clone());
         let settings = config.showtimes.clone();
-        let showtimes = Showtimes::new(
-            store.clone(),
-            settings,
-            clock.clone(),
-            Arc::new(crate::liveops::showtimes::NoQueues),
-            announce,
-        );
+        let showtimes =
+            Showtimes::new(store.clone(), settings, clock.clone(), Arc::new(queues.clone()), announce);
         let looks = Cache::new(config.moderation.watches);
         Self(Arc::new(Shared {
             identity,
@@ -71,6 +70,7 @@ impl HttpState {
             clock,
             claims,
             showtimes,
+            queues,
             cluster,
             guests,
             looks,

@@ -9,6 +9,7 @@ use crate::{
     config::Config,
     game::Registry,
     ids::{MatchId, PlayerId, RoomId},
+    queue::Queues,
     store::{Commit, Fence, Row, Store},
 };
 use actix_web::{
@@ -49,7 +50,8 @@ impl Kit {
         let (entities, arbiters) = (Arc::new(store.clone()), Arbiters::current());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters, None);
         cluster.register(RoomActor::factory(Registry::standard(), None));
-        let state = HttpState::new(identity, store.clone(), config, clock.clone(), cluster);
+        let queues = Queues::embedded(&store, &cluster, identity.queue_secret());
+        let state = HttpState::new(identity, store.clone(), config, clock.clone(), cluster, queues);
         Self { state, store, clock, _dir: dir }
     }
 

@@ -1,9 +1,9 @@
 //! What entities commit: their state under their epoch, and the rows that go with it (spec 6.2).
 
-use super::AuditEntry;
+use super::{AuditEntry, NewPass};
 use crate::{
     clock::UnixMs,
-    ids::{MatchId, PlayerId, RoomId},
+    ids::{MatchId, PlayerId, QueueId, RoomId},
     liveops::Fact,
 };
 use schemars::JsonSchema;
@@ -120,6 +120,15 @@ pub enum Row {
     },
     /// Something that this commit makes true, for the activity stream.
     Fact(Fact),
+    /// A queue lets these in, lowest number first.
+    Admitted {
+        /// Which.
+        queue: QueueId,
+        /// When.
+        at: UnixMs,
+        /// One for each of them.
+        passes: Vec<NewPass>,
+    },
     /// What a member of the staff has done to the entity.
     Audit(AuditEntry),
     /// A player reports another.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     clock::UnixMs,
-    ids::PlayerId,
+    ids::{PlayerId, QueueId},
     liveops::{Fact, groups},
 };
 use serde_json::json;
@@ -25,7 +25,7 @@ pub(crate) struct ReservationRow {
     pub price_points: i64,
     pub hold_expires_at: i64,
     pub queue: Option<Uuid>,
-    pub pass: Option<String>,
+    pub pass_id: Option<Uuid>,
     pub payment_id: Option<Uuid>,
     pub created_at: i64,
     pub updated_at: i64,
@@ -40,7 +40,7 @@ pub(crate) struct NewHold {
     pub showtime: Uuid,
     pub seat: Uuid,
     /// The queue, and its pass, through which the account came.
-    pub pass: Option<(Uuid, String)>,
+    pub pass: Option<(QueueId, Uuid)>,
     pub now: UnixMs,
     pub until: UnixMs,
     /// Holds that an account may have at once.
@@ -113,7 +113,7 @@ const HOLDS: &str = "SELECT COUNT(*) FROM reservations
                      WHERE account_id = $1 AND status = 'held' AND hold_expires_at > $2";
 
 const HOLD: &str = "INSERT INTO reservations (reservation_id, account_id, showtime_id, seat_id, status,
-                        price_points, hold_expires_at, queue, pass, created_at, updated_at)
+                        price_points, hold_expires_at, queue, pass_id, created_at, updated_at)
                     SELECT $1, $2, s.showtime_id, s.seat_id, 'held', t.price_points, $5, $6, $7, $8, $8
                     FROM showtime_seats s JOIN showtimes t ON t.showtime_id = s.showtime_id
                     WHERE s.seat_id = $3 AND s.showtime_id = $4
@@ -151,7 +151,8 @@ const ONE: &str = "SELECT * FROM reservations WHERE reservation_id = $1";
 impl Store {
     /// Holds a seat for an account. Of all who ask for it at once one gets it.
     pub(crate) async fn hold_seat(&self, hold: &NewHold) -> Result<Held, StoreError> {
-        let (queue, pass) = hold.pass.clone().unzip();
+        let (queue, pass) = hold.pass.unzip();
+        let queue = queue.map(|queue| queue.0);
         let missing = "SELECT seat_id FROM showtime_seats WHERE seat_id = $1 AND showtime_id = $2";
         write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
@@ -168,7 +169,7 @@ impl Store {
             let holds: i64 = holds.fetch_one(&mut *tx).await?;
             for again in [false, true] {
                 let insert = sqlx::query_as(HOLD).bind(hold.id).bind(hold.account.0).bind(hold.seat);
-                let insert = insert.bind(hold.showtime).bind(hold.until.0).bind(queue).bind(&pass);
+                let insert = insert.bind(hold.showtime).bind(hold.until.0).bind(queue).bind(pass);
                 let held: Option<ReservationRow> = insert.bind(hold.now.0).fetch_optional(&mut *tx).await?;
                 if let Some(held) = held {
                     if holds >= hold.most {

@@ -4,8 +4,8 @@
 //! under a savepoint, one commit after another; all the rest is conditional on nothing but its epoch, and is
 //! written in statements of many rows: a round trip serves dozens of entities.
 
-use super::{Commit, CommitError, Fence, Listing, OutboxRow, Row};
-use crate::liveops::Fact;
+use super::{Commit, CommitError, Fence, Listing, NewPass, OutboxRow, Row};
+use crate::{clock::UnixMs, ids::QueueId, liveops::Fact};
 use sqlx::{Acquire, QueryBuilder, types::Json};
 use std::{cell::Cell, collections::HashSet};
 use uuid::Uuid;
@@ -277,6 +277,7 @@ macro_rules! statements {
                     Row::Audit(entry) => {
                         crate::store::audit!(db, entry);
                     }
+                    Row::Admitted { queue, at, passes } => write_passes(db, *queue, *at, passes).await?,
                     Row::Report { id, room, by, about, reason, log, at } => {
                         let sql = "INSERT INTO reports (id, room_id, by_account, about, reason, log, at)
                                    VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -288,6 +289,31 @@ macro_rules! statements {
                     }
                 }
                 Ok(Ok(()))
+            }
+
+            /// Who has a pass that lives gets no other.
+            async fn write_passes(
+                db: &mut $Connection,
+                queue: QueueId,
+                at: UnixMs,
+                passes: &[NewPass],
+            ) -> sqlx::Result<()> {
+                for some in cut(passes) {
+                    let mut sql = QueryBuilder::<Database>::new(
+                        "INSERT INTO queue_passes (pass_id, queue_id, number, account_id, admitted_at, expires_at) ",
+                    );
+                    sql.push_values(some, |mut row, pass| {
+                        row.push_bind(pass.id).push_bind(queue.0).push_bind(pass.place.number);
+                        row.push_bind(pass.place.account.0).push_bind(at.0).push_bind(pass.expires_at.0);
+                    });
+                    sql.push(" ON CONFLICT DO NOTHING").build().execute(&mut *db).await?;
+                }
+                let through = passes.iter().map(|pass| pass.place.number).max().unwrap_or_default();
+                let sql = "UPDATE queues SET admitted = admitted + $2, admitted_through =
+                           CASE WHEN admitted_through < $3 THEN $3 ELSE admitted_through END WHERE queue_id = $1";
+                let query = sqlx::query(sql).bind(queue.0).bind(passes.len() as i64).bind(through);
+                query.execute(db).await?;
+                Ok(())
             }
 
             async fn write_listing(

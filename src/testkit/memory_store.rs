@@ -5,7 +5,7 @@ use crate::{
     cluster::{EntityStore, RoomIndex},
     ids::{MatchId, PlayerId, RoomId},
     liveops::Fact,
-    store::{Activated, AuditEntry, Commit, CommitError, Due, Fence, Listing, Row, StoreError},
+    store::{Activated, AuditEntry, Commit, CommitError, Due, Fence, Listing, NewPass, Row, StoreError},
 };
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -62,6 +62,7 @@ struct Tables {
     reports: Vec<Value>,
     facts: Vec<Fact>,
     audit: Vec<AuditEntry>,
+    admitted: Vec<NewPass>,
     faults: VecDeque<Fault>,
     commits: u64,
 }
@@ -121,6 +122,11 @@ impl MemoryStore {
     /// What staff have done, oldest first.
     pub fn audit(&self) -> Vec<AuditEntry> {
         self.lock().audit.clone()
+    }
+
+    /// The passes that queues gave, in order.
+    pub fn admitted(&self) -> Vec<NewPass> {
+        self.lock().admitted.clone()
     }
 
     /// Who has a seat where.
@@ -195,6 +201,7 @@ impl Tables {
             }
             Row::Fact(fact) => self.facts.push(fact),
             Row::Audit(entry) => self.audit.push(entry),
+            Row::Admitted { passes, .. } => self.admitted.extend(passes),
             Row::Report { log, .. } => self.reports.push(log),
         }
     }

@@ -9,27 +9,29 @@
 //! | no | is alive | `pass_required` |
 
 use super::QueuePort;
-use crate::ids::PlayerId;
-use std::time::Duration;
-use tokio::time::timeout;
+use crate::ids::{PlayerId, QueueId};
 use uuid::Uuid;
 
 /// What a queue says of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PassVerdict {
-    /// It lets this account in.
-    Valid(PlayerId),
+    /// It lets this account in, and no other.
+    Valid {
+        account: PlayerId,
+        /// Of the pass.
+        pass_id: Uuid,
+    },
     /// It is none, or its time is over.
     Invalid,
-    /// The queue does not answer.
+    /// The queue does not answer in time.
     Unavailable,
 }
 
 /// How one came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
-    /// By his pass.
-    Pass,
+    /// By this pass of his.
+    Pass(Uuid),
     /// Past a queue that does not answer.
     Bypass,
 }
@@ -62,11 +64,9 @@ impl Refusal {
 /// The gate of one showtime.
 pub(crate) struct Gate<'a> {
     pub queues: &'a dyn QueuePort,
-    pub queue: Uuid,
+    pub queue: QueueId,
     /// `on_queue_down: refuse`
     pub refuse_when_down: bool,
-    /// Longest wait for the queue.
-    pub longest: Duration,
     /// Milliseconds.
     pub retry_ms: u64,
 }
@@ -75,21 +75,15 @@ impl Gate<'_> {
     /// Asks the queue, and lets in or not.
     pub(crate) async fn enter(&self, account: PlayerId, pass: Option<&str>) -> Result<Entry, Refusal> {
         match pass {
-            Some(pass) => {
-                let verdict = timeout(self.longest, self.queues.verify(self.queue, pass)).await;
-                self.with_pass(account, verdict.unwrap_or(PassVerdict::Unavailable))
-            }
-            None => {
-                let alive = timeout(self.longest, self.queues.alive(self.queue)).await;
-                self.without_pass(alive.unwrap_or(false))
-            }
+            Some(pass) => self.with_pass(account, self.queues.verify(self.queue, pass).await),
+            None => self.without_pass(self.queues.alive(self.queue).await),
         }
     }
 
     fn with_pass(&self, account: PlayerId, verdict: PassVerdict) -> Result<Entry, Refusal> {
         match verdict {
-            PassVerdict::Valid(whose) if whose == account => Ok(Entry::Pass),
-            PassVerdict::Valid(_) | PassVerdict::Invalid => Err(Refusal::InvalidPass),
+            PassVerdict::Valid { account: whose, pass_id } if whose == account => Ok(Entry::Pass(pass_id)),
+            PassVerdict::Valid { .. } | PassVerdict::Invalid => Err(Refusal::InvalidPass),
             PassVerdict::Unavailable => Err(self.unavailable()),
         }
     }

@@ -7,6 +7,7 @@
 pub(crate) mod expiry;
 pub(crate) mod facts;
 pub(crate) mod gate;
+mod queues;
 #[cfg(test)]
 mod tests;
 
@@ -14,18 +15,15 @@ use super::claims::ports::Announce;
 use crate::{
     clock::SharedClock,
     config,
-    ids::PlayerId,
+    ids::{PlayerId, QueueId},
     protocol::Push,
     store::{GivenBack, Held, NewHold, Paid, ReservationRow, ShowtimeRow, Store, StoreError},
 };
 use futures_util::future::BoxFuture;
 use gate::{Entry, Gate, PassVerdict, Refusal};
 use serde::Serialize;
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
-use tokio::{sync::Notify, time::timeout};
+use std::sync::{Arc, atomic::AtomicBool};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 /// A reservation as players, staff and the push `reservation.changed` show it.
@@ -61,16 +59,16 @@ impl From<&ReservationRow> for ReservationView {
     }
 }
 
-/// What showtimes need of queues. Nothing here waits for long by itself: who asks sets the time.
+/// What showtimes need of queues. A queue that does not answer is waited for as long as its settings say, and no longer.
 pub(crate) trait QueuePort: Send + Sync + 'static {
     /// Whether this pass lets in, and whom. It is in use from then on.
-    fn verify<'a>(&'a self, queue: Uuid, pass: &'a str) -> BoxFuture<'a, PassVerdict>;
+    fn verify<'a>(&'a self, queue: QueueId, pass: &'a str) -> BoxFuture<'a, PassVerdict>;
     /// The health ping: whether the queue answers at all.
-    fn alive(&self, queue: Uuid) -> BoxFuture<'_, bool>;
+    fn alive(&self, queue: QueueId) -> BoxFuture<'_, bool>;
     /// The pass has done its work: the next is admitted. False: the queue did not answer. Repeated, it changes nothing.
-    fn complete<'a>(&'a self, queue: Uuid, pass: &'a str) -> BoxFuture<'a, bool>;
+    fn complete(&self, queue: QueueId, pass: Uuid) -> BoxFuture<'_, bool>;
     /// There is nothing left to wait for. False: the queue did not answer. Repeated, it changes nothing.
-    fn sold_out(&self, queue: Uuid) -> BoxFuture<'_, bool>;
+    fn sold_out(&self, queue: QueueId) -> BoxFuture<'_, bool>;
 }
 
 /// Why a seat is not held.
@@ -159,32 +157,29 @@ impl Showtimes {
         account: PlayerId,
         showtime: &ShowtimeRow,
         pass: Option<&str>,
-    ) -> Result<Option<(Uuid, String)>, Refusal> {
-        let Some(queue) = showtime.queue else { return Ok(None) };
+    ) -> Result<Option<(QueueId, Uuid)>, Refusal> {
+        let Some(queue) = showtime.queue.map(QueueId) else { return Ok(None) };
         let gate = Gate {
             queues: &*self.0.queues,
             queue,
             refuse_when_down: showtime.on_queue_down == "refuse",
-            longest: self.queue_answers_within(),
             retry_ms: self.0.settings.queue_retry_ms,
         };
         let entry = gate.enter(account, pass).await;
         let result = match &entry {
-            Ok(Entry::Pass) => "pass",
+            Ok(Entry::Pass(_)) => "pass",
             Ok(Entry::Bypass) => "bypass",
             Err(refusal) => refusal.code(),
         };
         metrics::counter!("playhouse_queue_gate_total", "result" => result).increment(1);
         if entry.as_ref().is_ok_and(|entry| *entry == Entry::Bypass) {
             let showtime = showtime.showtime_id;
-            tracing::warn!(%queue, %showtime, player_id = %account, "the queue does not answer: a player without a pass was let by");
+            tracing::warn!(queue_id = %queue, %showtime, player_id = %account, "the queue does not answer: a player without a pass was let by");
         }
-        entry?;
-        Ok(pass.map(|pass| (queue, pass.to_owned())))
-    }
-
-    fn queue_answers_within(&self) -> Duration {
-        Duration::from_millis(self.0.settings.queue_answer_ms)
+        Ok(match entry? {
+            Entry::Pass(pass) => Some((queue, pass)),
+            Entry::Bypass => None,
+        })
     }
 
     /// Takes the points and sells the seat. `payment` is the same at every attempt.
@@ -223,13 +218,12 @@ impl Showtimes {
     /// The seat is paid: its pass is done with, and perhaps there are no more seats to wait for. False: the queue has not
     /// heard all of it. At once after the payment, and by the fact `seat_paid` for as long as it takes.
     async fn tell_queue(&self, paid: &ReservationRow) -> bool {
-        let longest = self.queue_answers_within();
         let mut heard = true;
-        if let (Some(queue), Some(pass)) = (paid.queue, &paid.pass) {
-            heard = timeout(longest, self.0.queues.complete(queue, pass)).await.unwrap_or(false);
+        if let (Some(queue), Some(pass)) = (paid.queue.map(QueueId), paid.pass_id) {
+            heard = self.0.queues.complete(queue, pass).await;
         }
         match self.queue_without_seats(paid.showtime_id).await {
-            Ok(Some(queue)) => heard & timeout(longest, self.0.queues.sold_out(queue)).await.unwrap_or(false),
+            Ok(Some(queue)) => heard & self.0.queues.sold_out(queue).await,
             Ok(None) => heard,
             Err(error) => {
                 tracing::debug!(%error, "whether all seats are sold could not be looked up");
@@ -239,32 +233,15 @@ impl Showtimes {
     }
 
     /// The showtime's queue, if all seats are sold.
-    async fn queue_without_seats(&self, showtime: Uuid) -> Result<Option<Uuid>, StoreError> {
+    async fn queue_without_seats(&self, showtime: Uuid) -> Result<Option<QueueId>, StoreError> {
         let found = self.0.store.showtime(showtime).await?;
         let Some(queue) = found.and_then(|showtime| showtime.queue) else { return Ok(None) };
-        Ok(self.0.store.is_sold_out(showtime).await?.then_some(queue))
+        Ok(self.0.store.is_sold_out(showtime).await?.then_some(QueueId(queue)))
     }
 
     /// Its owner hears of it, wherever his session is.
     fn tell(&self, row: &ReservationRow) {
         let view = serde_json::json!({"reservation": ReservationView::from(row)});
         self.0.announce.tell(PlayerId(row.account_id), Push::new("reservation.changed", &view));
-    }
-}
-
-/// TEMPORARY until the queues are merged.
-pub(crate) struct NoQueues;
-impl QueuePort for NoQueues {
-    fn verify<'a>(&'a self, _: Uuid, _: &'a str) -> BoxFuture<'a, PassVerdict> {
-        Box::pin(async { PassVerdict::Unavailable })
-    }
-    fn alive(&self, _: Uuid) -> BoxFuture<'_, bool> {
-        Box::pin(async { false })
-    }
-    fn complete<'a>(&'a self, _: Uuid, _: &'a str) -> BoxFuture<'a, bool> {
-        Box::pin(async { true })
-    }
-    fn sold_out(&self, _: Uuid) -> BoxFuture<'_, bool> {
-        Box::pin(async { true })
     }
 }

@@ -18,55 +18,54 @@ mod gates;
 mod races;
 
 /// A queue that answers as it is told.
-#[derive(Default)]
 pub(super) struct ScriptedQueue {
-    /// `None`: it does not answer, and keeps waiting who asks.
-    answers: Mutex<Option<PassVerdict>>,
-    completed: Mutex<Vec<String>>,
+    answers: Mutex<PassVerdict>,
+    completed: Mutex<Vec<Uuid>>,
     sold_out: AtomicUsize,
     asked: AtomicUsize,
 }
 
+impl Default for ScriptedQueue {
+    fn default() -> Self {
+        let (answers, completed) = (Mutex::new(PassVerdict::Unavailable), Mutex::default());
+        Self { answers, completed, sold_out: AtomicUsize::new(0), asked: AtomicUsize::new(0) }
+    }
+}
+
 impl ScriptedQueue {
-    fn answers(&self, verdict: impl Into<Option<PassVerdict>>) {
-        *self.answers.lock().expect("no panic") = verdict.into();
+    fn answers(&self, verdict: PassVerdict) {
+        *self.answers.lock().expect("no panic") = verdict;
     }
 
     fn answer(&self) -> BoxFuture<'_, PassVerdict> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let verdict = *self.answers.lock().expect("no panic");
-        async move {
-            match verdict {
-                Some(verdict) => verdict,
-                None => std::future::pending().await,
-            }
-        }
-        .boxed()
+        async move { verdict }.boxed()
     }
 }
 
 impl QueuePort for ScriptedQueue {
-    fn verify<'a>(&'a self, _: Uuid, _: &'a str) -> BoxFuture<'a, PassVerdict> {
+    fn verify<'a>(&'a self, _: QueueId, _: &'a str) -> BoxFuture<'a, PassVerdict> {
         self.answer()
     }
 
-    fn alive(&self, _: Uuid) -> BoxFuture<'_, bool> {
+    fn alive(&self, _: QueueId) -> BoxFuture<'_, bool> {
         self.answer().map(|verdict| verdict != PassVerdict::Unavailable).boxed()
     }
 
-    fn complete<'a>(&'a self, _: Uuid, pass: &'a str) -> BoxFuture<'a, bool> {
-        let answer = self.alive(Uuid::nil());
+    fn complete(&self, queue: QueueId, pass: Uuid) -> BoxFuture<'_, bool> {
+        let answer = self.alive(queue);
         async move {
             let heard = answer.await;
             if heard {
-                self.completed.lock().expect("no panic").push(pass.to_owned());
+                self.completed.lock().expect("no panic").push(pass);
             }
             heard
         }
         .boxed()
     }
 
-    fn sold_out(&self, queue: Uuid) -> BoxFuture<'_, bool> {
+    fn sold_out(&self, queue: QueueId) -> BoxFuture<'_, bool> {
         let answer = self.alive(queue);
         async move {
             let heard = answer.await;
@@ -104,7 +103,6 @@ impl Kit {
     async fn with(change: impl FnOnce(&mut config::Showtimes)) -> Self {
         let dir = tempfile::tempdir().expect("tempdir");
         let mut config = crate::testkit::test_config(dir.path()).await;
-        config.showtimes.queue_answer_ms = 40;
         change(&mut config.showtimes);
         let clock = SetClock::new();
         let store = Store::open(&config, clock.clone()).await.expect("store");
