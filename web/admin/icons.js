@@ -12,6 +12,7 @@ const PATHS = {
   gift: "M4 10h16v10H4zM3 7h18v3H3zM12 7v13M12 7c-3 0-5-1-5-3s4-2 5 3zM12 7c3 0 5-1 5-3s-4-2-5 3z",
   letter: "M3 6h18v12H3zM3 7l9 7 9-7M15 3l3 3M18 3l-3 3",
   hush: "M4 5h16v11h-7l-5 4v-4H4zM9 8l6 5M15 8l-6 5",
+  seat: "M7 12V6a2 2 0 0 1 2-2h6a2 2 0 0 1 2 2v6M5 11v5h14v-5M7 16v4M17 16v4",
   key: "M8 15.5a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM12 11.5h9M17 11.5v4M20.5 11.5v3",
 };
 

@@ -124,7 +124,8 @@ export function createLine({ client, store, onAdmitted, now }) {
   }
 
   function refused(error) {
-    if (error.code === "sold_out" || error.code === "draining") return gone(error.code);
+    if (error.code === "sold_out") return gone("sold_out");
+    if (error.code === "queue_draining") return gone("draining");
     if (error.status === 401) return gone("outside");
     const away = error.status === 0 || error.status >= 500 || error.status === 429;
     store.set(away ? { line: { kind: "down" } } : { line: OUTSIDE, error });
