@@ -328,6 +328,7 @@ sections! {
         labels: usize = 500, "seats", "seats that are added in one request at most";
         seats: u32 = 5_000, "seats", "seats of a showtime at most";
         changed_within_ms: u64 = 60_000, "ms", "how far back a list of the seats that have changed goes at most";
+        doors_ms: u64 = 900_000, "ms", "how long before its start the room of a showtime opens to those who have paid";
         queue_retry_ms: u64 = 2_000, "ms", "what Retry-After says when a queue did not answer";
         queue_give_up_ms: u64 = 3_600_000, "ms", "a queue that does not answer for so long is not told any more that a seat is paid: its pass has ended by itself";
         top_up_points: i64 = 1_000_000, "points", "points that staff may give an account at once at most";

@@ -20,7 +20,7 @@ use actix_web::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -36,6 +36,8 @@ pub(super) struct ShowtimeView {
     /// Of each seat. Who holds one pays what it was when he won it.
     price_points: i64,
     on_queue_down: OnQueueDown,
+    /// Whoever has paid for a seat comes into it with `room.join {showtime}`, shortly before the start; none has no room.
+    room: Option<Value>,
     created_at: i64,
     updated_at: i64,
 }
@@ -43,10 +45,17 @@ pub(super) struct ShowtimeView {
 impl From<ShowtimeRow> for ShowtimeView {
     fn from(row: ShowtimeRow) -> Self {
         let on_queue_down = OnQueueDown::named(&row.on_queue_down);
-        let ShowtimeRow {
-            showtime_id, title, starts_at, queue, price_points, created_at, updated_at, ..
-        } = row;
-        Self { id: showtime_id, title, starts_at, queue, price_points, on_queue_down, created_at, updated_at }
+        Self {
+            id: row.showtime_id,
+            title: row.title,
+            starts_at: row.starts_at,
+            queue: row.queue,
+            price_points: row.price_points,
+            on_queue_down,
+            room: row.room,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
     }
 }
 
@@ -117,9 +126,10 @@ pub(super) struct NewShowtime {
     price_points: i64,
     #[serde(default)]
     on_queue_down: OnQueueDown,
+    room: Option<RoomWish>,
 }
 
-/// Body of `PATCH /showtimes/{id}`: what is left out stays, `null` takes the queue away. Seats that are held cost what
+/// Body of `PATCH /showtimes/{id}`: what is left out stays, `null` takes the queue or the room away. Seats that are held cost what
 /// they did when they were won.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +144,32 @@ pub(super) struct ShowtimePatch {
     price_points: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     on_queue_down: Option<OnQueueDown>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    room: Option<Option<RoomWish>>,
+}
+
+/// What the room of a showtime is like: as in `room.create`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoomWish {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    game: Option<String>,
+    /// 4 to 12.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<usize>,
+    /// Laid over the game's defaults.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<Map<String, Value>>,
+}
+
+impl RoomWish {
+    /// As it is stored. What of it the game does not like is told to the first who opens the room.
+    fn checked(&self) -> Result<Value, Problem> {
+        if self.capacity.is_some_and(|capacity| !(4..=12).contains(&capacity)) {
+            return Err(Problem::invalid_field("room.capacity", "must be 4 to 12"));
+        }
+        serde_json::to_value(self).map_err(|error| Problem::bug(&error))
+    }
 }
 
 /// Body of `POST /showtimes/{id}/seats`.
@@ -193,6 +229,7 @@ pub(super) async fn create(
     check_starts_at(body.starts_at)?;
     check_price(body.price_points)?;
     check_queue(&state, body.queue).await?;
+    let room = body.room.as_ref().map(RoomWish::checked).transpose()?;
     let now = state.clock.now();
     let row = ShowtimeRow {
         showtime_id: id,
@@ -201,8 +238,8 @@ pub(super) async fn create(
         queue: body.queue,
         price_points: body.price_points,
         on_queue_down: body.on_queue_down.as_str().to_owned(),
-        room: None,
-        room_id: None,
+        room_id: room.is_some().then(crate::chance::uuid),
+        room,
         created_at: now.0,
         updated_at: now.0,
     };
@@ -210,7 +247,7 @@ pub(super) async fn create(
         return Ok(HttpResponse::Created().json(json!({"showtime": ShowtimeView::from(made)}))); // by an earlier attempt
     }
     let detail = json!({"title": row.title, "starts_at": row.starts_at, "queue": row.queue,
-                        "price_points": row.price_points, "on_queue_down": row.on_queue_down});
+                        "price_points": row.price_points, "on_queue_down": row.on_queue_down, "room": row.room});
     let entry = entry(&who, now, "showtime.created", format!("showtime/{id}"), detail);
     match state.store.create_showtime(&row, &entry).await? {
         Saved::Done(row) => Ok(HttpResponse::Created().json(json!({"showtime": ShowtimeView::from(row)}))),
@@ -247,15 +284,16 @@ pub(super) async fn change(
 ) -> Answer {
     let id = id_in(&id, "showtime")?;
     let detail = serde_json::to_value(&*body).unwrap_or_default();
-    let ShowtimePatch { title, starts_at, queue, price_points, on_queue_down } = body.into_inner();
+    let ShowtimePatch { title, starts_at, queue, price_points, on_queue_down, room } = body.into_inner();
     if let Some(title) = &title {
         check_text("title", title, 1, state.config.showtimes.title_chars)?;
     }
     starts_at.map_or(Ok(()), check_starts_at)?;
     price_points.map_or(Ok(()), check_price)?;
     check_queue(&state, queue.flatten()).await?;
+    let room = room.map(|room| room.as_ref().map(RoomWish::checked).transpose()).transpose()?;
     let on_queue_down = on_queue_down.map(|policy| policy.as_str().to_owned());
-    let change = ShowtimeChange { title, starts_at, queue, price_points, on_queue_down, room: None };
+    let change = ShowtimeChange { title, starts_at, queue, price_points, on_queue_down, room };
     let now = state.clock.now();
     let entry = entry(&who, now, "showtime.changed", format!("showtime/{id}"), detail);
     match state.store.change_showtime(id, &change, now, &entry).await? {

@@ -15,6 +15,7 @@ mod leaks;
 mod node;
 mod process;
 mod security;
+mod showtimes;
 mod slow;
 mod sockets;
 mod traces;

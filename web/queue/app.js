@@ -96,6 +96,17 @@ const act = {
   hold: () => (wake(), hall.hold()),
   pay: (id) => hall.pay(id),
   giveBack: (id) => hall.giveBack(id),
+  /** Into the showtime's room, with the seat that one has paid for: the game's own page shows it. */
+  async enterRoom() {
+    store.set({ busy: "room", error: null });
+    try {
+      await client.connect();
+      const { room } = await client.request("room.join", { showtime: store.state.showtime.id });
+      location.assign(`/r/${room.code}`);
+    } catch (error) {
+      store.set({ busy: null, error });
+    }
+  },
   retryNow: () => (client.connection.retryNow(), hall.look()),
   toggleSound() {
     wake();

@@ -212,11 +212,11 @@ function side(state, act, inHall) {
   const held = mineOf(state, "held");
   const paid = mineOf(state, "paid");
   return [
-    state.error && inHall && alert(state),
+    state.error && alert(state),
     held.map((it) => holdCard(state, act, it)),
     inHall && chooser(state, act, held.length > 0),
     state.line.kind === "admitted" && h("p", { class: "card q-pass", key: "pass" }, h("span", null, t("line.pass_left")), clock(state.line.expires_at)),
-    paid.map((it) => paidCard(state, it)),
+    paid.map((it) => paidCard(state, act, it)),
   ];
 }
 
@@ -253,8 +253,9 @@ function holdCard(state, act, it) {
   );
 }
 
-function paidCard(state, it) {
-  return h("div", { class: "card q-paid", key: it.id, "data-test": "paid" }, icon("star"), h("div", null, h("b", null, t("paid.title", { label: labelOf(state, it.seat) })), h("p", { class: "hint" }, t("paid.when", { title: state.showtime.title, when: when(state.showtime.starts_at) }))));
+function paidCard(state, act, it) {
+  return h("div", { class: "card q-paid", key: it.id, "data-test": "paid" }, icon("star"), h("div", null, h("b", null, t("paid.title", { label: labelOf(state, it.seat) })), h("p", { class: "hint" }, t("paid.when", { title: state.showtime.title, when: when(state.showtime.starts_at) }))),
+    state.showtime.room && button(t("paid.enter"), act.enterRoom, { kind: "primary", iconName: "door", disabled: !!state.busy, "data-test": "enter-room" }));
 }
 
 // ---- over the page ------------------------------------------------------------------------------------------

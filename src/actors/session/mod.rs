@@ -16,6 +16,7 @@ mod outbox;
 mod outgoing;
 mod router;
 mod seat;
+mod showtime;
 mod token;
 
 pub use actor::PlayerSession;

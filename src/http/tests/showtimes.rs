@@ -53,7 +53,8 @@ async fn a_showtime_is_made_changed_and_listed() {
     let first = kit.gives(&operator, post("/api/v1/showtimes", new), 201).await["showtime"].clone();
     let now = &first["created_at"];
     let expected = json!({"id": first["id"], "title": "Final", "starts_at": STARTS, "queue": null,
-                          "price_points": 30, "on_queue_down": "refuse", "created_at": now, "updated_at": now});
+                          "price_points": 30, "on_queue_down": "refuse", "room": null,
+                          "created_at": now, "updated_at": now});
     assert_eq!(first, expected);
     let sooner = json!({"title": "Semi-final", "starts_at": STARTS - 5, "price_points": 0});
     let sooner = kit.gives(&operator, post("/api/v1/showtimes", sooner), 201).await["showtime"].clone();
@@ -77,16 +78,21 @@ async fn a_showtime_is_made_changed_and_listed() {
         json!({"price_points": -1}),
         json!({"price_points": 9_007_199_254_740_992_i64}),
         json!({"starts_at": -1}),
+        json!({"room": {"capacity": 13}}),
+        json!({"queue": Uuid::nil()}),
     ] {
         assert_problem(kit.ask(operator.sends(change(wrong))).await, 422, "invalid_field");
     }
+    let room = json!({"capacity": 6, "settings": {"media": false}});
+    let changed = kit.gives(&operator, change(json!({"room": room})), 200).await;
+    assert_eq!(changed["showtime"]["room"], room);
     for wrong in [json!({"on_queue_down": "wait"}), json!({"id": "x"}), json!({"queue": "x"})] {
         assert_problem(kit.ask(operator.sends(change(wrong))).await, 400, "bad_request");
     }
     let auditor = kit.made_staff("Eve", "AUDITOR").await;
     let audit = kit.gives(&auditor, get("/api/v1/admin/audit"), 200).await;
     let actions: Vec<_> = audit["items"].as_array().expect("items").iter().map(|it| &it["action"]).collect();
-    assert_eq!(actions, ["showtime.changed", "showtime.created", "showtime.created"]);
+    assert_eq!(actions, ["showtime.changed", "showtime.changed", "showtime.created", "showtime.created"]);
 }
 
 #[actix::test]

@@ -77,6 +77,12 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
         "oneself",
         "a claim on a reward has come to another status; it may be missed, `GET /api/v1/me/claims` has them all",
     ),
+    (
+        "reservation.changed",
+        "{reservation: {id, account, showtime, seat, status, price_points, hold_expires_at, created_at, updated_at}}",
+        "oneself",
+        "a seat of a showtime is held, paid, given back or its hold is over; it may be missed, `GET /api/v1/me/reservations` has them all",
+    ),
     ("session.replaced", "{}", "oneself", "a newer session of the account is there; close 4001 follows"),
     (
         "room.state",
