@@ -3,7 +3,8 @@
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use playhouse::{
-    clock::SystemClock, config::Config, game::Registry, node::Node, operator, store::Store, telemetry,
+    clock::SystemClock, config::Config, game::Registry, node::Node, operator, roles::Role, store::Store,
+    telemetry,
 };
 use std::{
     io::{Read as _, Write as _},
@@ -23,8 +24,26 @@ struct Cli {
     /// One setting: section.field=value. Wins over the file and the environment.
     #[arg(long = "set", global = true, value_name = "SECTION.FIELD=VALUE")]
     sets: Vec<String>,
+    /// What the node is for, as node.roles: --roles queue is a node for queues alone. Its way to the database (db) comes
+    /// with it.
+    #[arg(long, global = true, value_delimiter = ',', value_name = "ROLE,…")]
+    roles: Vec<String>,
     #[command(subcommand)]
     command: Option<Command>,
+}
+
+impl Cli {
+    /// `--set`s, and what `--roles` says in their words.
+    fn settings(&self) -> Vec<String> {
+        let mut sets = self.sets.clone();
+        if !self.roles.is_empty() {
+            let db = [Role::Db.as_str()];
+            let roles = self.roles.iter().map(String::as_str).filter(|role| *role != db[0]);
+            let roles: Vec<String> = roles.chain(db).map(|role| format!("{role:?}")).collect();
+            sets.push(format!("node.roles=[{}]", roles.join(",")));
+        }
+        sets
+    }
 }
 
 #[derive(Subcommand)]
@@ -62,7 +81,7 @@ enum AdminCommand {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let config = Config::load(cli.config.as_deref(), &cli.sets)?;
+    let config = Config::load(cli.config.as_deref(), &cli.settings())?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => {
             telemetry::init_logs(&config);

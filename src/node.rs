@@ -72,10 +72,12 @@ impl Node {
         trace::start(&config, cluster.me())?;
         let port = media.clone().map(|server| server as Arc<dyn MediaServer>);
         cluster.register(RoomActor::factory(games, port));
-        let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
-        let queues = Queues::embedded(&store, &cluster, identity.queue_secret());
+        let queues = Queues::of_node(&config, &store, &cluster, identity.queue_secret()).await;
+        let queues = queues.context("Redis (redis.url)")?;
+        let secret = identity.resume_secret();
+        let door = Door::new(cluster.clone(), Arc::new(store.clone()), secret, Some(queues.clone()));
         let (who, cfg) = (identity.clone(), config.clone());
-        let state = HttpState::new(who, store.clone(), cfg, clock.clone(), cluster.clone(), queues);
+        let state = HttpState::new(who, store.clone(), cfg, clock.clone(), cluster.clone(), queues.clone());
         let mut activity = None;
         if roles.has(Role::Worker) {
             let stream = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.consumers());
@@ -99,6 +101,7 @@ impl Node {
         if roles.has(RoomActor::ROLE) {
             actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
         }
+        queues.work();
         auth::watch(&watched, &cluster);
         actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
         if roles.has(Role::Worker) {

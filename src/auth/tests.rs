@@ -20,6 +20,10 @@ impl SetClock {
         Arc::new(Self(AtomicI64::new(1_700_000_000_000)))
     }
 
+    pub fn advance_ms(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+
     pub fn advance_s(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1_000, Ordering::Relaxed);
     }

@@ -100,6 +100,13 @@ pub(super) enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<UnixMs>,
     },
+    /// A question for what the receiver offers under the name. After `until` nobody waits for its answer.
+    Service {
+        service: String,
+        request: Bytes,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<UnixMs>,
+    },
 }
 
 impl Parcel {
@@ -123,11 +130,11 @@ impl Parcel {
     }
 }
 
-pub(super) fn pack(value: &impl Serialize) -> Result<Vec<u8>, String> {
+pub(crate) fn pack(value: &impl Serialize) -> Result<Vec<u8>, String> {
     rmp_serde::to_vec_named(value).map_err(|error| error.to_string())
 }
 
-pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+pub(crate) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
 }
 

@@ -47,11 +47,14 @@ impl Cluster {
 
     fn take(&self, peers: &Peers, from: NodeId, ask: Option<u64>, body: Body) {
         match body {
-            Body::Command { until: Some(until), .. } | Body::HandOver { until: Some(until), .. }
+            Body::Command { until: Some(until), .. }
+            | Body::HandOver { until: Some(until), .. }
+            | Body::Service { until: Some(until), .. }
                 if until < self.clock().now() =>
             {
                 metrics::counter!("playhouse_bus_parcels_total", "outcome" => "late").increment(1);
             }
+            Body::Service { service, request, .. } => self.serve(from, ask, &service, request),
             Body::Command { kind, key, command, .. } => self.command(from, ask, &kind, key, &command),
             Body::Reply(reply) => {
                 if let Some(ask) = ask {

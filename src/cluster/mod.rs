@@ -27,6 +27,9 @@ mod ports;
 mod reach;
 mod reminders;
 mod remote;
+mod services;
+#[cfg(test)]
+mod services_tests;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -40,12 +43,14 @@ mod watchdog;
 pub use activation::Activation;
 pub use arbiters::Arbiters;
 pub use bus::{Bus, BusError, Incoming};
+pub(crate) use bus::{pack, unpack};
 pub use entity::{AskError, Entity, Envelope, Factory};
 pub use hub::{Hub, Pass, SessionHandle};
 pub use peers::{PeerNotice, Peering};
 pub use placement::{Beat, NodeInfo, Placement, PlacementError};
 pub use ports::{EntityStore, RoomIndex, ShowtimeDoor};
 pub use reach::HandOver;
+pub use services::Service;
 pub use watchdog::{Threads, Watchdog};
 
 use crate::{
@@ -80,6 +85,8 @@ struct Inner {
     hub: Hub,
     directories: RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     kinds: RwLock<HashMap<&'static str, Arc<dyn Kind>>>,
+    /// What this node does for others, by name.
+    services: RwLock<HashMap<&'static str, Arc<dyn Service>>>,
     me: NodeId,
     /// `None` if this node is alone.
     peers: Option<Peers>,
@@ -108,6 +115,7 @@ impl Cluster {
             arbiters,
             directories: RwLock::default(),
             kinds: RwLock::default(),
+            services: RwLock::default(),
             me: peers.as_ref().map_or_else(NodeId::new, Peers::me),
             peers,
             on_epoch_change: OnceLock::new(),

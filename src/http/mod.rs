@@ -28,6 +28,7 @@ mod openapi;
 mod page;
 mod pages;
 mod problem;
+mod queues;
 mod reservations;
 mod rewards;
 mod routes;

@@ -115,6 +115,11 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
+    /// As this one, and when to try again.
+    pub(super) fn after_ms(self, retry_after_ms: u64) -> Self {
+        Self { retry_after_ms: Some(retry_after_ms), ..self }
+    }
+
     /// 422: this field of the request cannot be so; `reason` is a stable name.
     pub fn invalid(field: &'static str, reason: &'static str) -> Self {
         let detail = format!("{field}: {reason}");

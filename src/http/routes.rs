@@ -1,5 +1,6 @@
 //! The one table of the REST API: method, path, whom it is for, handler. What is not here is not served.
 
+mod queues;
 mod showtimes;
 
 use super::{
@@ -70,7 +71,7 @@ fn row(method: Method, path: &'static str, access: Access, handler: fn(Route) ->
 pub(super) fn table() -> Vec<Row> {
     let players = [accounts_api(), players_api(), events_api(), showtimes::rows()];
     let staff = [staff_api(), moderation_api(), accounts_of_others_api(), stream_api()];
-    let rest = [about_the_api(), pages()];
+    let rest = [queues::rows(), about_the_api(), pages()];
     players.into_iter().chain(staff).chain(rest).flatten().collect()
 }
 

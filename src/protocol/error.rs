@@ -70,6 +70,14 @@ error_codes! {
     ChatClosed = "chat_closed", 403, false;
     /// A moderator has silenced this account.
     Muted = "muted", 403, false;
+    /// There is no such queue.
+    QueueNotFound = "queue_not_found", 404, false;
+    /// The queue takes nobody any more.
+    QueueDraining = "queue_draining", 409, false;
+    /// Everything that the queue was for is sold, and its line was dismissed.
+    SoldOut = "sold_out", 409, false;
+    /// The queue does not answer in time.
+    QueueUnavailable = "queue_unavailable", 503, true;
     /// Larger than a frame or text may be.
     TooLarge = "too_large", 413, false;
     /// Not now: `retry_after_ms` says when. Sent again under the same `id` it is applied once, whether or not

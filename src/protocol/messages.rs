@@ -2,7 +2,7 @@
 
 use crate::{
     clock::UnixMs,
-    ids::{PlayerId, RoomId, SessionId},
+    ids::{PlayerId, QueueId, RoomId, SessionId},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,14 @@ pub struct ReportPlayer {
     pub player_id: PlayerId,
     /// ≤ 500 characters.
     pub reason: String,
+}
+
+/// `queue.enter`, `queue.leave`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct InQueue {
+    /// Which.
+    #[schemars(with = "String")]
+    pub queue: QueueId,
 }
 
 /// `session.resume`, the first frame after `resume=1`.

@@ -147,7 +147,7 @@ impl Desk {
             tracing::warn!(queue_id = %id, quiet_ms, "a line was lost; it forms anew from those who wait");
         }
         let (quiet_until, open_until) = (now + quiet_ms, now + open_ms);
-        Ok(self.line.form(id, Forming { numbers, inside, quiet_until, open_until, now }).await?)
+        Ok(self.line.form(id, Forming { numbers, inside, quiet_until, open_until }).await?)
     }
 
     async fn enter(&self, id: QueueId, account: PlayerId) -> Result<Ticket, Refusal> {
@@ -327,6 +327,19 @@ impl Desk {
             tracing::info!(queue_id = %id, dismissed, "everything is sold: the line is dismissed");
         }
         Ok(())
+    }
+
+    /// Deletes what is too old, until the cluster closes.
+    pub(crate) async fn sweep(self: Arc<Self>) {
+        let ago = |now: UnixMs, ms: u64| UnixMs(now.0.saturating_sub_unsigned(ms));
+        while !self.cluster.is_closing() {
+            let now = self.clock.now();
+            let (ended, left) = (ago(now, self.settings.keep_ended_ms), ago(now, self.settings.left_ms));
+            if let Err(error) = self.store.sweep_queues(ended, left).await {
+                tracing::debug!(%error, "ended passes could not be deleted");
+            }
+            tokio::time::sleep(Duration::from_millis(self.settings.sweep_ms)).await;
+        }
     }
 
     async fn watch(&self, queues: &[QueueId]) -> Result<Vec<Figures>, Refusal> {

@@ -66,7 +66,7 @@ pub(crate) enum Refusal {
     Unavailable,
 }
 
-/// A place in the line.
+/// A ticket of a queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ticket {
     /// Signed: for the polls.

@@ -6,28 +6,38 @@
 //! socket and no seat.
 
 mod desk;
+#[cfg(any(test, feature = "testkit", feature = "load"))]
+pub mod history;
 pub(crate) mod line;
 mod messages;
 mod pace;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tokens;
+mod waiting;
 
 pub(crate) use desk::Desk;
-pub(crate) use line::{Line, LineError, SqlLine, Take, Taken};
+pub(crate) use line::{Line, LineError, RedisLine, SqlLine, Take, Taken};
 pub(crate) use messages::{Answer, Refusal, Request};
 pub use messages::{Figures, Ticket, TicketStatus};
-pub(crate) use tokens::{QueueTokens, TicketClaims};
 
 use crate::{
     actors::queue::QueueActor,
-    cluster::Cluster,
-    config,
-    ids::{PlayerId, QueueId},
+    cluster::{AskError, Cluster, Service, pack, unpack},
+    config::{self, Config},
+    ids::{PlayerId, QueueId, SessionId},
+    roles::Role,
     store::{NewPass, Place, Store},
 };
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use std::{sync::Arc, time::Duration};
+use tokens::QueueTokens;
 use uuid::Uuid;
+use waiting::Waiting;
+
+/// Under which desks are asked by other nodes.
+const SERVICE: &str = "queue";
 
 /// Told of those who were let in.
 pub(crate) trait Announce: Send + Sync + 'static {
@@ -58,12 +68,34 @@ pub struct Queues(Arc<Inner>);
 struct Inner {
     /// On a node with the role `queue`.
     desk: Option<Arc<Desk>>,
+    waiting: Waiting,
     tokens: QueueTokens,
+    cluster: Cluster,
     settings: config::Queue,
 }
 
 impl Queues {
-    /// Of a node without Redis: it has every role. `secret` is the installation's.
+    /// Of a node with these settings; `secret` is the installation's.
+    ///
+    /// # Errors
+    /// Redis is not there.
+    pub(crate) async fn of_node(
+        config: &Config,
+        store: &Store,
+        cluster: &Cluster,
+        secret: &[u8],
+    ) -> Result<Self, redis::RedisError> {
+        if !config.node.roles.contains(&Role::Queue) {
+            return Ok(Self::new(None, store, cluster, secret));
+        }
+        let line: Arc<dyn Line> = match &config.redis.url {
+            Some(url) => Arc::new(RedisLine::open(url, config).await?),
+            None => Arc::new(SqlLine::new(store.clone())),
+        };
+        Ok(Self::new(Some(line), store, cluster, secret))
+    }
+
+    /// Of a node without Redis, which has every role.
     pub fn embedded(store: &Store, cluster: &Cluster, secret: &[u8]) -> Self {
         let line = Arc::new(SqlLine::new(store.clone()));
         Self::new(Some(line), store, cluster, secret)
@@ -72,11 +104,22 @@ impl Queues {
     /// With a line, if the node has the role `queue`.
     pub(crate) fn new(line: Option<Arc<dyn Line>>, store: &Store, cluster: &Cluster, secret: &[u8]) -> Self {
         let desk = line.map(|line| Arc::new(Desk::new(line, store.clone(), cluster.clone(), secret)));
+        let waiting = Waiting::new(cluster, secret);
         if let Some(desk) = &desk {
-            cluster.register(QueueActor::factory(desk.clone(), Arc::new(Nobody)));
+            cluster.register(QueueActor::factory(desk.clone(), Arc::new(waiting.clone())));
+            cluster.offer(SERVICE, Arc::new(AtDesk(desk.clone())));
         }
-        let settings = cluster.config().queue.clone();
-        Self(Arc::new(Inner { desk, tokens: QueueTokens::new(secret), settings }))
+        cluster.offer(waiting::SERVICE, Arc::new(waiting.clone()));
+        let (cluster, settings) = (cluster.clone(), cluster.config().queue.clone());
+        Self(Arc::new(Inner { desk, waiting, tokens: QueueTokens::new(secret), cluster, settings }))
+    }
+
+    /// Starts what the node does for queues by itself, until the cluster closes.
+    pub(crate) fn work(&self) {
+        actix::spawn(self.0.waiting.clone().look_after(self.clone()));
+        if let Some(desk) = &self.0.desk {
+            actix::spawn(desk.clone().sweep());
+        }
     }
 
     /// Whether a pass is good, and whose. The first time, its second clock begins. No answer within `queue.verify_ms` is
@@ -166,21 +209,68 @@ impl Queues {
         }
     }
 
-    /// What a ticket of ours says.
-    pub(crate) fn read_ticket(&self, ticket: &str) -> Option<TicketClaims> {
-        self.0.tokens.read_ticket(ticket)
+    /// As [`enter`](Self::enter), for a session of this node: it is told of its ticket from now on.
+    pub(crate) async fn enter_session(
+        &self,
+        queue: QueueId,
+        account: PlayerId,
+        session: SessionId,
+    ) -> Result<Ticket, Refusal> {
+        let ticket = self.enter(queue, account).await?;
+        self.0.waiting.add(queue, account, session, &ticket);
+        Ok(ticket)
+    }
+
+    /// The place that this account's ticket names. `None`: it is forged, or another's.
+    pub(crate) fn place_of(&self, queue: QueueId, account: PlayerId, ticket: &str) -> Option<Place> {
+        waiting::place_of(self.0.tokens.read_ticket(ticket), queue, account)
     }
 
     async fn ask(&self, request: Request, within_ms: u64) -> Result<Answer, Refusal> {
         let within = Duration::from_millis(within_ms);
         let answer = match &self.0.desk {
             Some(desk) => tokio::time::timeout(within, desk.serve(request)).await.ok(),
-            None => None,
+            None => self.ask_elsewhere(&request, within).await,
         };
-        match answer.ok_or(Refusal::Unavailable)? {
-            Answer::Refused(refusal) => Err(refusal),
-            answer => Ok(answer),
+        match answer {
+            Some(Answer::Refused(refusal)) => Err(refusal),
+            Some(answer) => Ok(answer),
+            None => {
+                metrics::counter!("playhouse_queue_unanswered_total").increment(1);
+                Err(Refusal::Unavailable)
+            }
         }
+    }
+
+    async fn ask_elsewhere(&self, request: &Request, within: Duration) -> Option<Answer> {
+        let request = pack(request).map_err(|error| tracing::error!(error, "a question for a queue")).ok()?;
+        let asked = self.0.cluster.ask_service(SERVICE, Role::Queue, request.into(), within).await;
+        match asked {
+            Ok(bytes) => unpack(&bytes).map_err(|error| tracing::warn!(error, "an answer of a queue")).ok(),
+            Err(error) => {
+                tracing::debug!(%error, "no node answers for queues");
+                None
+            }
+        }
+    }
+}
+
+/// The desk, as other nodes ask it.
+struct AtDesk(Arc<Desk>);
+
+impl Service for AtDesk {
+    fn serve(&self, request: Bytes) -> BoxFuture<'static, Result<Bytes, AskError>> {
+        let desk = self.0.clone();
+        Box::pin(async move {
+            let request = unpack(&request).map_err(|error| {
+                tracing::warn!(error, "a question of another version");
+                AskError::Unknown
+            })?;
+            pack(&desk.serve(request).await).map(Bytes::from).map_err(|error| {
+                tracing::error!(error, "an answer could not be written");
+                AskError::Unavailable
+            })
+        })
     }
 }
 
@@ -193,11 +283,4 @@ pub enum Completed {
     Invalid,
     /// No answer in time: say it again.
     Unavailable,
-}
-
-/// Nobody waits on a socket.
-struct Nobody;
-
-impl Announce for Nobody {
-    fn admitted(&self, _: QueueId, _: &[NewPass]) {}
 }

@@ -4,7 +4,7 @@ use crate::store::QueueRow;
 use uuid::Uuid;
 
 /// A queue with the settings that one gets who names none.
-pub(super) fn row() -> QueueRow {
+pub(crate) fn row() -> QueueRow {
     QueueRow {
         queue_id: Uuid::now_v7(),
         name: "A queue".to_owned(),

@@ -104,7 +104,7 @@ impl Stage {
             actix::spawn(cluster.clone().receive(incoming));
             actix::spawn(cluster.clone().keep_lease());
         }
-        let door = Door::new(cluster.clone(), entities, b"a stage's secret");
+        let door = Door::new(cluster.clone(), entities, b"a stage's secret", None);
         actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
         Self { cluster, door, store, media }
     }

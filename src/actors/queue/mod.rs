@@ -8,6 +8,8 @@
 mod actor;
 mod messages;
 mod state;
+#[cfg(all(test, feature = "testkit"))]
+mod tests;
 mod turn;
 
 pub use actor::QueueActor;

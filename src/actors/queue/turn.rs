@@ -168,7 +168,7 @@ impl Turn {
             Err(CommitError::Unknown(why)) => Err(TurnError::InDoubt(why)),
             Err(error) => {
                 let places = passes.iter().map(|pass| pass.place).collect();
-                self.desk.line.put_back(self.queue, self.epoch, places).await?;
+                self.desk.line.put_back(self.queue, self.epoch, now, places).await?;
                 Err(TurnError::Away(error.to_string()))
             }
         }
@@ -191,7 +191,7 @@ impl Turn {
         }
         if !back.is_empty() {
             tracing::info!(queue_id = %queue, n = back.len(), "admissions that were not committed: they wait again");
-            line.put_back(queue, self.epoch, back).await?;
+            line.put_back(queue, self.epoch, self.cluster.clock().now(), back).await?;
         }
         let missing: Vec<Place> =
             live.iter().map(|pass| pass.place()).filter(|place| !inside.contains(place)).collect();

@@ -71,7 +71,7 @@ impl PlayerSession {
         SessionRef { moves: self.outbox.moves(), ..self.door.cluster.here(self.id) }
     }
 
-    fn answer(&self, re: Option<u32>, result: Result<serde_json::Value, Rejection>) {
+    pub(super) fn answer(&self, re: Option<u32>, result: Result<serde_json::Value, Rejection>) {
         match result {
             Ok(payload) if re.is_some() => self.outbox.answer(Answer::ok(re, &payload)),
             Ok(_) => {}
@@ -86,7 +86,7 @@ impl PlayerSession {
     }
 
     /// As [`refuse`](Self::refuse), and the request ends with it.
-    fn turn_away(&self, mut asked: Asked, rejection: &Rejection) {
+    pub(super) fn turn_away(&self, mut asked: Asked, rejection: &Rejection) {
         asked.refused(rejection.code.wire());
         self.refuse(asked.id, rejection);
     }
@@ -129,6 +129,10 @@ impl PlayerSession {
             let pong = json!({"client_time": ping.client_time, "server_time": now});
             return self.outbox.answer(Answer::named(asked.id, "pong", &pong));
         }
+        if let Request::EnterQueue(wanted) | Request::LeaveQueue(wanted) = &request {
+            let enters = matches!(request, Request::EnterQueue(_));
+            return self.queue(asked, wanted.queue, enters, ctx); // whatever becomes of his seat
+        }
         if let Some(waiting) = &mut self.waiting {
             if let Request::FindSeat { snapshot } = request {
                 return seek_once(waiting, snapshot);
@@ -140,7 +144,7 @@ impl PlayerSession {
             return waiting.push_back((asked, request));
         }
         match request {
-            Request::Ping(_) => {}
+            Request::Ping(_) | Request::EnterQueue(_) | Request::LeaveQueue(_) => {}
             Request::List(list) => self.list(asked, list, ctx),
             Request::Create(room) => self.change_seat(asked, ctx, move |seat| Box::pin(seat.create(room))),
             Request::Join(join) => self.change_seat(asked, ctx, move |seat| Box::pin(seat.join(join))),

@@ -12,6 +12,7 @@ use crate::{
         Answer, Encoding, ErrorCode, Push, Rejection,
         messages::{Resume, Resumed, Welcome},
     },
+    queue::Queues,
 };
 use std::{net::IpAddr, sync::Arc};
 
@@ -48,6 +49,8 @@ pub struct Door {
     pub(super) reports: KeyedBuckets<PlayerId>,
     /// Who may not chat.
     pub mutes: Mutes,
+    /// Admission queues, if the node knows of any.
+    pub(super) queues: Option<Queues>,
 }
 
 /// Guesses at room codes, by account and by address.
@@ -58,7 +61,12 @@ pub(super) struct FailedJoins {
 
 impl Door {
     /// The door of a node. `resume_secret` outlives the process.
-    pub fn new(cluster: Cluster, rooms: Arc<dyn RoomIndex>, resume_secret: &[u8]) -> Arc<Self> {
+    pub fn new(
+        cluster: Cluster,
+        rooms: Arc<dyn RoomIndex>,
+        resume_secret: &[u8],
+        queues: Option<Queues>,
+    ) -> Arc<Self> {
         let per_minute = cluster.config().limits.join_failures_per_min;
         let reports = KeyedBuckets::per_minute(cluster.config().limits.reports_per_min);
         Arc::new(Self {
@@ -69,6 +77,7 @@ impl Door {
             },
             reports,
             mutes: Mutes::default(),
+            queues,
             cluster,
             rooms,
         })

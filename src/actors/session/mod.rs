@@ -14,6 +14,7 @@ mod mutes;
 mod out;
 mod outbox;
 mod outgoing;
+mod queueing;
 mod router;
 mod seat;
 mod showtime;

@@ -5,7 +5,7 @@ use crate::{
     protocol::{
         ClientFrame, ErrorCode, Rejection,
         media::{Description, Reset, StateReport},
-        messages::{CreateRoom, JoinRoom, ListRooms, Ping},
+        messages::{CreateRoom, InQueue, JoinRoom, ListRooms, Ping},
     },
 };
 use serde::de::DeserializeOwned;
@@ -19,6 +19,8 @@ pub(super) enum Request {
     Join(JoinRoom),
     QuickJoin,
     List(ListRooms),
+    EnterQueue(InQueue),
+    LeaveQueue(InQueue),
     /// For the room he is in.
     Room(RoomMessage),
     /// Not a client's: the session's own look for its seat, in its turn.
@@ -52,6 +54,8 @@ pub const CLIENT_TYPES: &[&str] = &[
     "media.answer",
     "media.state",
     "media.reset",
+    "queue.enter",
+    "queue.leave",
 ];
 
 /// Reads a frame, or says why it cannot be read.
@@ -63,6 +67,8 @@ pub(super) fn read(frame: ClientFrame) -> Result<Request, Rejection> {
         "room.join" => Request::Join(typed(payload)?),
         "room.quick_join" => Request::QuickJoin,
         "room.list" => Request::List(typed(payload)?),
+        "queue.enter" => Request::EnterQueue(typed(payload)?),
+        "queue.leave" => Request::LeaveQueue(typed(payload)?),
         "session.resume" => {
             let why = "session.resume is the first frame of a socket opened with resume=1";
             return Err(Rejection::new(ErrorCode::BadMessage, why));

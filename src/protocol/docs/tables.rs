@@ -3,7 +3,7 @@
 use super::schema::shape_of;
 use crate::protocol::media::{Description, Reset, StateReport};
 use crate::protocol::messages::{
-    CreateRoom, JoinRoom, Kick, ListRooms, Mute, Ping, Ready, ReportPlayer, Resume, SendChat, Target,
+    CreateRoom, InQueue, JoinRoom, Kick, ListRooms, Mute, Ping, Ready, ReportPlayer, Resume, SendChat, Target,
 };
 
 /// A message from a client.
@@ -50,6 +50,9 @@ pub(super) const CLIENT: &[Message] = messages! {
     "media.answer" (shape_of::<Description>()) -> "`{}`", "`pc` is `sub`: answers the one open `media.offer`";
     "media.state" (shape_of::<StateReport>()) -> "`{}`", "how a connection fares; `sub` and `ready` asks for an offer, with or without a camera of one's own";
     "media.reset" (shape_of::<Reset>()) -> "`{}`", "this connection was thrown away here: the server does so too, says `media.reset` in its turn, and offers `sub` anew; what comes before that is of the old connection";
+    "queue.enter" (shape_of::<InQueue>()) -> "`{ticket, number, ahead, eta_ms: number or null, poll_after_ms}`",
+        "a ticket of an admission queue, the one that one has if there is one; `queue.position`, `queue.admitted` and `queue.ended` follow, and nobody polls. On a new session, and after a resume, send it again: it is the same ticket";
+    "queue.leave" (shape_of::<InQueue>()) -> "`{}`", "out of the line; a pass that one has got ends";
     "game.vote" ("{suspect: player_id or null}") -> "`{}`", "by the living in `vote`; `null` abstains and is a ballot; changeable until the close";
     "game.verdict" ("{execute: boolean}") -> "`{}`", "by the living but the accused in `verdict`";
     "game.night" ("{target: player_id or null}") -> "`{}`", "by those whose role acts at night";
@@ -82,6 +85,24 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
         "{reservation: {id, account, showtime, seat, status, price_points, hold_expires_at, created_at, updated_at}}",
         "oneself",
         "a seat of a showtime is held, paid, given back or its hold is over; it may be missed, `GET /api/v1/me/reservations` has them all",
+    ),
+    (
+        "queue.position",
+        "{queue, ticket, ahead, eta_ms: number or null}",
+        "oneself",
+        "one's place in a queue has changed; a slow reader may miss all but the latest",
+    ),
+    (
+        "queue.admitted",
+        "{queue, ticket, pass, expires_at}",
+        "oneself",
+        "one may come in: show the pass before `expires_at`, and again until its second clock has run out",
+    ),
+    (
+        "queue.ended",
+        "{queue, ticket, status: expired, left or sold_out}",
+        "oneself",
+        "one is no longer in the line",
     ),
     ("session.replaced", "{}", "oneself", "a newer session of the account is there; close 4001 follows"),
     (

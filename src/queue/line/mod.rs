@@ -4,8 +4,13 @@
 //! pass one suite. Only the actor takes from it ([`Line::take`]); everything else any node may do at any time.
 //! What it is not: the truth about passes. That is SQL's, and [`Line::hold`] tells the actor where the two differ.
 
+mod redis;
+mod scripts;
 mod sql;
+#[cfg(all(test, feature = "testkit"))]
+mod tests;
 
+pub(crate) use redis::RedisLine;
 pub(crate) use sql::SqlLine;
 
 use crate::{
@@ -99,7 +104,6 @@ pub(crate) struct Forming {
     pub quiet_until: UnixMs,
     /// Until then a ticket that is not known may return.
     pub open_until: UnixMs,
-    pub now: UnixMs,
 }
 
 /// What becomes of one who goes.
@@ -152,7 +156,7 @@ pub(crate) trait Line: Send + Sync + 'static {
     /// The first who wait are inside from now on.
     fn take(&self, queue: QueueId, take: Take) -> Lined<Taken>;
     /// These are not inside after all, and wait where they were.
-    fn put_back(&self, queue: QueueId, epoch: i64, places: Vec<Place>) -> Lined<()>;
+    fn put_back(&self, queue: QueueId, epoch: i64, now: UnixMs, places: Vec<Place>) -> Lined<()>;
     /// These are inside, whatever the line knew.
     fn seat(&self, queue: QueueId, places: Vec<Place>) -> Lined<()>;
     /// These are no longer inside.

@@ -178,16 +178,14 @@ impl Line for SqlLine {
         .boxed()
     }
 
-    fn put_back(&self, queue: QueueId, epoch: i64, places: Vec<Place>) -> Lined<()> {
+    fn put_back(&self, queue: QueueId, epoch: i64, now: UnixMs, places: Vec<Place>) -> Lined<()> {
         let this = self.0.clone();
         async move {
-            match this.store.line_put_back(queue, epoch, &places).await? {
-                true => {
-                    this.of(queue, |heard| heard.complete = false); // they are read, and heard of, anew
-                    Ok(())
-                }
-                false => Err(LineError::Fenced),
+            if !this.store.line_put_back(queue, epoch, &places).await? {
+                return Err(LineError::Fenced);
             }
+            this.of(queue, |heard| places.iter().for_each(|place| heard.now(*place, now)));
+            Ok(())
         }
         .boxed()
     }

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::{
-    clock::Clock as _,
     cluster::ShowtimeDoor,
     ids::{PlayerId, RoomId},
 };

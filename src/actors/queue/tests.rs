@@ -1,0 +1,464 @@
+//! Rounds of a queue on a real database and either line, time set by hand: what holds whatever happens.
+
+use super::{
+    state::{Done, Facts, QueueState},
+    turn::{Turn, TurnError, Turned},
+};
+use crate::{
+    auth::{Role, tests::SetClock},
+    clock::{Clock as _, UnixMs},
+    cluster::{Arbiters, Cluster},
+    config,
+    ids::{PlayerId, QueueId},
+    queue::{
+        Answer, Desk, Line, RedisLine, Refusal, Request, SqlLine, Take, Ticket, TicketStatus,
+        history::History,
+    },
+    store::{AuditEntry, Place, QUEUE, QueueChange, QueueRow, Saved, Store},
+    testkit::{PrivateRedis, test_config},
+};
+use proptest::{prelude::prop, prop_assert, proptest};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use serde_json::json;
+use std::sync::Arc;
+
+/// A queue, and who acts for its actor.
+struct Kit {
+    desk: Arc<Desk>,
+    cluster: Cluster,
+    store: Store,
+    clock: Arc<SetClock>,
+    queue: QueueId,
+    epoch: i64,
+    state: QueueState,
+    compare: bool,
+    redis: Option<PrivateRedis>,
+    _dir: tempfile::TempDir,
+}
+
+impl Kit {
+    async fn new(change: impl FnOnce(&mut QueueRow)) -> Self {
+        Self::on(None, change).await
+    }
+
+    async fn on_redis(change: impl FnOnce(&mut QueueRow)) -> Self {
+        Self::on(Some(PrivateRedis::start().expect("redis")), change).await
+    }
+
+    async fn on(redis: Option<PrivateRedis>, change: impl FnOnce(&mut QueueRow)) -> Self {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let mut config = test_config(dir.path()).await;
+        config.queue.settings_ms = 0; // what is changed is seen at once
+        let clock = SetClock::new();
+        let store = Store::open(&config, clock.clone()).await.expect("opens");
+        let line: Arc<dyn Line> = match &redis {
+            Some(redis) => Arc::new(RedisLine::open(&redis.url(), &config).await.expect("connects")),
+            None => Arc::new(SqlLine::new(store.clone())),
+        };
+        let config = Arc::new(config);
+        let entities = Arc::new(store.clone());
+        let cluster = Cluster::new(config, clock.clone(), entities, Arbiters::current(), None);
+        let desk = Arc::new(Desk::new(line, store.clone(), cluster.clone(), b"secret"));
+        let mut row = crate::queue::tests::row();
+        change(&mut row);
+        let entry = entry(clock.now());
+        assert!(matches!(store.create_queue(&row, &entry).await, Ok(Saved::Done(_))));
+        let (queue, state) = (QueueId(row.queue_id), QueueState::default());
+        let mut kit =
+            Self { desk, cluster, store, clock, queue, epoch: 0, state, compare: true, redis, _dir: dir };
+        kit.activate().await;
+        kit
+    }
+
+    /// Another actor has the queue from now on.
+    async fn activate(&mut self) {
+        let activated = self.store.activate(QUEUE, self.queue.0).await.expect("activates").expect("exists");
+        self.epoch = activated.epoch;
+        self.state = serde_json::from_slice(&activated.state).expect("a state");
+        self.compare = true;
+    }
+
+    fn round(&self) -> Turn {
+        let (desk, cluster, state) = (self.desk.clone(), self.cluster.clone(), self.state.clone());
+        Turn { desk, cluster, queue: self.queue, epoch: self.epoch, state, compare: self.compare }
+    }
+
+    /// One round; who came in, by number.
+    async fn turn(&mut self) -> Vec<i64> {
+        let turned = self.round().run().await.expect("a round");
+        self.turned(turned)
+    }
+
+    fn turned(&mut self, turned: Turned) -> Vec<i64> {
+        (self.state, self.compare) = (turned.state, !turned.even);
+        turned.passes.iter().map(|pass| pass.place.number).collect()
+    }
+
+    async fn ask(&self, request: Request) -> Answer {
+        self.desk.serve(request).await
+    }
+
+    async fn enter(&self, account: PlayerId) -> Ticket {
+        match self.ask(Request::Enter { queue: self.queue, account }).await {
+            Answer::Entered(ticket) => ticket,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn crowd(&self, n: usize) -> Vec<Place> {
+        let mut places = Vec::new();
+        for _ in 0..n {
+            let account = PlayerId::new();
+            places.push(Place { number: self.enter(account).await.number, account });
+        }
+        places
+    }
+
+    async fn look(&self, place: Place) -> TicketStatus {
+        match self.ask(Request::Look { queue: self.queue, places: vec![place] }).await {
+            Answer::Looked(mut statuses) => statuses.remove(0),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn pass(&self, place: Place) -> String {
+        match self.look(place).await {
+            TicketStatus::Admitted { pass, .. } => pass,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn verify(&self, pass: &str) -> Answer {
+        self.ask(Request::Verify { queue: self.queue, pass: pass.to_owned() }).await
+    }
+
+    async fn complete(&self, pass: &str) -> Answer {
+        self.ask(Request::Complete { queue: self.queue, pass: pass.to_owned() }).await
+    }
+
+    async fn change(&self, change: QueueChange) {
+        let now = self.clock.now();
+        let done = self.store.change_queue(self.queue, &change, now, &entry(now)).await;
+        assert!(matches!(done, Ok(Saved::Done(_))), "{done:?}");
+    }
+
+    async fn active(&self) -> i64 {
+        self.store.count_live_passes(self.queue).await.expect("counts")
+    }
+
+    async fn row(&self) -> QueueRow {
+        self.store.queue(self.queue).await.expect("reads").expect("exists")
+    }
+}
+
+fn entry(now: UnixMs) -> AuditEntry {
+    AuditEntry::new(now, (None, Role::Admin), "test", "test".to_owned(), json!({}))
+}
+
+fn state(state: &str) -> QueueChange {
+    QueueChange { state: Some(state.to_owned()), ..QueueChange::default() }
+}
+
+#[actix::test]
+async fn the_first_come_in_while_there_is_room_and_the_next_when_one_is_done() {
+    let mut kit = Kit::new(|_| ()).await;
+    let places = kit.crowd(4).await;
+    assert_eq!(kit.turn().await, [places[0].number, places[1].number]);
+    assert_eq!(kit.turn().await, [0; 0], "both places are taken");
+    assert!(matches!(kit.look(places[3]).await, TicketStatus::Waiting { ahead: 1, .. }));
+    let pass = kit.pass(places[0]).await;
+    let Answer::Valid { account, .. } = kit.verify(&pass).await else { panic!("a good pass") };
+    assert_eq!(account, places[0].account);
+    assert!(matches!(kit.complete(&pass).await, Answer::Done));
+    assert!(matches!(kit.complete(&pass).await, Answer::Done), "said again");
+    assert!(matches!(kit.verify(&pass).await, Answer::Invalid));
+    assert_eq!(kit.look(places[0]).await, TicketStatus::Expired);
+    assert_eq!(kit.turn().await, [places[2].number]);
+    assert_eq!((kit.active().await, kit.row().await.admitted_through), (2, places[2].number));
+    let again = kit.enter(places[0].account).await;
+    assert!(again.number > places[3].number, "who was in begins at the end");
+}
+
+#[actix::test]
+async fn a_pass_has_two_clocks() {
+    let mut kit = Kit::new(|row| row.capacity = 2).await;
+    let places = kit.crowd(3).await;
+    kit.turn().await;
+    kit.clock.advance_ms(50_000);
+    let pass = kit.pass(places[0]).await;
+    assert!(matches!(kit.verify(&pass).await, Answer::Valid { .. }), "10 s before its claim runs out");
+    let unused = kit.pass(places[1]).await;
+    kit.clock.advance_ms(10_000);
+    kit.look(places[2]).await;
+    assert_eq!(kit.turn().await, [places[2].number], "a no-show frees his place");
+    assert_eq!(kit.look(places[1]).await, TicketStatus::Expired);
+    assert!(matches!(kit.verify(&unused).await, Answer::Invalid));
+    kit.clock.advance_ms(589_999);
+    assert!(matches!(kit.verify(&pass).await, Answer::Valid { .. }), "his whole time, from his own entry");
+    kit.clock.advance_ms(1);
+    assert!(matches!(kit.verify(&pass).await, Answer::Invalid));
+    kit.turn().await;
+    let row = kit.row().await;
+    assert_eq!((row.no_shows, row.expiries, kit.active().await), (2, 1, 0));
+}
+
+#[actix::test]
+async fn who_goes_or_falls_silent_frees_his_place() {
+    let mut kit = Kit::new(|row| row.capacity = 1).await;
+    let places = kit.crowd(4).await;
+    kit.turn().await;
+    let (queue, place) = (kit.queue, places[0]);
+    assert!(matches!(kit.ask(Request::Leave { queue, place }).await, Answer::Done));
+    assert_eq!(kit.look(place).await, TicketStatus::Left);
+    let account = places[1].account;
+    assert!(matches!(kit.ask(Request::LeaveAs { queue, account }).await, Answer::Done));
+    assert_eq!(kit.look(places[1]).await, TicketStatus::Left);
+    kit.clock.advance_ms(59_000);
+    kit.look(places[3]).await;
+    kit.clock.advance_ms(1_000);
+    assert_eq!(kit.turn().await, [places[3].number], "the third has not been heard of for a minute");
+    assert_eq!(kit.look(places[2]).await, TicketStatus::Expired);
+    assert_eq!(kit.row().await.abandoned, 1);
+}
+
+#[actix::test]
+async fn operators_pause_drain_and_resize_a_live_queue() {
+    let mut kit = Kit::new(|row| row.capacity = 1).await;
+    let places = kit.crowd(4).await;
+    kit.change(state("paused")).await;
+    assert_eq!(kit.turn().await, [0; 0]);
+    assert!(matches!(kit.look(places[0]).await, TicketStatus::Waiting { eta_ms: None, .. }));
+    kit.change(state("draining")).await;
+    let (queue, account) = (kit.queue, PlayerId::new());
+    let refused = kit.ask(Request::Enter { queue, account }).await;
+    assert!(matches!(refused, Answer::Refused(Refusal::Draining)), "{refused:?}");
+    assert_eq!(kit.enter(places[2].account).await.number, places[2].number, "who has a ticket keeps it");
+    assert_eq!(kit.turn().await, [places[0].number]);
+    kit.change(QueueChange { capacity: Some(3), ..QueueChange::default() }).await;
+    assert_eq!(kit.turn().await, [places[1].number, places[2].number]);
+    kit.change(QueueChange { capacity: Some(1), ..QueueChange::default() }).await;
+    for place in &places[..2] {
+        kit.complete(&kit.pass(*place).await).await;
+        assert_eq!(kit.turn().await, [0; 0], "one place, and it is taken");
+    }
+}
+
+#[actix::test]
+async fn when_everything_is_sold_the_line_is_kept_or_dismissed() {
+    for line in ["keep", "dismiss"] {
+        let mut kit = Kit::new(|row| (row.capacity, row.sold_out) = (1, line.to_owned())).await;
+        let places = kit.crowd(3).await;
+        kit.turn().await;
+        let queue = kit.queue;
+        assert!(matches!(kit.ask(Request::SoldOut { queue }).await, Answer::Done));
+        assert!(matches!(kit.ask(Request::SoldOut { queue }).await, Answer::Done), "said again");
+        let waits = kit.look(places[2]).await;
+        if line == "keep" {
+            assert!(matches!(waits, TicketStatus::Waiting { ahead: 1, .. }));
+            continue;
+        }
+        assert_eq!(waits, TicketStatus::SoldOut);
+        assert!(matches!(kit.look(places[0]).await, TicketStatus::Admitted { .. }), "who is in stays in");
+        let refused = kit.ask(Request::Enter { queue, account: PlayerId::new() }).await;
+        assert!(matches!(refused, Answer::Refused(Refusal::SoldOut)), "{refused:?}");
+        kit.change(state("open")).await;
+        let fresh = kit.crowd(1).await[0];
+        assert!(matches!(kit.look(fresh).await, TicketStatus::Waiting { ahead: 0, .. }), "opened again");
+        assert_eq!(kit.look(places[2]).await, TicketStatus::SoldOut);
+    }
+}
+
+#[actix::test]
+async fn an_actor_that_dies_between_two_steps_loses_nobody_and_lets_nobody_in_twice() {
+    let mut kit = Kit::new(|row| row.capacity = 2).await;
+    let places = kit.crowd(4).await;
+    kit.turn().await;
+    let take = Take { epoch: kit.epoch, most: 1, pace: 0.0, admitted_per_s: 0.0, now: kit.clock.now() };
+    kit.desk.line.take(kit.queue, take).await.expect("taken, and then it died");
+    assert!(
+        matches!(kit.look(places[2]).await, TicketStatus::Waiting { ahead: 0, .. }),
+        "nothing is promised"
+    );
+    let pass = kit.store.live_passes(kit.queue).await.expect("reads")[0].clone();
+    kit.store
+        .end_pass(kit.queue, pass.pass_id, "completed", kit.clock.now())
+        .await
+        .expect("ended, not released");
+
+    let mut dead = kit.round();
+    dead.compare = false;
+    kit.activate().await;
+    assert_eq!(kit.turn().await, [places[2].number], "he is first again");
+    let late = dead.run().await;
+    assert!(matches!(late, Err(TurnError::Fenced)), "the dead one wakes up: {late:?}");
+    assert_eq!(kit.active().await, 2);
+    assert_eq!(kit.look(places[0]).await, TicketStatus::Expired, "whose pass was ended does not wait again");
+    assert_eq!(kit.turn().await, [0; 0]);
+}
+
+#[actix::test]
+async fn a_line_that_redis_has_lost_forms_anew_and_passes_are_honoured_once() {
+    let mut kit = Kit::on_redis(|row| row.capacity = 2).await;
+    let places = kit.crowd(5).await;
+    kit.turn().await;
+    let done = kit.pass(places[0]).await;
+    let held = kit.pass(places[1]).await;
+    kit.complete(&done).await;
+    kit.redis.as_mut().expect("redis").restart().expect("restarts");
+    let back = loop {
+        match kit.ask(Request::Look { queue: kit.queue, places: vec![places[4]] }).await {
+            Answer::Looked(statuses) => break statuses[0].clone(),
+            _ => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+    };
+    assert!(matches!(back, TicketStatus::Waiting { ahead: 0, .. }), "{back:?}");
+    assert!(matches!(kit.look(places[2]).await, TicketStatus::Waiting { ahead: 0, .. }));
+    let late = kit.crowd(1).await[0];
+    assert!(late.number > places[4].number);
+    assert_eq!(kit.turn().await, [0; 0], "there is a place, but not everybody is back");
+    kit.clock.advance_ms(19_000);
+    assert!(matches!(kit.look(places[3]).await, TicketStatus::Waiting { ahead: 1, .. }));
+    assert_eq!(kit.turn().await, [0; 0]);
+    kit.clock.advance_ms(1_000);
+    assert_eq!(kit.turn().await, [places[2].number], "twice the longest poll has passed");
+    assert!(matches!(kit.verify(&done).await, Answer::Invalid), "it was used up");
+    assert!(matches!(kit.verify(&held).await, Answer::Valid { .. }));
+    assert_eq!(kit.enter(places[1].account).await.number, places[1].number, "who is in has his ticket still");
+    kit.complete(&held).await;
+    assert_eq!(kit.turn().await, [places[3].number]);
+}
+
+/// Anything in any order; what clients see is judged, and at the end every pass has ended.
+async fn anything(mut kit: Kit, seed: u64) {
+    const STEPS: u64 = 250;
+    let mut rng = StdRng::seed_from_u64(seed);
+    let (mut history, mut tickets, mut at) = (History::default(), Vec::<Place>::new(), 0);
+    let most = kit.row().await.capacity;
+    for _ in 0..STEPS {
+        at += 2;
+        let any = (!tickets.is_empty()).then(|| tickets[rng.random_range(0..tickets.len())]);
+        match (rng.random_range(0..12), any) {
+            (0..=2, _) => tickets.extend(kit.crowd(1).await),
+            (3, Some(place)) => drop(kit.ask(Request::Leave { queue: kit.queue, place }).await),
+            (4..=6, Some(place)) => match kit.look(place).await {
+                TicketStatus::Waiting { .. } => history.waiting(place.number, at),
+                TicketStatus::Admitted { pass, .. } => {
+                    history.admitted(place.number, &pass, at + 1);
+                    if rng.random() {
+                        assert!(matches!(kit.verify(&pass).await, Answer::Valid { .. }));
+                    }
+                    if rng.random() {
+                        history.ended(&pass, at + 1);
+                        kit.complete(&pass).await;
+                    }
+                }
+                _ => {}
+            },
+            (7, _) => kit.clock.advance_ms(rng.random_range(0..30_000)),
+            (8, _) => kit.activate().await,
+            (9, _) => {
+                let (epoch, now) = (kit.epoch, kit.clock.now());
+                let take = Take { epoch, most: 1, pace: 0.0, admitted_per_s: 0.0, now };
+                let _ = kit.desk.line.take(kit.queue, take).await; // and then it died
+                kit.activate().await;
+            }
+            _ => drop(kit.turn().await),
+        }
+        let live = kit.store.live_passes(kit.queue).await.expect("reads");
+        assert!(live.len() as i64 <= most, "{} inside", live.len());
+        let numbers: Vec<i64> = tickets.iter().map(|place| place.number).collect();
+        let over = kit.store.passes_of(kit.queue, &numbers).await.expect("reads");
+        for pass in over.iter().filter(|pass| !pass.is_good(kit.clock.now())) {
+            if let TicketStatus::Admitted { pass, .. } = kit.look(pass.place()).await {
+                panic!("over, and shown: {pass}");
+            }
+        }
+    }
+    let shown = history.judge(usize::MAX);
+    assert_eq!(shown.faults, [""; 0], "seed {seed}");
+    for _ in 0..tickets.len() + 2 {
+        kit.clock.advance_ms(700_000); // longer than both clocks of a pass
+        kit.turn().await;
+    }
+    assert_eq!(kit.active().await, 0, "every pass ends");
+    assert_eq!(
+        kit.desk.line.figures(kit.queue).await.expect("figures").0,
+        0,
+        "nobody is forgotten in the line"
+    );
+}
+
+fn seed() -> u64 {
+    std::env::var("PLAYHOUSE_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().expect("a number"))
+}
+
+#[actix::test]
+async fn whatever_happens_the_order_is_kept_and_the_capacity_too_in_sql() {
+    anything(Kit::new(|row| row.capacity = 3).await, seed()).await;
+}
+
+#[actix::test]
+async fn whatever_happens_the_order_is_kept_and_the_capacity_too_in_redis() {
+    anything(Kit::on_redis(|row| row.capacity = 3).await, seed()).await;
+}
+
+fn facts(capacity: i64, active: i64, rate_per_s: Option<f64>) -> Facts {
+    Facts { paused: false, quiet_until: UnixMs(0), capacity, rate_per_s, active }
+}
+
+proptest! {
+    #[test]
+    fn never_more_than_there_is_room_for_and_never_faster_than_the_rate(
+        capacity in 0..200_i64,
+        rate in 0.1..500.0_f64,
+        steps in prop::collection::vec((0..2_000_u64, 0..50_i64, 0..300_usize), 1..60),
+    ) {
+        let settings = config::Queue::default();
+        let (mut state, mut now, mut active) = (QueueState::default(), UnixMs(1_000_000), 0_i64);
+        let (mut admitted, began) = (0.0, now);
+        for (wait_ms, ended, waiting) in steps {
+            let since = state.turned_at();
+            now = now + wait_ms;
+            active = (active - ended).max(0);
+            let facts = facts(capacity, active, Some(rate));
+            let places = state.places(&facts, settings.admit_batch, now);
+            prop_assert!(places as i64 <= (capacity - active).max(0));
+            let comes = places.min(waiting);
+            state.done(&facts, Done { admitted: comes, waiting: (waiting - comes) as u64 }, since, &settings);
+            active += comes as i64;
+            admitted += comes as f64;
+            let seconds = (now - began) as f64 / 1_000.0;
+            prop_assert!(admitted <= rate * seconds + (rate / 10.0).max(1.0) + 1e-6, "{admitted} in {seconds} s");
+            prop_assert!(state.pace().is_finite() && state.pace() >= 0.0);
+        }
+    }
+}
+
+#[test]
+fn the_pace_is_that_of_places_that_become_free_not_of_a_queue_that_fills() {
+    let settings = config::Queue::default();
+    let (mut state, mut now) = (QueueState::default(), UnixMs(1_000_000));
+    let mut turn = |state: &mut QueueState, active: i64, waiting: usize| {
+        let since = state.turned_at();
+        now = now + 1_000;
+        let facts = facts(100, active, None);
+        let admitted = state.places(&facts, settings.admit_batch, now).min(waiting);
+        let done = Done { admitted, waiting: (waiting - admitted) as u64 };
+        state.done(&facts, done, since, &settings);
+        admitted
+    };
+    assert_eq!(turn(&mut state, 0, 1_000), 100, "it fills at once");
+    for _ in 0..60 {
+        assert_eq!(turn(&mut state, 95, 900), 5, "five of a hundred are done each second");
+    }
+    assert!((state.pace() - 5.0).abs() < 0.01, "{}", state.pace());
+    let eta_s = 900.0 / state.pace();
+    assert!((eta_s - 180.0).abs() < 1.0, "{eta_s}");
+}
+
+#[test]
+fn what_a_commit_wrote_is_read_by_a_newer_build_and_by_an_older_one() {
+    let state: QueueState = serde_json::from_str(r#"{"tokens": 1.5, "mood": "new"}"#).expect("read");
+    assert_eq!(serde_json::to_value(&state).expect("written")["tokens"], 1.5);
+    assert_eq!(serde_json::from_str::<QueueState>("{}").expect("a new queue"), QueueState::default());
+}

@@ -1,0 +1,208 @@
+//! The scripts of a line in Redis. Each is atomic, and all keys of a queue are in one slot.
+//!
+//! `KEYS`: `meta`, a hash (`next` and `limit` number, `epoch`, `pace`, `rate`, `turned`, `quiet`, `open`); `line`, who
+//! waits by number; `seen`, the same by the time when each was last heard of; `inside`, who was let in by number; `gone`,
+//! numbers whose holders left, by the time until which that is known. Members are accounts of 16 bytes. Every answer
+//! begins with 0, or with why not: -1 the line was lost, -2 no number is left, -3 a later actor has it.
+
+use redis::Script;
+use std::sync::LazyLock;
+
+/// What all begin with.
+const HEAD: &str = r"
+local meta, line, seen, inside, gone = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local function beat()
+    local m = redis.call('HMGET', meta, 'pace', 'rate', 'turned', 'quiet')
+    return m[1], m[2], m[3], m[4]
+end
+local function is(set, account, number)
+    local n = redis.call('ZSCORE', set, account)
+    return n and tonumber(n) == tonumber(number)
+end
+";
+
+macro_rules! scripts {
+    ($($(#[$doc:meta])* $NAME:ident = $body:literal;)*) => {
+        $($(#[$doc])* pub(super) static $NAME: LazyLock<Script> =
+            LazyLock::new(|| Script::new(&format!("{HEAD}{}", $body)));)*
+    };
+}
+
+scripts! {
+    /// `ARGV` account, now. Answers inside?, number, ahead, new?, beat.
+    ENTER = r"
+        local m = redis.call('HMGET', meta, 'next', 'limit')
+        if not m[1] then return {-1} end
+        local n, new = redis.call('ZSCORE', inside, ARGV[1]), 0
+        if n then return {0, 1, n, 0, 0, beat()} end
+        n = redis.call('ZSCORE', line, ARGV[1])
+        if not n then
+            if tonumber(m[1]) >= tonumber(m[2]) then return {-2} end
+            n, new = redis.call('HINCRBY', meta, 'next', 1), 1
+            redis.call('ZADD', line, n, ARGV[1])
+        end
+        redis.call('ZADD', seen, ARGV[2], ARGV[1])
+        return {0, 0, n, redis.call('ZRANK', line, ARGV[1]), new, beat()}
+    ";
+    /// `ARGV` now, then account and number of each. Answers the beat, and of each: 0 waits, 1 inside, 2 left, 3 unknown,
+    /// 4 unknown and may return; and how many are ahead.
+    LOOK = r"
+        local m = redis.call('HMGET', meta, 'pace', 'rate', 'turned', 'quiet', 'open')
+        if not m[1] then return {-1} end
+        local out = {0, m[1], m[2], m[3], m[4]}
+        for i = 2, #ARGV, 2 do
+            local account, number = ARGV[i], ARGV[i + 1]
+            local found, ahead = 3, 0
+            if is(line, account, number) then
+                redis.call('ZADD', seen, ARGV[1], account)
+                found, ahead = 0, redis.call('ZRANK', line, account)
+            elseif is(inside, account, number) then
+                found = 1
+            elseif redis.call('ZSCORE', gone, number) then
+                found = 2
+            elseif tonumber(m[5]) > tonumber(ARGV[1]) then
+                found = 4
+            end
+            out[#out + 1] = found
+            out[#out + 1] = ahead
+        end
+        return out
+    ";
+    /// `ARGV` account. Answers its number, or nothing more.
+    NUMBER = r"
+        if redis.call('EXISTS', meta) == 0 then return {-1} end
+        return {0, redis.call('ZSCORE', inside, ARGV[1]) or redis.call('ZSCORE', line, ARGV[1])}
+    ";
+    /// `ARGV` account, number, now. Answers as LOOK does of one.
+    COME_BACK = r"
+        local open = redis.call('HGET', meta, 'open')
+        if not open then return {-1} end
+        local account, number = ARGV[1], tonumber(ARGV[2])
+        if is(inside, account, number) then return {0, 1, 0} end
+        if redis.call('ZSCORE', gone, ARGV[2]) then return {0, 2, 0} end
+        local n = redis.call('ZSCORE', line, account)
+        if redis.call('ZSCORE', inside, account) or (n and tonumber(n) > number) or tonumber(open) <= tonumber(ARGV[3]) then
+            return {0, 3, 0}
+        end
+        redis.call('ZADD', line, number, account)
+        redis.call('ZADD', seen, ARGV[3], account)
+        return {0, 0, redis.call('ZRANK', line, account)}
+    ";
+    /// `ARGV` account, number, now, until when it is known. Answers 0 not there, 1 waited, 2 inside.
+    LEAVE = r"
+        local open = redis.call('HGET', meta, 'open')
+        if not open then return {-1} end
+        if is(inside, ARGV[1], ARGV[2]) then return {0, 2} end
+        local waited = is(line, ARGV[1], ARGV[2])
+        if waited then
+            redis.call('ZREM', line, ARGV[1])
+            redis.call('ZREM', seen, ARGV[1])
+        end
+        if waited or tonumber(open) > tonumber(ARGV[3]) then
+            redis.call('ZREMRANGEBYSCORE', gone, '-inf', ARGV[3])
+            redis.call('ZADD', gone, ARGV[4], ARGV[2])
+        end
+        return {0, waited and 1 or 0}
+    ";
+    /// `ARGV` epoch. Answers account and number of all inside.
+    HOLD = r"
+        local epoch = redis.call('HGET', meta, 'epoch')
+        if not epoch then return {-1} end
+        if tonumber(ARGV[1]) < tonumber(epoch) then return {-3} end
+        redis.call('HSET', meta, 'epoch', ARGV[1])
+        return {0, redis.call('ZRANGE', inside, 0, -1, 'WITHSCORES')}
+    ";
+    /// `ARGV` epoch, most, pace, rate, now. Answers how many wait, how many are inside, quiet, and account and number of
+    /// each that is taken.
+    TAKE = r"
+        local m = redis.call('HMGET', meta, 'epoch', 'quiet')
+        if not m[1] then return {-1} end
+        if tonumber(ARGV[1]) < tonumber(m[1]) then return {-3} end
+        redis.call('HSET', meta, 'pace', ARGV[3], 'rate', ARGV[4], 'turned', ARGV[5])
+        local most, taken = tonumber(ARGV[2]), {}
+        if most > 0 and tonumber(m[2]) <= tonumber(ARGV[5]) then
+            taken = redis.call('ZPOPMIN', line, most)
+            for i = 1, #taken, 2 do
+                redis.call('ZREM', seen, taken[i])
+                redis.call('ZADD', inside, taken[i + 1], taken[i])
+            end
+        end
+        return {0, redis.call('ZCARD', line), redis.call('ZCARD', inside), m[2], taken}
+    ";
+    /// `ARGV` epoch, now, then account and number of each.
+    PUT_BACK = r"
+        local epoch = redis.call('HGET', meta, 'epoch')
+        if not epoch then return {-1} end
+        if tonumber(ARGV[1]) < tonumber(epoch) then return {-3} end
+        for i = 3, #ARGV, 2 do
+            if is(inside, ARGV[i], ARGV[i + 1]) then
+                redis.call('ZREM', inside, ARGV[i])
+                redis.call('ZADD', line, ARGV[i + 1], ARGV[i])
+                redis.call('ZADD', seen, ARGV[2], ARGV[i])
+            end
+        end
+        return {0}
+    ";
+    /// `ARGV` account and number of each.
+    SEAT = r"
+        if redis.call('EXISTS', meta) == 0 then return {-1} end
+        for i = 1, #ARGV, 2 do
+            redis.call('ZREM', line, ARGV[i])
+            redis.call('ZREM', seen, ARGV[i])
+            redis.call('ZADD', inside, ARGV[i + 1], ARGV[i])
+        end
+        return {0}
+    ";
+    /// `ARGV` account and number of each.
+    RELEASE = r"
+        for i = 1, #ARGV, 2 do
+            if is(inside, ARGV[i], ARGV[i + 1]) then redis.call('ZREM', inside, ARGV[i]) end
+        end
+        return {0}
+    ";
+    /// `ARGV` since when, most. Answers how many.
+    DROP = r"
+        if redis.call('EXISTS', meta) == 0 then return {-1} end
+        local silent, n = redis.call('ZRANGEBYSCORE', seen, '-inf', ARGV[1], 'LIMIT', 0, ARGV[2]), 0
+        for _, account in ipairs(silent) do
+            redis.call('ZREM', seen, account)
+            n = n + redis.call('ZREM', line, account)
+        end
+        return {0, n}
+    ";
+    /// Answers how many.
+    DISMISS = r"
+        local limit = redis.call('HGET', meta, 'limit')
+        if not limit then return {-1} end
+        local n = redis.call('ZCARD', line)
+        redis.call('UNLINK', line, seen)
+        redis.call('HSET', meta, 'next', limit)
+        return {0, n}
+    ";
+    /// `ARGV` from, to, quiet, open, then account and number of all inside. One that is there stays.
+    FORM = r"
+        if redis.call('EXISTS', meta) == 1 then return {0} end
+        redis.call('UNLINK', line, seen, inside, gone)
+        redis.call('HSET', meta, 'next', ARGV[1], 'limit', ARGV[2], 'epoch', 0, 'pace', 0, 'rate', 0, 'turned', 0,
+            'quiet', ARGV[3], 'open', ARGV[4])
+        for i = 5, #ARGV, 2 do redis.call('ZADD', inside, ARGV[i + 1], ARGV[i]) end
+        return {0}
+    ";
+    /// `ARGV` from, to. A block that comes after a later one is passed over.
+    MORE = r"
+        local m = redis.call('HMGET', meta, 'next', 'limit')
+        if not m[1] then return {-1} end
+        local from, limit = tonumber(ARGV[1]), tonumber(m[2])
+        if from == limit then
+            redis.call('HSET', meta, 'limit', ARGV[2])
+        elseif from > limit then
+            redis.call('HSET', meta, 'next', ARGV[1], 'limit', ARGV[2])
+        end
+        return {0}
+    ";
+    /// Answers how many wait, and the beat.
+    FIGURES = r"
+        if redis.call('EXISTS', meta) == 0 then return {-1} end
+        return {0, redis.call('ZCARD', line), beat()}
+    ";
+}
