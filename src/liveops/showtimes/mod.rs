@@ -215,20 +215,21 @@ impl Showtimes {
         Ok(given)
     }
 
-    /// The seat is paid: its pass is done with, and perhaps there are no more seats to wait for. False: the queue has not
+    /// The seat is paid: perhaps there are no more seats to wait for, which the queue hears first, so that it lets nobody in
+    /// for nothing; and its pass is done with. False: the queue has not
     /// heard all of it. At once after the payment, and by the fact `seat_paid` for as long as it takes.
     async fn tell_queue(&self, paid: &ReservationRow) -> bool {
-        let mut heard = true;
-        if let (Some(queue), Some(pass)) = (paid.queue.map(QueueId), paid.pass_id) {
-            heard = self.0.queues.complete(queue, pass).await;
-        }
-        match self.queue_without_seats(paid.showtime_id).await {
-            Ok(Some(queue)) => heard & self.0.queues.sold_out(queue).await,
-            Ok(None) => heard,
+        let last = match self.queue_without_seats(paid.showtime_id).await {
+            Ok(Some(queue)) => self.0.queues.sold_out(queue).await,
+            Ok(None) => true,
             Err(error) => {
                 tracing::debug!(%error, "whether all seats are sold could not be looked up");
                 false
             }
+        };
+        match (paid.queue.map(QueueId), paid.pass_id) {
+            (Some(queue), Some(pass)) => self.0.queues.complete(queue, pass).await && last,
+            _ => last,
         }
     }
 
