@@ -122,7 +122,7 @@ export function createHall({ client, store, line, tell }) {
       store.set(({ reservations }) => ({ reservations: withReservation(reservations, reservation) }));
       save(payKey(id), null, tab);
       tell("paid.toast", { label: label(reservation.seat) });
-      if (state().line.kind === "admitted") line.look(); // the pass has done its work
+      if (state().line.kind === "admitted") line.gone("done"); // the pass has done its work
     } catch (error) {
       if (error.status >= 400 && error.status < 500) save(payKey(id), null, tab); // that was the answer
       store.set({ error });

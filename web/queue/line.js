@@ -9,7 +9,7 @@ const BACKSTOP_MS = 20_000;
 const RETRY_MS = 2_000;
 const RETRY_MOST_MS = 15_000;
 
-/** Kinds of places: none (no queue), outside, entering, waiting, admitted, expired, left, sold_out, draining, down. */
+/** Kinds of places: none (no queue), outside, entering, waiting, admitted, done, expired, left, sold_out, draining, down. */
 export const OUTSIDE = { kind: "outside" };
 
 export function createLine({ client, store, onAdmitted, now }) {

@@ -120,7 +120,8 @@ function place(state, act) {
   switch (line.kind) {
     case "waiting": return waiting(state, act);
     case "entering": return h("div", { class: "card q-line", key: "entering", role: "status" }, h("p", { class: "q-big" }, t("line.entering")));
-    case "outside": return outside(state, act, "line.enter", h("p", { class: "hint" }, t("line.enter_hint")));
+    case "done":
+    case "outside": return mineOf(state, "paid").length ? another(act, state) : outside(state, act, "line.enter", h("p", { class: "hint" }, t("line.enter_hint")));
     case "down":
       return h("div", { class: "card q-line", key: "down", "data-test": "line-down" }, h("p", { role: "alert" }, t("line.down")),
         button(t("line.down_try"), act.skipLine, { kind: "primary", iconName: "seat", "data-test": "skip-line" }), button(t("line.down_again"), act.enter, { kind: "quiet", iconName: "again" }));
@@ -130,6 +131,10 @@ function place(state, act) {
     default: return outside(state, act, "line.again", h("p", { role: "status", "data-test": `line-${line.kind}` }, t(`line.${line.kind}`)));
   }
 }
+
+/** Who has a seat may want one for a friend: a new turn in the line, and not the first thing on the page. */
+const another = (act, state) =>
+  h("div", { class: "card q-line", key: "another", "data-test": "another" }, h("p", { class: "hint" }, t("line.another_hint")), button(t("line.another"), act.enter, { iconName: "people", disabled: !!state.busy }));
 
 function outside(state, act, verb, words) {
   return h(

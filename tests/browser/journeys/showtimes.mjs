@@ -128,6 +128,7 @@ async function buys(ann, bob) {
   await page.locator('[data-test="pay"]').click();
   await page.locator('[data-test="paid"]').getByText("Seat B4 is yours").waitFor();
   await page.locator('[data-test="balance"]', { hasText: "70" }).waitFor();
+  await page.getByRole("button", { name: "Get in line for another seat" }).waitFor();
   await ann.shot("paid");
   await bob.page.locator('[data-test="seat-B4"].sold').waitFor({ timeout: 20_000 });
 }
