@@ -154,6 +154,19 @@ def avro(value):
     return out + bytes([rest])
 
 
+def make_showtime(base, admin, players):
+    """An evening whose seats are partly sold and partly held."""
+    wish = {"title": "The final of the northern villages", "starts_at": NOW + 2 * DAY, "price_points": 0}
+    showtime = post(base, "/showtimes", admin, wish)["showtime"]["id"]
+    labels = [f"{row}{n}" for row in "ABCDEF" for n in range(1, 11)]
+    seats = post(base, f"/showtimes/{showtime}/seats", admin, {"labels": labels})["items"]
+    for n, (_, tokens) in enumerate(players[:14]):
+        path = f"/showtimes/{showtime}/seats/{seats[n * 3]['id']}/reservations"
+        held = post(base, path, tokens["access_token"], None, f"hold-{n}")["reservation"]["id"]
+        if n % 3:
+            post(base, f"/reservations/{held}/payment", tokens["access_token"], None, f"pay-{n}")
+
+
 def main(base, database):
     _, admin = staff(base, database, "ADMIN")
     admin = admin["access_token"]
@@ -161,6 +174,7 @@ def main(base, database):
     rewards = make_events(base, admin)
     make_claims(base, players, rewards)
     close_events(base, admin, rewards)
+    make_showtime(base, admin, players)
     for n, (account, _) in enumerate(players[1:5]):
         ends = {} if n % 2 else {"ends_at": NOW + DAY}
         post(base, f"/admin/accounts/{account}/ban", admin, {"reason": "several accounts in one room", **ends})

@@ -407,6 +407,22 @@ sections! {
         mafia_least: usize = 4, "players", "fewer will do after a while";
         mafia_patience_ms: u64 = 20_000, "ms", "and this is how long";
     }
+    /// Showtimes: seats, holds, payment (spec 3.2).
+    showtimes: Showtimes {
+        hold_ms: u64 = 300_000, "ms", "how long a seat is held for who has won it (spec 3.2: 5 min)";
+        holds: u32 = 16, "seats", "seats that an account may hold at once: nobody keeps a house from all others for nothing";
+        expiry_poll_ms: u64 = 1_000, "ms", "how often a node looks for holds whose time is over";
+        expiry_batch: u32 = 256, "holds", "holds that are released in one transaction at most";
+        title_chars: usize = 120, "characters", "longest title of a showtime";
+        label_chars: usize = 24, "characters", "longest label of a seat";
+        labels: usize = 500, "seats", "seats that are added in one request at most";
+        seats: u32 = 5_000, "seats", "seats of a showtime at most";
+        changed_within_ms: u64 = 60_000, "ms", "how far back a list of the seats that have changed goes at most";
+        doors_ms: u64 = 900_000, "ms", "how long before its start the room of a showtime opens to those who have paid";
+        queue_retry_ms: u64 = 2_000, "ms", "what Retry-After says when a queue did not answer";
+        queue_give_up_ms: u64 = 3_600_000, "ms", "a queue that does not answer for so long is not told any more that a seat is paid: its pass has ended by itself";
+        top_up_points: i64 = 1_000_000, "points", "points that staff may give an account at once at most";
+    }
     /// Admission queues (spec 3.1).
     queue: Queue {
         tick_ms: u64 = 1_000, "ms", "how often a queue looks for passes that are over and places that are free, besides at every release";

@@ -109,7 +109,7 @@ impl Node {
         let state = HttpState::new(who, store.clone(), cfg, clock.clone(), cluster.clone(), queues.clone());
         let mut activity = None;
         if roles.has(Role::Worker) {
-            let stream = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.claims());
+            let stream = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.consumers());
             activity = Some(stream.await.context("Redis (redis.url)")?);
         }
         let poll = Duration::from_millis(config.moderation.poll_ms);
@@ -158,6 +158,7 @@ impl Node {
         actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
         if roles.has(Role::Worker) {
             state.claims().work(Arc::new(cluster.clone()));
+            state.showtimes().work();
         }
         actix::spawn(sweep_requests(store.clone(), cluster.clock().clone(), config.clone()));
         let (logged, clock) = (store.clone(), cluster.clock().clone());
@@ -222,6 +223,7 @@ impl Node {
         }
         self.state.claims().stop();
         self.log.flush(longest).await;
+        self.state.showtimes().stop();
         if let Some(activity) = self.activity {
             activity.stop().await;
         }

@@ -91,14 +91,14 @@ export class Api {
 
   /**
    * Any call under `/api/v1`. Refreshes the access token when it is about to lapse, and once after a 401.
-   * `idempotencyKey`: sent again with the same key, the call is done once.
+   * `idempotencyKey`: sent again with the same key, the call is done once. `headers`: more of them.
    */
-  async call(method, path, body, { auth = true, idempotencyKey } = {}) {
+  async call(method, path, body, { auth = true, idempotencyKey, headers } = {}) {
     if (auth && this.#expiresSoon()) await this.refresh();
-    let response = await this.#send(method, path, body, auth, idempotencyKey);
+    let response = await this.#send(method, path, body, auth, idempotencyKey, headers);
     if (auth && response.status === 401 && this.identity) {
       await this.refresh();
-      response = await this.#send(method, path, body, auth, idempotencyKey);
+      response = await this.#send(method, path, body, auth, idempotencyKey, headers);
     }
     return this.#read(response);
   }
@@ -138,8 +138,8 @@ export class Api {
     this.store.save(this.identity);
   }
 
-  async #send(method, path, body, auth, idempotencyKey) {
-    const headers = { Accept: "application/json" };
+  async #send(method, path, body, auth, idempotencyKey, more) {
+    const headers = { Accept: "application/json", ...more };
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (idempotencyKey) headers["Idempotency-Key"] = idempotencyKey;
     if (auth && this.identity) headers.Authorization = `Bearer ${this.identity.tokens.access_token}`;

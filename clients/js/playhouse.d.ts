@@ -18,7 +18,7 @@ export type LeaveReason = "left" | "kicked" | "banned" | "dropped" | "expelled";
 
 export type ErrorCode =
   | "bad_message" | "unknown_type" | "resume_failed" | "rate_limited" | "already_in_room" | "not_in_room" | "room_not_found"
-  | "room_full" | "room_closed" | "banned_from_room" | "game_in_progress" | "not_leader" | "not_startable" | "not_allowed"
+  | "room_full" | "room_closed" | "seat_required" | "doors_closed" | "banned_from_room" | "game_in_progress" | "not_leader" | "not_startable" | "not_allowed"
   | "invalid_settings" | "invalid_nickname" | "chat_closed" | "muted" | "too_large" | "try_again" | "moving" | "internal";
 
 export interface Settings {
@@ -125,7 +125,7 @@ export interface GameOver { winner: Winner; roles: Record<PlayerId, Role>; days:
 /** Requests: type → [payload, answer]. */
 export interface Requests {
   "room.create": [{ name?: string; visibility?: "public" | "private"; capacity?: number; settings?: Partial<Settings> }, { room: Room }];
-  "room.join": [{ room_id: RoomId; spectate?: boolean } | { code: string; spectate?: boolean }, { room: Room }];
+  "room.join": [{ room_id: RoomId; spectate?: boolean } | { code: string; spectate?: boolean } | { showtime: string }, { room: Room }];
   "room.quick_join": [{}, { room: Room }];
   "matchmaking.enter": [{ mode: "duel" | "mafia"; region?: string }, { mode: "duel" | "mafia"; region: string; since: UnixMs }];
   "matchmaking.leave": [{}, {}];
@@ -188,6 +188,7 @@ export interface Pushes {
   "queue.admitted": { queue: string; ticket: string; pass: string; expires_at: UnixMs };
   "queue.ended": { queue: string; ticket: string; status: "expired" | "left" | "sold_out" };
   "claim.changed": { claim: { id: string; event: string; reward: string; account: string; kind: string; name: string; amount: number; status: string; reason?: string; created_at: UnixMs; updated_at: UnixMs } };
+  "reservation.changed": { reservation: { id: string; account: string; showtime: string; seat: string; status: "held" | "paid" | "expired" | "cancelled"; price_points: number; hold_expires_at: UnixMs; created_at: UnixMs; updated_at: UnixMs } };
   "media.offer": { pc: "sub"; sdp: string; tracks: MediaTrack[] };
   "media.answer": { pc: "pub"; sdp: string };
   "media.refused": { pc: Pc; reason: "too_large" | "bad_description" | "full" | "busy" };
@@ -294,7 +295,7 @@ export class Api {
   match(matchId: string): Promise<Match>;
   refresh(): Promise<void>;
   signOut(): void;
-  call(method: string, path: string, body?: unknown, options?: { auth?: boolean }): Promise<any>;
+  call(method: string, path: string, body?: unknown, options?: { auth?: boolean; idempotencyKey?: string; headers?: Record<string, string> }): Promise<any>;
 }
 
 export class Connection {

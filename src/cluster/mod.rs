@@ -49,7 +49,7 @@ pub use entity::{AskError, Entity, Envelope, Factory};
 pub use hub::{Hub, Pass, SessionHandle};
 pub use peers::{PeerNotice, Peering};
 pub use placement::{Beat, NodeInfo, Placement, PlacementError};
-pub use ports::{EntityStore, RoomIndex};
+pub use ports::{EntityStore, RoomIndex, ShowtimeDoor};
 pub use reach::HandOver;
 pub use signals::{Post, SignalHandle, Signals};
 pub use services::Service;

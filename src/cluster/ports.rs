@@ -36,6 +36,21 @@ pub trait EntityStore: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<Vec<Due>, StoreError>>;
 }
 
+/// A showtime's room, as one account finds it.
+#[derive(Clone, Debug)]
+pub struct ShowtimeDoor {
+    /// The key of its room, whether it is open or not.
+    pub room_id: RoomId,
+    /// Of the showtime.
+    pub title: String,
+    /// When it starts.
+    pub starts_at: UnixMs,
+    /// What its room is like: `{game?, capacity?, settings?}`.
+    pub room: serde_json::Value,
+    /// Whether the account has paid for a seat of it.
+    pub paid: bool,
+}
+
 /// What is known of rooms without asking one: written in the rooms' own commits, so it is never ahead of them.
 pub trait RoomIndex: Send + Sync + 'static {
     /// The room in which this account has its seat.
@@ -51,6 +66,12 @@ pub trait RoomIndex: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<RoomPage, StoreError>>;
     /// Public waiting rooms with a free seat, fullest first.
     fn fullest_waiting(&self, game: String) -> BoxFuture<'static, Result<Vec<RoomId>, StoreError>>;
+    /// The room of a showtime, for this account. `None`: there is no such showtime, or it has no room.
+    fn showtime_door(
+        &self,
+        showtime: Uuid,
+        account: PlayerId,
+    ) -> BoxFuture<'static, Result<Option<ShowtimeDoor>, StoreError>>;
 }
 
 impl EntityStore for crate::store::Store {
@@ -97,5 +118,19 @@ impl RoomIndex for crate::store::Store {
     fn fullest_waiting(&self, game: String) -> BoxFuture<'static, Result<Vec<RoomId>, StoreError>> {
         let store = self.clone();
         Box::pin(async move { store.fullest_waiting(&game).await })
+    }
+    fn showtime_door(
+        &self,
+        showtime: Uuid,
+        account: PlayerId,
+    ) -> BoxFuture<'static, Result<Option<ShowtimeDoor>, StoreError>> {
+        let store = self.clone();
+        Box::pin(async move {
+            let Some(row) = store.showtime(showtime).await? else { return Ok(None) };
+            let (Some(room), Some(room_id)) = (row.room, row.room_id) else { return Ok(None) };
+            let paid = store.has_paid_seat(account, showtime).await?;
+            let (title, starts_at) = (row.title, UnixMs(row.starts_at));
+            Ok(Some(ShowtimeDoor { room_id: RoomId(room_id), title, starts_at, room, paid }))
+        })
     }
 }

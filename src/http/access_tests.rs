@@ -30,6 +30,18 @@ const WHO: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/admin/accounts/{id}/matches", STAFF),
     ("GET", "/api/v1/admin/accounts/{id}/wallet", STAFF),
     ("GET", "/api/v1/admin/accounts/{id}/wallet/ledger", STAFF),
+    ("POST", "/api/v1/admin/accounts/{id}/wallet/top-ups", "OPERATOR ADMIN"),
+    ("GET", "/api/v1/admin/reservations", STAFF),
+    ("GET", "/api/v1/showtimes", USER),
+    ("POST", "/api/v1/showtimes", "OPERATOR ADMIN"),
+    ("GET", "/api/v1/showtimes/{id}", USER),
+    ("PATCH", "/api/v1/showtimes/{id}", "OPERATOR ADMIN"),
+    ("GET", "/api/v1/showtimes/{id}/seats", USER),
+    ("POST", "/api/v1/showtimes/{id}/seats", "OPERATOR ADMIN"),
+    ("POST", "/api/v1/showtimes/{id}/seats/{seat}/reservations", USER),
+    ("GET", "/api/v1/me/reservations", USER),
+    ("DELETE", "/api/v1/reservations/{id}", USER),
+    ("POST", "/api/v1/reservations/{id}/payment", USER),
     ("GET", "/api/v1/admin/claims", STAFF),
     ("GET", "/api/v1/admin/claims/history", STAFF),
     ("GET", "/api/v1/admin/duels", STAFF),
@@ -65,6 +77,8 @@ const WHO: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/admin/service-tokens", ADMIN),
     ("DELETE", "/api/v1/admin/service-tokens/{id}", ADMIN),
     ("GET", "/admin", ANYONE),
+    ("GET", "/queue", ANYONE),
+    ("GET", "/queue/{id}", ANYONE),
     ("GET", "/docs", ANYONE),
     ("GET", "/openapi.json", ANYONE),
     ("GET", "/api/v1/admin/mutes", STAFF),
@@ -282,7 +296,9 @@ async fn what_is_others_is_not_found_or_refused() {
     };
     other("/api/v1/matches/{id}", format!("/api/v1/matches/{theirs}"), 404).await;
     other("/api/v1/admin/accounts/{id}", format!("/api/v1/admin/accounts/{}", ann.id), 403).await;
-    for action in ["ban", "role", "unban", "wallet", "wallet/ledger", "inventory", "matches"] {
+    for action in
+        ["ban", "role", "unban", "wallet", "wallet/ledger", "wallet/top-ups", "inventory", "matches"]
+    {
         let pattern =
             WHO.iter().find(|(_, path, _)| path.ends_with(&format!("{{id}}/{action}"))).expect("a row").1;
         other(pattern, format!("/api/v1/admin/accounts/{}/{action}", ann.id), 403).await;
@@ -315,6 +331,7 @@ async fn what_is_others_is_not_found_or_refused() {
     ] {
         other(pattern, path, 404).await;
     }
+    no_showtime_and_no_reservation_of_anothers(&kit, &ann, &bob).await;
     let (token, _) = service_token(&kit, &["queue.verify"]).await;
     other("/api/v1/admin/service-tokens/{id}", format!("/api/v1/admin/service-tokens/{}", token.id), 403)
         .await;
@@ -323,8 +340,30 @@ async fn what_is_others_is_not_found_or_refused() {
         .filter(|(.., who)| *who != ANYONE)
         .map(|(_, path, _)| *path)
         .filter(|path| path.contains('{') && !path.contains("events/{") && !path.contains("rewards/{"))
+        .filter(|path| !path.contains("showtimes/{") && !path.contains("reservations/{"))
         .collect();
     assert_eq!(tried, with_id, "every route that names something is tried on another's");
+}
+
+/// What is staff's to do is refused; another's reservation is not there.
+async fn no_showtime_and_no_reservation_of_anothers(kit: &Kit, ann: &Guest, bob: &Guest) {
+    let operator = kit.somebody(Role::Operator).await;
+    let (showtime, seat) = super::tests::showtimes::made(kit, &operator, 0).await;
+    let held = super::tests::showtimes::held(kit, ann, &showtime, &seat).await;
+    for (method, path, who) in
+        WHO.iter().filter(|(_, path, _)| path.contains("showtimes/{") || path.contains("reservations/{"))
+    {
+        let of = if path.contains("showtimes/{") { &showtime } else { &held };
+        let at = path.replace("{id}", of).replace("{seat}", &Uuid::nil().to_string());
+        let asked = request(method, &at).insert_header(("Idempotency-Key", "k")).set_json(json!({}));
+        let (status, body) = kit.ask(bob.sends(asked)).await;
+        let expected = match *who {
+            USER if path.contains("reservations") => 404,
+            USER => 200,
+            _ => 403,
+        };
+        assert_eq!(status, expected, "{method} {path}: {body}");
+    }
 }
 
 #[actix::test]

@@ -32,12 +32,14 @@ mod pages;
 mod problem;
 mod ratings;
 mod queues;
+mod reservations;
 mod rewards;
 mod routes;
 mod service_tokens;
 mod session_log;
 mod sessions;
 mod shapes;
+mod showtimes;
 mod staff;
 mod staff_accounts;
 #[cfg(test)]

@@ -42,6 +42,11 @@ pub(super) async fn console(req: HttpRequest) -> Result<HttpResponse, Problem> {
     serve(&req, "index.html", Web::get("admin/index.html"))
 }
 
+/// `/queue` and every queue's link: one page, which reads its own address.
+pub(super) async fn queue(req: HttpRequest) -> Result<HttpResponse, Problem> {
+    serve(&req, "index.html", Web::get("queue/index.html"))
+}
+
 /// `/docs`
 pub(super) async fn docs(req: HttpRequest) -> Result<HttpResponse, Problem> {
     serve(&req, "index.html", Web::get("docs/index.html"))

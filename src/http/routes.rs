@@ -3,6 +3,7 @@
 mod duels;
 mod queues;
 mod session_log;
+mod showtimes;
 
 use super::{
     HttpState, Problem,
@@ -70,7 +71,7 @@ fn row(method: Method, path: &'static str, access: Access, handler: fn(Route) ->
 
 /// Everything that is served. Of two paths that match, the first wins; rows of one path stand together.
 pub(super) fn table() -> Vec<Row> {
-    let players = [accounts_api(), players_api(), events_api(), duels::rows()];
+    let players = [accounts_api(), players_api(), events_api(), duels::rows(), showtimes::rows()];
     let staff = [staff_api(), moderation_api(), accounts_of_others_api(), stream_api()];
     let areas = [queues::rows(), session_log::rows()];
     let rest = [about_the_api(), pages()];
@@ -292,6 +293,8 @@ fn pages() -> Vec<Row> {
     vec![
         row(get(), "/", Anyone, |r| r.to(pages::index)).page("The player's page"),
         row(get(), "/r/{code}", Anyone, |r| r.to(pages::index)).page("The player's page, at a room"),
+        row(get(), "/queue", Anyone, |r| r.to(pages::queue)).page("The page of showtimes"),
+        row(get(), "/queue/{id}", Anyone, |r| r.to(pages::queue)).page("The page of showtimes, at a queue"),
         row(get(), "/admin", Anyone, |r| r.to(pages::console)).page("The console of the staff"),
         row(get(), "/docs", Anyone, |r| r.to(pages::docs)).page("This API, to browse"),
         row(get(), "/favicon.ico", Anyone, |r| r.to(pages::icon)).page("The icon"),

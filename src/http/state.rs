@@ -7,7 +7,7 @@ use crate::{
     config::Config,
     ids::{MatchId, PlayerId, RoomId},
     limits::KeyedBuckets,
-    liveops::claims::Claims,
+    liveops::{claims::Claims, consumers::Consumer, showtimes::Showtimes},
     queue::Queues,
     store::Store,
 };
@@ -32,6 +32,8 @@ pub struct Shared {
     pub(super) clock: SharedClock,
     /// Claims on rewards.
     pub(super) claims: Claims,
+    /// Seats, holds, payment.
+    pub(super) showtimes: Showtimes,
     /// Admission queues.
     pub(super) queues: Queues,
     /// To rooms, for staff.
@@ -59,6 +61,10 @@ impl HttpState {
         let guests = KeyedBuckets::per_minute(config.limits.guests_per_minute);
         let ice = KeyedBuckets::per_minute(config.turn.asks_per_minute);
         let claims = Claims::new(store.clone(), &config, clock.clone());
+        let announce = Arc::new(cluster.clone());
+        let settings = config.showtimes.clone();
+        let showtimes =
+            Showtimes::new(store.clone(), settings, clock.clone(), Arc::new(queues.clone()), announce);
         let looks = Cache::new(config.moderation.watches);
         Self(Arc::new(Shared {
             identity,
@@ -66,6 +72,7 @@ impl HttpState {
             config,
             clock,
             claims,
+            showtimes,
             queues,
             cluster,
             guests,
@@ -89,6 +96,18 @@ impl HttpState {
     /// Claims on rewards: the node's workers are started with it.
     pub(crate) fn claims(&self) -> &Claims {
         &self.0.claims
+    }
+
+    /// Showtimes: the node's look-out for holds is started with it.
+    pub(crate) fn showtimes(&self) -> &Showtimes {
+        &self.0.showtimes
+    }
+
+    /// Who acts on facts.
+    pub(crate) fn consumers(&self) -> Vec<Arc<dyn Consumer>> {
+        let mut consumers = self.0.claims.consumers();
+        consumers.extend(self.0.showtimes.consumers());
+        consumers
     }
 
     pub(super) fn clock_skew_ms(&self) -> i64 {

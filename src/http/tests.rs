@@ -26,6 +26,7 @@ use uuid::Uuid;
 mod duels;
 mod matches;
 mod rewards;
+pub(super) mod showtimes;
 mod stream;
 
 pub(super) struct Kit {

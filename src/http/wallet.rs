@@ -24,13 +24,19 @@ pub(super) struct WalletView {
     balance: i64,
 }
 
+impl WalletView {
+    pub(super) fn of(balance: i64) -> Self {
+        Self { balance }
+    }
+}
+
 /// One entry of a wallet's ledger.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct EntryView {
     id: Uuid,
     /// Below zero: it was paid.
     amount: i64,
-    /// `reward` …
+    /// `reward`, `seat`, `top_up` …
     reason: String,
     /// The claim … that it was for.
     r#ref: Uuid,
@@ -78,7 +84,7 @@ pub(super) async fn balance(state: Data<HttpState>, SignedIn(who): SignedIn) -> 
 
 pub(super) async fn balance_of(state: &HttpState, account: PlayerId) -> Answer {
     let balance = state.store.balance(account).await?;
-    Ok(HttpResponse::Ok().json(WalletView { balance }))
+    Ok(HttpResponse::Ok().json(WalletView::of(balance)))
 }
 
 /// `GET /me/wallet/ledger` → a page of entries, newest first.

@@ -26,6 +26,11 @@ pub(crate) const SAGAS: &str = "sagas";
 
 /// Turn results into ratings.
 pub(crate) const RATINGS: &str = "ratings";
+/// Release what closed accounts hold of showtimes.
+pub(crate) const HOLDS: &str = "holds";
+
+/// Tell queues of seats that are paid.
+pub(crate) const QUEUES: &str = "queues";
 
 /// All groups.
 pub(crate) static GROUPS: &[Group] = &[
@@ -34,6 +39,8 @@ pub(crate) static GROUPS: &[Group] = &[
     Group { name: GRANTS, wants: |kind| kind == "grant_reward" },
     Group { name: SAGAS, wants: |kind| kind == "grant_result" },
     Group { name: RATINGS, wants: |kind| [DUEL_FINISHED, MATCH_FINISHED].contains(&kind) },
+    Group { name: HOLDS, wants: |kind| kind == "user_status_changed" },
+    Group { name: QUEUES, wants: |kind| kind == "seat_paid" },
 ];
 
 /// The groups that want facts of this kind.

@@ -1,6 +1,7 @@
 //! What operators do with the game while it runs (spec 2.2, 2.3): the activity stream, and what hangs on it.
 //!
-//! `conditions` of events are pure; `claims` carries claims on rewards through their saga. The stream takes facts of
+//! `conditions` of events are pure; `claims` carries claims on rewards through their saga; `showtimes` has seats, holds
+//! and payments (spec 3.2). The stream takes facts of
 //! what players did from the transaction that made them true to those who act on them.
 //!
 //! A fact is written to the outbox in its own transaction (`store::outbox`). The relay (`relay`) hands what is due to a
@@ -22,6 +23,7 @@ pub(crate) mod ratings;
 pub(crate) mod relay;
 pub(crate) mod running;
 pub(crate) mod schemas;
+pub(crate) mod showtimes;
 pub(crate) mod stream;
 #[cfg(test)]
 mod tests;

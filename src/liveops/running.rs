@@ -3,7 +3,6 @@
 //! Started and stopped by `node`. A stop lets each task finish its turn; what is left is in the outbox.
 
 use super::{
-    claims::Claims,
     consumers::{Consumer, Worker},
     counters::CountActivity,
     ratings::RateResults,
@@ -44,14 +43,14 @@ impl ActivityStream {
         store: &Store,
         clock: &SharedClock,
         me: NodeId,
-        claims: &Claims,
+        others: Vec<Arc<dyn Consumer>>,
     ) -> Result<Self, redis::RedisError> {
         let settings = config.activity.clone();
         let stream: Arc<dyn Stream> = match &config.redis.url {
             Some(url) => Arc::new(RedisStream::open(url, config, me.to_string()).await?),
             None => Arc::new(MemoryStream::new(settings.queue, Duration::from_millis(settings.poll_ms))),
         };
-        let mut consumers = claims.consumers();
+        let mut consumers = others;
         consumers.push(Arc::new(CountActivity::new(store.clone(), clock.clone())));
         consumers.push(Arc::new(RateResults::new(store.clone(), clock.clone(), &config.rating)));
         let parts = Parts { store: store.clone(), stream, clock: clock.clone(), settings };

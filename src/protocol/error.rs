@@ -48,6 +48,10 @@ error_codes! {
     RoomFull = "room_full", 409, false;
     /// The room has closed.
     RoomClosed = "room_closed", 410, false;
+    /// The room belongs to a showtime, and this account has paid for no seat of it.
+    SeatRequired = "seat_required", 403, false;
+    /// The room of the showtime is not open yet; `retry_after_ms` says when it is.
+    DoorsClosed = "doors_closed", 403, true;
     /// The leader has banned this account from the room.
     BannedFromRoom = "banned_from_room", 403, false;
     /// A game is on, and this account does not play in it.

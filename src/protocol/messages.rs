@@ -7,6 +7,7 @@ use crate::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 /// `room.create`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -24,7 +25,7 @@ pub struct CreateRoom {
     pub game: Option<String>,
 }
 
-/// `room.join`: by id or by code.
+/// `room.join`: by id, by code, or with a paid seat of a showtime.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct JoinRoom {
@@ -35,6 +36,9 @@ pub struct JoinRoom {
     pub code: Option<String>,
     /// Watch, if the settings allow it.
     pub spectate: Option<bool>,
+    /// The showtime whose room it is (spec 3.2): whoever has paid for a seat of it comes in, and the first opens the room.
+    #[schemars(with = "Option<String>")]
+    pub showtime: Option<Uuid>,
 }
 
 /// `room.list`.

@@ -5,7 +5,7 @@
 //! they are where points come from; their balance is the sum of their entries, for a row that every grant updates would
 //! be a queue.
 
-use super::{Store, StoreError, read, write};
+use super::{AuditEntry, Store, StoreError, audit, read, write};
 use crate::{clock::UnixMs, ids::PlayerId};
 use uuid::Uuid;
 
@@ -21,6 +21,8 @@ pub enum Wallet {
     Rewards,
     /// The house's, to which what is bought and lost goes.
     House,
+    /// The house's, from which staff give points to people.
+    TopUps,
 }
 
 impl Wallet {
@@ -30,6 +32,7 @@ impl Wallet {
             Self::Account(account) => account.0,
             Self::Rewards => Uuid::from_u128(1),
             Self::House => Uuid::from_u128(2),
+            Self::TopUps => Uuid::from_u128(3),
         }
     }
 
@@ -147,6 +150,28 @@ impl Store {
             match done {
                 Transferred::Done => tx.commit().await?,
                 _ => tx.rollback().await?,
+            }
+            Ok(done)
+        })
+    }
+
+    /// Points from staff to an account, with the audit entry in the same transaction. `reference` is the same at every
+    /// attempt: it is done once.
+    pub(crate) async fn top_up(
+        &self,
+        account: PlayerId,
+        amount: i64,
+        reference: Uuid,
+        entry: &AuditEntry,
+    ) -> Result<Transferred, StoreError> {
+        let (from, to, at) = (Wallet::TopUps, Wallet::Account(account), UnixMs(entry.at));
+        let it = Transfer { from, to, amount, reason: "top_up", reference, at };
+        write!(self.db(), pool => {
+            let mut tx = pool.begin().await?;
+            let done = transfer!(tx, &it);
+            if done == Transferred::Done {
+                audit!(&mut *tx, entry);
+                tx.commit().await?;
             }
             Ok(done)
         })

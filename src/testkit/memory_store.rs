@@ -2,7 +2,7 @@
 
 use crate::{
     clock::UnixMs,
-    cluster::{EntityStore, RoomIndex},
+    cluster::{EntityStore, RoomIndex, ShowtimeDoor},
     ids::{MatchId, PlayerId, RoomId},
     liveops::Fact,
     store::{Activated, AuditEntry, Commit, CommitError, Due, Fence, Listing, NewPass, Row, StoreError},
@@ -57,6 +57,8 @@ pub struct StoredMatch {
 struct Tables {
     entities: BTreeMap<(&'static str, Uuid), Entity>,
     seats: BTreeMap<PlayerId, RoomId>,
+    /// A showtime's room, and who has paid for a seat of it.
+    showtimes: BTreeMap<Uuid, (ShowtimeDoor, Vec<PlayerId>)>,
     listings: BTreeMap<RoomId, Listing>,
     matches: BTreeMap<MatchId, StoredMatch>,
     reports: Vec<Value>,
@@ -84,6 +86,11 @@ impl MemoryStore {
     /// The node with this handle has died: its actors may go on, and change nothing.
     pub fn die(&self) {
         self.dead.store(true, Ordering::Relaxed);
+    }
+
+    /// There is a showtime with a room, and these have paid for seats of it.
+    pub fn opens_showtime(&self, showtime: Uuid, door: ShowtimeDoor, paid: Vec<PlayerId>) {
+        self.lock().showtimes.insert(showtime, (door, paid));
     }
 
     fn is_dead(&self) -> bool {
@@ -277,6 +284,16 @@ impl EntityStore for MemoryStore {
 impl RoomIndex for MemoryStore {
     fn seat_of(&self, account: PlayerId) -> BoxFuture<'static, Result<Option<RoomId>, StoreError>> {
         ready(Ok(self.lock().seats.get(&account).copied()))
+    }
+
+    fn showtime_door(
+        &self,
+        showtime: Uuid,
+        account: PlayerId,
+    ) -> BoxFuture<'static, Result<Option<ShowtimeDoor>, StoreError>> {
+        let tables = self.lock();
+        let found = tables.showtimes.get(&showtime);
+        ready(Ok(found.map(|(door, paid)| ShowtimeDoor { paid: paid.contains(&account), ..door.clone() })))
     }
 
     fn room_by_code(&self, code: String) -> BoxFuture<'static, Result<Option<RoomId>, StoreError>> {

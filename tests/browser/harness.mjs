@@ -35,7 +35,8 @@ export class Visitor {
   }
 
   #complain(text) {
-    if (!(this.offline && OFFLINE_NOISE.test(text))) this.errors.push(text);
+    // A browser calls every refusal an error, one that is shown in words too: `expected` are those of a journey.
+    if (!(this.offline && OFFLINE_NOISE.test(text)) && !this.expected?.test(text)) this.errors.push(text);
   }
 
   /** A screenshot named after the visitor and the moment. */

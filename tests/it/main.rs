@@ -17,6 +17,7 @@ mod node;
 mod process;
 mod queue;
 mod security;
+mod showtimes;
 mod slow;
 mod sockets;
 mod tcp;

@@ -10,6 +10,7 @@ import { players } from "./views/players.js";
 import { queues } from "./views/queues.js";
 import { reports } from "./views/reports.js";
 import { rooms } from "./views/rooms.js";
+import { showtimes } from "./views/showtimes.js";
 import { tokens } from "./views/tokens.js";
 
-export const screens = [overview, rooms, players, mutes, reports, duels, events, queues, claims, letters, tokens, audit];
+export const screens = [overview, rooms, players, mutes, reports, duels, events, showtimes, queues, claims, letters, tokens, audit];

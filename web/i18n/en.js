@@ -212,6 +212,7 @@ export default {
   "error.already_in_room": "You are already in a room.",
   "error.not_in_room": "You are not in a room.",
   "error.room_not_found": "There is no room with this code.",
+  "error.seat_required": "A paid seat lets you in.",
   "error.room_full": "This room is full.",
   "error.room_closed": "This room has closed.",
   "error.banned_from_room": "You cannot return to this room.",

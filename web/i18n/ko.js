@@ -212,6 +212,7 @@ export default {
   "error.already_in_room": "이미 방에 들어와 있어요.",
   "error.not_in_room": "방에 들어와 있지 않아요.",
   "error.room_not_found": "이 코드의 방이 없어요.",
+  "error.seat_required": "결제한 자리가 있어야 해요.",
   "error.room_full": "방이 가득 찼어요.",
   "error.room_closed": "이미 닫힌 방이에요.",
   "error.banned_from_room": "이 방에는 다시 들어갈 수 없어요.",

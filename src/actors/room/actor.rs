@@ -205,8 +205,8 @@ impl RoomActor {
     /// Decides what the work does to a copy of the room.
     pub(super) fn decide(&self, work: &Work) -> Result<(RoomState, Decision), Rejection> {
         self.with_cx(|cx| match (work, &self.state) {
-            (Work::Command(RoomCommand::Create { by, room }), None) => {
-                RoomState::create(self.room_id(), by, room, cx)
+            (Work::Command(RoomCommand::Create { by, room, showtime }), None) => {
+                RoomState::create(self.room_id(), by, room, *showtime, cx)
             }
             (_, None) => Err(Rejection::new(ErrorCode::RoomNotFound, "no such room")),
             (Work::Activated, Some(state)) => {

@@ -4,6 +4,7 @@
 
 use super::{
     lead::playable,
+    members::Way,
     messages::{Caller, RoomCommand, RoomMessage, RoomReply},
     state::{Answered, OkKind, RoomState},
 };
@@ -115,6 +116,7 @@ impl RoomState {
         id: RoomId,
         by: &Caller,
         wish: &CreateRoom,
+        showtime: Option<Uuid>,
         cx: &Cx<'_>,
     ) -> Result<(Self, Decision), Refused> {
         let game = wish.game.clone().unwrap_or_else(|| super::DEFAULT_GAME.to_owned());
@@ -137,6 +139,7 @@ impl RoomState {
             created_at: cx.now,
             members: Vec::new(),
             banned: Vec::new(),
+            showtime,
             log: VecDeque::new(),
             startable: None,
             empty_since: None,
@@ -190,6 +193,12 @@ impl RoomState {
                     return Ok(Decision::not_member());
                 }
                 RoomReply::Seated
+            }
+            // Two who have paid came at once: the other one has opened it.
+            RoomCommand::Create { by, showtime: Some(showtime), .. }
+                if step.room.showtime == Some(*showtime) =>
+            {
+                step.join(by, false, Way { by_code: true, paid: true })?
             }
             RoomCommand::Create { .. } | RoomCommand::View { .. } => {
                 return refuse(ErrorCode::Internal, "not a durable command of a room that is");
@@ -302,8 +311,9 @@ impl<'a> Step<'a> {
     }
 
     fn client(&mut self, by: &Caller, message: &RoomMessage) -> Result<RoomReply, Refused> {
-        if let RoomMessage::Join { spectate, by_code, .. } = message {
-            return self.join(by, *spectate, *by_code);
+        if let RoomMessage::Join { spectate, by_code, paid, .. } = message {
+            let way = Way { by_code: *by_code, paid: *paid };
+            return self.join(by, *spectate, way);
         }
         if self.room.member(by.player_id).is_none() {
             return Ok(RoomReply::NotMember);

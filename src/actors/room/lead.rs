@@ -67,6 +67,9 @@ impl Step<'_> {
 
     pub(super) fn kick(&mut self, by: &Caller, kick: &Kick) -> Result<(), Refused> {
         self.leader_in_waiting(by)?;
+        if self.room.showtime.is_some() {
+            return refuse(ErrorCode::NotAllowed, "who has paid for his seat is put out by staff alone");
+        }
         if kick.player_id == by.player_id || self.room.member(kick.player_id).is_none() {
             return refuse(ErrorCode::NotAllowed, "that is nobody you can kick");
         }

@@ -33,15 +33,27 @@ impl Member {
     }
 }
 
+/// How one comes to a room.
+#[derive(Clone, Copy)]
+pub(super) struct Way {
+    /// He knows the code.
+    pub by_code: bool,
+    /// He has paid for a seat of its showtime.
+    pub paid: bool,
+}
+
 impl Step<'_> {
-    pub(super) fn join(&mut self, by: &Caller, spectate: bool, by_code: bool) -> Result<RoomReply, Refused> {
+    pub(super) fn join(&mut self, by: &Caller, spectate: bool, way: Way) -> Result<RoomReply, Refused> {
         let room = &self.room;
         let private = room.visibility == crate::protocol::messages::Visibility::Private;
         if room.member(by.player_id).is_some() {
             return refuse(ErrorCode::AlreadyInRoom, "you have a seat in this room");
         }
-        if private && !by_code {
+        if private && !way.by_code {
             return refuse(ErrorCode::RoomNotFound, "no such room");
+        }
+        if room.showtime.is_some() && !way.paid {
+            return refuse(ErrorCode::SeatRequired, "a paid seat of its showtime lets one in");
         }
         if room.banned.contains(&by.player_id) {
             return refuse(ErrorCode::BannedFromRoom, "the leader has banned you from this room");

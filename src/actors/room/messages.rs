@@ -12,6 +12,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 /// Who sends a message, and where its answer goes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,6 +36,9 @@ pub enum RoomCommand {
         by: Caller,
         /// As he wants it.
         room: CreateRoom,
+        /// The showtime whose room it is: its paid seats alone let in.
+        #[serde(default)]
+        showtime: Option<Uuid>,
     },
     /// A player's or bot's message.
     Client {
@@ -147,6 +151,9 @@ pub enum RoomMessage {
         quick: bool,
         /// By its code: the only way into a private room.
         by_code: bool,
+        /// He has paid for a seat of the room's showtime.
+        #[serde(default)]
+        paid: bool,
     },
     /// A `room.create` or `room.join` of one who has a seat here: answered again if it is a repetition.
     Repeat,

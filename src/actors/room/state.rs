@@ -12,6 +12,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
+use uuid::Uuid;
 
 /// Everything a room must not forget.
 #[derive(Clone, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub struct RoomState {
     /// In order of arrival.
     pub(super) members: Vec<Member>,
     pub(super) banned: Vec<PlayerId>,
+    /// Whose room it is: its paid seats alone let in.
+    #[serde(default)]
+    pub(super) showtime: Option<Uuid>,
     pub(super) log: VecDeque<LogEntry>,
     /// Who was last told that he may start.
     pub(super) startable: Option<PlayerId>,

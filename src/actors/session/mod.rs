@@ -18,6 +18,7 @@ mod outgoing;
 mod queueing;
 mod router;
 mod seat;
+mod showtime;
 mod token;
 
 pub use actor::PlayerSession;

@@ -84,7 +84,10 @@ pub(super) struct SeatChange {
 impl SeatChange {
     /// One who has a seat: the answer is the room's, which knows whether this is a repetition.
     /// His seat is looked up where he is believed to have none: an earlier attempt may have been done after all.
-    async fn already_seated(&self, message: RoomMessage) -> Option<Result<Option<RoomId>, Rejection>> {
+    pub(super) async fn already_seated(
+        &self,
+        message: RoomMessage,
+    ) -> Option<Result<Option<RoomId>, Rejection>> {
         let room = match self.room {
             Some(room) => room,
             None => match self.door.rooms.seat_of(self.caller.player_id).await {
@@ -109,11 +112,11 @@ impl SeatChange {
 
     async fn create_anew(&self, room: CreateRoom) -> Result<Option<RoomId>, Rejection> {
         let id = RoomId::new();
-        let command = RoomCommand::Create { by: self.caller.clone(), room };
+        let command = RoomCommand::Create { by: self.caller.clone(), room, showtime: None };
         self.seated(id, self.door.cluster.ask::<RoomActor>(id.0, command).await).await
     }
 
-    async fn seated(
+    pub(super) async fn seated(
         &self,
         room: RoomId,
         reply: Result<RoomReply, AskError>,
@@ -138,7 +141,7 @@ impl SeatChange {
         }
     }
 
-    fn count_failure(&self) {
+    pub(super) fn count_failure(&self) {
         let failed = &self.door.failed_joins;
         let _ = failed.accounts.take(self.caller.player_id); // checked before the next try
         let _ = failed.addresses.take(self.address);
@@ -156,6 +159,9 @@ impl SeatChange {
 
     pub(super) async fn join(self, join: JoinRoom) -> Result<Option<RoomId>, Rejection> {
         self.may_try()?;
+        if let Some(showtime) = join.showtime {
+            return self.join_showtime(showtime).await;
+        }
         let by_code = join.code.is_some();
         let room = match (join.room_id, join.code) {
             (_, Some(code)) => {
@@ -174,7 +180,12 @@ impl SeatChange {
             self.count_failure();
             return Err(Rejection::new(ErrorCode::RoomNotFound, "no such room"));
         };
-        let message = RoomMessage::Join { spectate: join.spectate.unwrap_or(false), quick: false, by_code };
+        let message = RoomMessage::Join {
+            spectate: join.spectate.unwrap_or(false),
+            quick: false,
+            by_code,
+            paid: false,
+        };
         let command = RoomCommand::Client { by: self.caller.clone(), message };
         self.seated(room, self.door.cluster.ask::<RoomActor>(room.0, command).await).await
     }
@@ -185,7 +196,7 @@ impl SeatChange {
         }
         let rooms = self.door.rooms.fullest_waiting(DEFAULT_GAME.to_owned());
         for room in rooms.await.map_err(|e| unavailable(&e))? {
-            let message = RoomMessage::Join { spectate: false, quick: true, by_code: false };
+            let message = RoomMessage::Join { spectate: false, quick: true, by_code: false, paid: false };
             let command = RoomCommand::Client { by: self.caller.clone(), message };
             match self.door.cluster.ask::<RoomActor>(room.0, command).await {
                 Ok(RoomReply::Seated) => return Ok(Some(room)),

@@ -32,7 +32,7 @@ impl Consumer for CloseAccounts {
 }
 
 /// Whose account the fact closes.
-fn closed(fact: &Fact) -> Option<PlayerId> {
+pub(crate) fn closed(fact: &Fact) -> Option<PlayerId> {
     let status = fact.body["status"].as_str()?;
     fact.account.filter(|_| matches!(status, "banned" | "deleted"))
 }

@@ -91,6 +91,12 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
         "a duel: its session on `/ws/signal`, accepted already, waits `duel.connect_ms` for both; Mafia: the room to `room.join`",
     ),
     (
+        "reservation.changed",
+        "{reservation: {id, account, showtime, seat, status, price_points, hold_expires_at, created_at, updated_at}}",
+        "oneself",
+        "a seat of a showtime is held, paid, given back or its hold is over; it may be missed, `GET /api/v1/me/reservations` has them all",
+    ),
+    (
         "queue.position",
         "{queue, ticket, ahead, eta_ms: number or null}",
         "oneself",

@@ -7,8 +7,8 @@ export const title = "staff: every screen of a full console, by each role, wide 
 
 /** Rights by the words on buttons: an auditor has none of them. */
 const MAY = {
-  ADMIN: { player: ["Ban", "Mute"], events: ["New event"] },
-  OPERATOR: { player: ["Mute"], events: ["New event"] },
+  ADMIN: { player: ["Ban", "Give points", "Mute"], events: ["New event"] },
+  OPERATOR: { player: ["Give points", "Mute"], events: ["New event"] },
   AUDITOR: { player: [], events: [] },
 };
 const READS = ["Find", "Show more", "Save as CSV"];

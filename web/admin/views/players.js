@@ -7,6 +7,7 @@ import { claimStatus, facts, loaded, more, panel, short, table, tag, time } from
 import { balance } from "../timelines.js";
 import { liftForm } from "./mutes.js";
 import { reportTable } from "./reports.js";
+import { reservationStatus } from "./showtimes.js";
 
 const ROLES = ["USER", "OPERATOR", "AUDITOR", "ADMIN"];
 const OWNED = [["player-wallet", "wallet", ""], ["player-ledger", "wallet/ledger", "?limit=20"], ["player-inventory", "inventory", "?limit=20"], ["player-matches", "matches", "?limit=10"]];
@@ -19,10 +20,11 @@ export const players = {
     if (!id) return [{ key: "players", path: `/admin/players?limit=50&search=${encodeURIComponent(filters?.players ?? "")}`, once: true }];
     const of = encodeURIComponent(id);
     const claims = session.has("GET", "/admin/claims") ? [{ key: "player-claims", path: `/admin/claims?account=${of}`, once: true }] : [];
+    const seats = session.has("GET", "/admin/reservations") ? [{ key: "player-seats", path: `/admin/reservations?account=${of}&limit=20`, once: true }] : [];
     const account = session.has("GET", "/admin/accounts/{id}") ? [{ key: "player-account", path: `/admin/accounts/${of}`, once: true }] : [];
     const owned = OWNED.filter(([, path]) => session.has("GET", `/admin/accounts/{id}/${path}`)).map(([key, path, limit]) => ({ key, path: `/admin/accounts/${of}/${path}${limit}`, once: true }));
     const connections = session.has("GET", "/admin/session-log") ? [{ key: "player-connections", path: `/admin/session-log?account=${of}&limit=20`, once: true }] : [];
-    return [{ key: "player", path: `/admin/players/${of}`, once: true }, ...account, ...claims, ...owned, ...connections];
+    return [{ key: "player", path: `/admin/players/${of}`, once: true }, ...account, ...claims, ...owned, ...seats, ...connections];
   },
   show: (state, act, [, id]) => (id ? one(state, act, id) : find(state, act)),
 };
@@ -61,6 +63,7 @@ function one(state, act, id) {
         : h("p", null, "May chat."))),
     owned(state, act),
     state.data["player-claims"] && panel("Claims", claimTable(state, act)),
+    state.data["player-seats"] && panel("Seats of showtimes", seatTable(state, act)),
     h("div", { class: "two" },
       panel("Reports about him", reportTable(reports, { about: false })),
       state.data["player-matches"] && panel("Matches played", loaded(state.data["player-matches"], ({ items }) => [table("Matches played", [["Began", (m) => time(m.started_at)], ["Took", (m) => (m.ended_at ? `${Math.max(1, Math.round((m.ended_at - m.started_at) / 60_000))} min` : "–"), "n"], ["Won by", (m) => m.winner ?? "nobody"], ["Match", (m) => short(m.match_id)]], items, { key: "match_id", empty: "None has ended yet." }), more(state.data["player-matches"], act, "player-matches")]))),
@@ -113,6 +116,12 @@ const claimTable = ({ data }, act) =>
     more(data["player-claims"], act, "player-claims"),
   ]);
 
+const seatTable = ({ data }, act) =>
+  loaded(data["player-seats"], ({ items }) => [
+    table("Seats of showtimes", [["Made", (r) => time(r.created_at)], ["Showtime", (r) => h("a", { href: `#/showtimes/${r.showtime}` }, short(r.showtime))], ["Seat", (r) => short(r.seat)], ["Points", (r) => r.price_points.toLocaleString("en"), "n"], ["Status", reservationStatus], ["Held until", (r) => time(r.hold_expires_at)]], items, { empty: "None was held or bought." }),
+    more(data["player-seats"], act, "player-seats"),
+  ]);
+
 const isBanned = ({ data }) => data["player-account"]?.value?.bans.some((ban) => !ban.lifted_at && (!ban.ends_at || ban.ends_at > Date.now()));
 
 function actions(state, act, player, mute) {
@@ -124,6 +133,7 @@ function actions(state, act, player, mute) {
       ? button("Lift mute", () => act.openForm(liftForm(act, player.id, player.nickname)))
       : button("Mute", () => act.openForm(muteForm(act, player, path))),
     session.has("POST", "/admin/accounts/{id}/unban") && session.rules && isBanned(state) && button("Lift ban", () => act.openForm({ title: `Let ${player.nickname} in again`, verb: "Lift ban", fields: [], submit: () => act.call("POST", `/admin/accounts/${encodeURIComponent(player.id)}/unban`) })),
+    session.has("POST", "/admin/accounts/{id}/wallet/top-ups") && button("Give points", () => act.openForm(topUpForm(act, player))),
     session.rules && !player.guest && player.id !== session.account.id && button("Role", () => act.openForm(roleForm(act, player))),
     session.has("POST", ban) && session.rules && button("Ban", () => act.openForm(banForm(act, player)), { kind: "danger" }),
   ];
@@ -134,6 +144,12 @@ const muteForm = (act, player, path) => ({
   text: "He plays on, but nobody hears him. He is told the reason.",
   fields: [{ name: "reason", label: "Reason", required: true, maxlength: 500 }, { name: "minutes", label: "Minutes (empty: until it is lifted)", type: "number", min: 1, max: 525600 }],
   submit: ({ reason, minutes }) => act.call("POST", `${path}/mute`, minutes ? { reason, minutes: Number(minutes) } : { reason }),
+});
+
+const topUpForm = (act, player) => ({
+  title: `Give ${player.nickname} points`, verb: "Give", done: `${player.nickname} has them.`,
+  fields: [{ name: "amount", label: "Points", type: "number", min: 1, max: 1000000, required: true }, { name: "reason", label: "Reason", required: true, maxlength: 500 }],
+  submit: ({ amount, reason }) => act.call("POST", `/admin/accounts/${encodeURIComponent(player.id)}/wallet/top-ups`, { amount: Number(amount), reason }),
 });
 
 const roleForm = (act, player) => ({

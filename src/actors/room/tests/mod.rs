@@ -7,6 +7,7 @@ mod leaving;
 mod media;
 mod media_faults;
 mod playing;
+mod showtimes;
 mod staffed;
 
 use crate::testkit::{ScriptedPlayer, Stage};
