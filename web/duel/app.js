@@ -6,26 +6,20 @@ import { currentLanguage, detectLanguage, errorText, learn, setLanguage, t } fro
 import { h, patch } from "../lib/dom.js";
 import { suggestName } from "../names.js";
 import { scene } from "../scene.js";
-import { arena, sides } from "./arena.js";
-import { Controls } from "./controls.js";
-import { Painter } from "./draw.js";
-import { Encounter } from "./encounter.js";
-import { initial as opening } from "./game.js";
 import "./icons.js";
 import { Link } from "./link.js";
 import { initial, reduce } from "./lobby.js";
-import { Match } from "./match.js";
 import { Seeker } from "./seeker.js";
 import { bar, foyer } from "./views.js";
-import * as words from "./words.js";
 
 /** After the data channel has closed, how long the server's word on why is waited for. */
 const LOST_MS = 1_000;
 
-learn(words);
+/** What a fight needs (`fight.js`), once somebody has entered. */
+let stage = null;
 const client = new Playhouse({ store: localStore() });
 const who = ({ account }) => (account ? { id: account.id, name: account.nickname } : null);
-await setLanguage(detectLanguage(remembered("playhouse.lang"), navigator.languages));
+await speak(detectLanguage(remembered("playhouse.lang"), navigator.languages));
 const ui = {
   lang: currentLanguage(), name: client.account?.nickname ?? remembered("playhouse.name") ?? suggestName(currentLanguage()), busy: false, error: null,
   figures: null, spoken: "", way: null, touch: matchMedia("(pointer: coarse)").matches, line: { delay: 60, jitter: 10, loss: 2 },
@@ -86,7 +80,7 @@ function end() {
 
 function meet(match) {
   const { sessionId } = match;
-  encounter = new Encounter({
+  encounter = new stage.Encounter({
     me: state.me, match, api: client.api, say: (type, payload) => link.say(type, payload),
     on: {
       open: () => setTimeout(async () => show({ way: await encounter?.route() }), 500),
@@ -107,8 +101,8 @@ function lost(sessionId) {
 function begin(match) {
   const { sessionId, side } = match;
   const alone = sessionId === "practice";
-  const controls = new Controls();
-  fight = new Match({
+  const controls = new stage.Controls();
+  fight = new stage.Match({
     sessionId, side, controls,
     send: (bytes) => (alone ? encounter?.receive(bytes) : encounter?.send(bytes)),
     on: {
@@ -125,7 +119,7 @@ function begin(match) {
 }
 
 function spokenNames({ winner }) {
-  const names = sides(state);
+  const names = stage.sides(state);
   const { side } = state.match;
   return { name: names[winner], me: names[side], other: names[1 - side] };
 }
@@ -169,7 +163,7 @@ async function showRating(sessionId) {
 
 const act = {
   async switchLanguage() {
-    await setLanguage(currentLanguage() === "ko" ? "en" : "ko");
+    await speak(currentLanguage() === "ko" ? "en" : "ko");
     remember("playhouse.lang", currentLanguage());
     show({ lang: currentLanguage() });
   },
@@ -180,7 +174,7 @@ const act = {
     try {
       await client.signInAsGuest(ui.name);
       remember("playhouse.name", ui.name);
-      enterLobby();
+      await enterLobby();
     } catch (error) {
       show({ error: errorText(error) });
     }
@@ -214,10 +208,10 @@ const act = {
     dispatch("local.leave");
   },
   async practise() {
-    const { Puppet } = await import("./practice.js");
+    await load();
     if (state.match) dispatch("local.leave");
     dispatch("local.practice", { name: t("duel.puppet") });
-    encounter = new Puppet("practice", (bytes) => fight?.receive(bytes));
+    encounter = new stage.Puppet("practice", (bytes) => fight?.receive(bytes));
     encounter.line = ui.line;
     show({ way: "practice" });
   },
@@ -228,7 +222,7 @@ const act = {
   mountStage(element) {
     canvas = element;
     if (fight) fight.show(painter());
-    else painter().draw(opening());
+    else painter().draw(stage.opening());
   },
   unmountStage: () => (canvas = null),
   mountPads(element) {
@@ -242,12 +236,22 @@ const act = {
 };
 
 function painter() {
-  return canvas && new Painter(canvas, { names: sides(state), me: state.match.side, say: t, still: matchMedia("(prefers-reduced-motion: reduce)").matches });
+  return canvas && new stage.Painter(canvas, { names: stage.sides(state), me: state.match.side, say: t, still: matchMedia("(prefers-reduced-motion: reduce)").matches });
 }
 
-function enterLobby() {
+async function enterLobby() {
   dispatch("local.account", { me: who(client) });
+  await load();
   link.open();
+}
+
+async function load() {
+  stage ??= await import("./fight.js");
+}
+
+async function speak(tag) {
+  const [, { default: sentences }] = await Promise.all([setLanguage(tag), import(`./words/${tag}.js`)]);
+  learn({ [tag]: sentences });
 }
 
 client.api.onSignedOut = () => {
@@ -269,9 +273,9 @@ function show(part) {
 function draw() {
   frame = 0;
   document.documentElement.lang = ui.lang;
-  document.title = `${state.match ? sides(state).join(" – ") : t("duel.title")} · Playhouse`;
+  document.title = `${state.match ? stage.sides(state).join(" – ") : t("duel.title")} · Playhouse`;
   const lost = state.link === "reconnecting" && h("div", { class: "banner", role: "status", key: "banner" }, h("i", { class: "pulse", "aria-hidden": "true" }), t("duel.reconnecting"));
-  patch(root, [bar(state, ui, act), state.match ? arena(state, ui, act) : foyer(state, ui, act), lost]);
+  patch(root, [bar(state, ui, act), state.match ? stage.arena(state, ui, act) : foyer(state, ui, act), lost]);
 }
 
 addEventListener("online", () => link.retryNow());
@@ -283,7 +287,7 @@ addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 patch(document.getElementById("scene"), scene());
 draw();
-if (state.me) link.open();
+if (state.me) load().then(() => link.open());
 
 function remember(key, value) {
   try {
