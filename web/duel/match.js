@@ -3,6 +3,7 @@
 
 import { isOver, duel, fighter, F, G, PHASE, DRAW } from "./game.js";
 import { Meters } from "./meters.js";
+import { ROUND } from "./moves.js";
 import { Pace } from "./pace.js";
 import { fnv } from "./rollback-packet.js";
 import { Rollback } from "./rollback.js";
@@ -130,7 +131,7 @@ export class Match {
     const phase = s[G.phase];
     let said = null;
     if (phase === PHASE.intro && s[G.timer] > 2) said = ["duel.round", { n: s[G.round] }];
-    else if (phase === PHASE.fight && s[G.clock] % 600 === 0) said = ["duel.say_health", { a: s[fighter(0) + F.hp], b: s[fighter(1) + F.hp], left: s[G.clock] / 60 }];
+    else if (phase === PHASE.fight && s[G.clock] % 600 === 0 && s[G.clock] < ROUND.clock) said = ["duel.say_health", { a: s[fighter(0) + F.hp], b: s[fighter(1) + F.hp], left: s[G.clock] / 60 }];
     else if (phase === PHASE.end && s[G.timer] === 60) said = s[G.winner] === DRAW ? ["duel.draw", {}] : ["duel.say_round", { winner: s[G.winner] }];
     const key = said && JSON.stringify(said);
     if (!said || key === this.#spoken) return;

@@ -109,7 +109,7 @@ async function minute(ann, bora, log) {
   for (const [i, { rollbacks, p50, frame }] of both.entries()) {
     log(`side ${i}: ${frame} frames, ${rollbacks} rollbacks, p50 ${p50} ms`);
     assert.ok(Number(rollbacks) > SECONDS / 2, `${rollbacks} rollbacks`);
-    assert.ok(Math.abs(Number(p50) - 16.7) < 1, `half of all steps come after ${p50} ms`);
+    assert.ok(Math.abs(Number(p50) - 16.7) < 1.5, `half of all steps come after ${p50} ms`);
   }
   const ping = Number(await ann.page.locator('[data-test="ping"]').innerText());
   assert.ok(ping > 170 && ping < 320, `${ping} ms there and back`);
