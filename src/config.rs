@@ -291,6 +291,36 @@ sections! {
         addresses_ever: usize = 32, "addresses", "addresses that one connection may prove between two ICE restarts";
         address_ttl_ms: u64 = 30_000, "ms", "an address that has not proved itself (signed STUN) for so long is forgotten";
     }
+    /// Duels: matches between two players' own machines (spec 4).
+    duel: DuelSection {
+        answer_ms: u64 = 30_000, "ms", "a request that is not answered for so long has expired (spec 4.3)";
+        connect_ms: u64 = 20_000, "ms", "and a match that is not connected so long after its acceptance has failed";
+        return_ms: u64 = 5_000, "ms", "who loses his socket before the connection has so long to come back";
+        gone_ms: u64 = 60_000, "ms", "a connected match whose players have both been without a socket for so long is over";
+        report_ms: u64 = 30_000, "ms", "after the first report of a result, how long the other's is waited for";
+        longest_ms: u64 = 3_600_000, "ms", "longest match: nobody stays in one for ever";
+        ended_ms: u64 = 30_000, "ms", "how long it is known how a match ended: what comes late is told why it is refused";
+        hold_ms: u64 = 15_000, "ms", "a player is in a match for so long after it last said so; longer than cluster.lease_ms";
+        look_ms: u64 = 8_000, "ms", "a match that is not connected is looked for by all nodes after this: its own may have died with everybody in it; longer than cluster.lease_ms";
+        assert_ms: u64 = 5_000, "ms", "how often matches, players and lobbies are told again what they should know: their node may have died";
+        retry_ms: u64 = 500, "ms", "wait before a message to a player that was not delivered, or a failed commit, is tried again";
+        requests: usize = 8, "requests", "open requests of a player, and to him; more are refused with 429";
+        waiting: usize = 64, "messages", "messages to a match that wait for its commit; more are refused with 503";
+        sdp_bytes: usize = 16_384, "bytes", "longest session description; longer is refused with 413";
+        candidates: usize = 64, "candidates", "ICE candidates of a player that are kept until the connection; more are refused with 429";
+        candidate_bytes: usize = 2_048, "bytes", "longest ICE candidate; longer is refused with 413";
+        checksum_chars: usize = 128, "characters", "longest checksum in a report";
+    }
+    /// Lobbies: who is there to duel with (spec 4.4).
+    lobby: LobbySection {
+        capacity: usize = 500, "players", "players in a shard of a lobby; then the next one opens";
+        shards: u64 = 64, "shards", "shards of a lobby; when the last is full, 503";
+        name_chars: usize = 32, "characters", "longest name of a lobby";
+        debounce_ms: u64 = 100, "ms", "least time between two updates to a connection";
+        updates_per_s: usize = 4, "updates/s", "snapshots to a connection in a second at most";
+        crowd: usize = 100, "players", "a lobby of more is a crowd";
+        crowd_ms: u64 = 1_000, "ms", "least time between two snapshots of a crowd to a connection";
+    }
     /// STUN and TURN servers that players are told of (spec 4.5).
     turn: Turn {
         urls: Vec<String> = Vec::new(), "URLs", "stun:, turn: and turns: servers in the order in which browsers try them";

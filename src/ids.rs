@@ -78,6 +78,11 @@ id! {
 }
 
 id! {
+    /// One duel from its request to its end, `sessionId` on the wire: the key of its match's entity.
+    DuelId
+}
+
+id! {
     /// One run of a node: a restarted node is another.
     NodeId
 }

@@ -2,8 +2,11 @@
 
 use crate::{
     actors::{
+        self,
+        duel::DuelActor,
         room::RoomActor,
         session::{Door, SessionNotice},
+        signal::SignalDoor,
     },
     auth::{self, Identity},
     clock::{SharedClock, SystemClock},
@@ -71,6 +74,7 @@ impl Node {
         trace::start(&config, cluster.me())?;
         let port = media.clone().map(|server| server as Arc<dyn MediaServer>);
         cluster.register(RoomActor::factory(games, port));
+        actors::register_duels(&cluster);
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state =
             HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
@@ -82,8 +86,9 @@ impl Node {
         let poll = Duration::from_millis(config.moderation.poll_ms);
         actix::spawn(door.mutes.clone().follow(store.clone(), clock, poll));
         let (sockets, watched) = (ws::Sockets::default(), identity.clone());
-        let upgrades =
-            Arc::new(ws::WsState { identity, door, config: config.clone(), sockets: sockets.clone() });
+        let signals = SignalDoor::new(cluster.clone());
+        let (shared, held) = (config.clone(), sockets.clone());
+        let upgrades = Arc::new(ws::WsState { identity, door, signals, config: shared, sockets: held });
 
         let admin_address = admin_listener.local_addr()?;
         let public = serve_public(listener, &config, state.clone(), upgrades, arbiters.clone())?;
@@ -96,6 +101,7 @@ impl Node {
         }
         if roles.has(RoomActor::ROLE) {
             actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
+            actix::spawn(cluster.clone().sweep_reminders::<DuelActor>());
         }
         auth::watch(&watched, &cluster);
         actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
@@ -132,6 +138,7 @@ impl Node {
                 tracing::debug!(player_id = %session.player, "a session was ending already");
             }
         }
+        self.cluster.signals().notify_all(SessionNotice::NodeStops);
         let [public, admin] = &self.servers;
         let (_, gone) = tokio::join!(public.stop(true), self.sockets.gone(longest));
         if !gone {
@@ -250,7 +257,7 @@ fn serve_public(
 
 fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> anyhow::Result<ServerHandle> {
     let metrics = telemetry::metrics();
-    telemetry::begin_at_zero(&[RoomActor::KIND]);
+    telemetry::begin_at_zero(&[RoomActor::KIND, DuelActor::KIND]);
     let server = HttpServer::new(move || {
         let cluster = cluster.clone();
         let seen = cluster.clone();
@@ -282,6 +289,8 @@ fn observe(cluster: &Cluster) {
     metrics::gauge!("playhouse_sessions", "state" => "live").set(live as f64);
     metrics::gauge!("playhouse_sessions", "state" => "parked").set(parked as f64);
     metrics::gauge!("playhouse_entities", "kind" => "room").set(cluster.active::<RoomActor>() as f64);
+    metrics::gauge!("playhouse_entities", "kind" => "duel").set(cluster.active::<DuelActor>() as f64);
+    metrics::gauge!("playhouse_signal_sessions").set(cluster.signals().count() as f64);
     metrics::gauge!("playhouse_in_touch").set(f64::from(u8::from(cluster.is_in_touch())));
 }
 

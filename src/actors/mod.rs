@@ -1,5 +1,16 @@
-//! The actors: sessions, rooms and bots. Each decides in a pure `state`, performs in its `actor`.
+//! The actors: sessions, rooms, bots, and what duels are made of. Each decides in a pure `state`, performs in its `actor`.
 
 pub mod bot;
+pub mod duel;
+pub mod duellist;
+pub mod lobby;
 pub mod room;
 pub mod session;
+pub mod signal;
+
+/// Makes known to the cluster what duels are made of: matches, presences of players, lobbies.
+pub fn register_duels(cluster: &crate::cluster::Cluster) {
+    cluster.register(duel::DuelActor::factory());
+    cluster.register(duellist::DuellistActor::factory());
+    cluster.register(lobby::LobbyActor::factory());
+}

@@ -11,6 +11,7 @@ impl Cluster {
     /// Ends the sessions of this node whose token the change has made void.
     pub fn end_sessions(&self, change: &EpochChange) {
         self.hub().end(change);
+        self.signals().end(change);
     }
 
     /// Tells every other node.

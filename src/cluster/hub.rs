@@ -39,6 +39,16 @@ pub struct Pass {
     pub epoch: i64,
 }
 
+impl Pass {
+    /// Whether this change of its account has made it void.
+    pub(super) fn is_void(self, change: &EpochChange) -> bool {
+        match change.sign_in_id {
+            Some(sign_in) => self.sign_in.0 == sign_in,
+            None => self.epoch < change.epoch,
+        }
+    }
+}
+
 /// All sessions of this node.
 pub struct Hub(Mutex<Sessions>);
 
@@ -96,11 +106,7 @@ impl Hub {
     /// The account's session ends if this change has made void what it came in with.
     pub fn end(&self, change: &EpochChange) {
         let session = self.session_of(PlayerId(change.account_id)).and_then(|id| self.session(id));
-        let is_void = |pass: Pass| match change.sign_in_id {
-            Some(sign_in) => pass.sign_in.0 == sign_in,
-            None => pass.epoch < change.epoch,
-        };
-        if let Some(handle) = session.filter(|handle| is_void(handle.pass)) {
+        if let Some(handle) = session.filter(|handle| handle.pass.is_void(change)) {
             notice(&handle, SessionNotice::AccountEnded);
         }
     }

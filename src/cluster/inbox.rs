@@ -6,6 +6,7 @@ use super::{
     peers::{Peers, lock},
 };
 use crate::{
+    actors::session::SessionNotice,
     ids::{NodeId, SessionId, SessionRef},
     trace,
 };
@@ -61,12 +62,16 @@ impl Cluster {
             Body::Push { kind, room, epoch, n, to, push } => {
                 let Some(kind) = self.kind(&kind) else { return };
                 let Some(follows) = peers.follows(kind.name(), room, epoch, n) else { return };
+                let mut others = Vec::new();
                 for id in to {
                     match self.hub().session(id) {
                         Some(session) => session.outbox.push(push.clone()),
-                        None => kind.clone().notify(room, PeerNotice::SessionGone(self.here(id))),
+                        None => others.push(id),
                     }
                 }
+                self.signals().push(&others, &push, |id| {
+                    kind.clone().notify(room, PeerNotice::SessionGone(self.here(id)));
+                });
                 if !follows {
                     metrics::counter!("playhouse_push_gaps_total").increment(1);
                     kind.notify(room, PeerNotice::Resync(self.me()));
@@ -120,6 +125,9 @@ impl Cluster {
     /// What was announced late, by a place that the session has left since, replaces nothing: it is announced again
     /// from here.
     fn replaced(&self, id: SessionId, by: Option<SessionRef>) {
+        if self.signals().notify(id, SessionNotice::Replaced) {
+            return;
+        }
         let Some(session) = self.hub().session(id) else { return };
         let mine = SessionRef { moves: session.outbox.moves(), ..self.here(id) };
         if by.is_some_and(|by| by.is_older_than(mine)) {

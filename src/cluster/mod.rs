@@ -27,6 +27,7 @@ mod ports;
 mod reach;
 mod reminders;
 mod remote;
+mod signals;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub use peers::{PeerNotice, Peering};
 pub use placement::{Beat, NodeInfo, Placement, PlacementError};
 pub use ports::{EntityStore, RoomIndex};
 pub use reach::HandOver;
+pub use signals::{Post, SignalHandle, Signals};
 pub use watchdog::{Threads, Watchdog};
 
 use crate::{
@@ -78,6 +80,7 @@ struct Inner {
     store: Arc<dyn EntityStore>,
     arbiters: Arbiters,
     hub: Hub,
+    signals: Signals,
     directories: RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     kinds: RwLock<HashMap<&'static str, Arc<dyn Kind>>>,
     me: NodeId,
@@ -102,6 +105,7 @@ impl Cluster {
         Self(Arc::new(Inner {
             started_at: clock.now(),
             hub: Hub::new(config.limits.parked_sessions),
+            signals: Signals::default(),
             config,
             clock,
             store,

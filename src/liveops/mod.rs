@@ -14,6 +14,7 @@ pub(crate) mod claims;
 pub(crate) mod conditions;
 pub(crate) mod consumers;
 pub(crate) mod counters;
+pub(crate) mod duels;
 pub(crate) mod facts;
 pub(crate) mod groups;
 pub(crate) mod relay;
@@ -23,4 +24,5 @@ pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use duels::{DuelFinished, DuelOutcome, DuelReport};
 pub use facts::Fact;

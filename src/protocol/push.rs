@@ -99,6 +99,15 @@ impl Push {
             }
         }
     }
+
+    /// The same without a `seq`: `{"type": …, "payload": …}`.
+    pub fn without_seq<T>(&self, encoding: Encoding, write: impl FnOnce(&[u8], &[u8]) -> T) -> T {
+        let head: &[u8] = match encoding {
+            Encoding::Json => b"{",
+            Encoding::MsgPack => &[0x82],
+        };
+        write(head, self.tail(encoding))
+    }
 }
 
 /// `{"seq":n,` without an allocation: it is written for every receiver of every push.

@@ -2,7 +2,7 @@
 
 use super::{MemoryStore, Network, ScriptedMedia, ScriptedPlayer};
 use crate::{
-    actors::{room::RoomActor, session::Door},
+    actors::{self, duel::DuelActor, room::RoomActor, session::Door},
     clock::{SharedClock, TokioClock, UnixMs},
     cluster::{Arbiters, Cluster, Incoming, NodeInfo, Peering},
     config::Config,
@@ -100,12 +100,14 @@ impl Stage {
         let media = ScriptedMedia::default();
         let server = cluster.config().media.enabled.then(|| Arc::new(media.clone()) as Arc<dyn MediaServer>);
         cluster.register(RoomActor::factory(games, server));
+        actors::register_duels(&cluster);
         if let Some(incoming) = incoming {
             actix::spawn(cluster.clone().receive(incoming));
             actix::spawn(cluster.clone().keep_lease());
         }
         let door = Door::new(cluster.clone(), entities, b"a stage's secret");
         actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
+        actix::spawn(cluster.clone().sweep_reminders::<DuelActor>());
         Self { cluster, door, store, media }
     }
 

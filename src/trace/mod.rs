@@ -24,6 +24,10 @@ use std::{
 pub const HTTP_REQUEST: &str = "http.request";
 /// A client's frame in its session, until all that it asks for is done.
 pub const SESSION_REQUEST: &str = "session.request";
+/// A frame of `/ws/signal` in its session, until it is handed on.
+pub const SIGNAL_REQUEST: &str = "signal.request";
+/// A command in its match of two, its commit included.
+pub const DUEL_COMMAND: &str = "duel.command";
 /// A command in its room, its commit included.
 pub const ROOM_COMMAND: &str = "room.command";
 

@@ -4,14 +4,16 @@
 //! An idle one holds no buffer: bytes are read into one buffer a thread and frames are written from one.
 
 use super::{
+    ear::Line,
     frames::{self, FrameError, FrameReader, Incoming},
     sockets::Held,
 };
 use crate::{
-    actors::session::{Attached, Attachment, Detached, Door, Drained, Input, Outbox, Outgoing, Player},
-    protocol::{
-        Answer, ClientFrame, CloseCode, Encoding, ErrorCode, Rejection, frame::BadFrame, messages::Resume,
+    actors::{
+        session::{Attachment, Door, Drained, Input, Outbox, Outgoing, Player},
+        signal::SignalDoor,
     },
+    protocol::{ClientFrame, CloseCode, Encoding, ErrorCode, Rejection, frame::BadFrame, messages::Resume},
 };
 use bytes::{Buf, BytesMut};
 use std::{
@@ -60,7 +62,13 @@ impl Connection {
     /// Serves a socket as a new session, to its end.
     pub(super) async fn run(self, player: Player) {
         let attached = self.door.enter(player, self.encoding, None);
-        self.serve(attached).await;
+        self.serve(attached.into()).await;
+    }
+
+    /// Serves a socket of `/ws/signal`, to its end.
+    pub(super) async fn run_signals(self, player: Player, door: SignalDoor) {
+        let attached = door.enter(player, self.encoding);
+        self.serve(attached.into()).await;
     }
 
     /// Serves a socket that must begin with `session.resume`, sent within `wait`.
@@ -93,7 +101,7 @@ impl Connection {
             Some(Err(re)) => self.door.enter(player, self.encoding, Some(Door::resume_failed(re))),
             None => self.door.enter(player, self.encoding, Some(Door::resume_failed(None))),
         };
-        self.serve(attached).await;
+        self.serve(attached.into()).await;
     }
 
     /// Closes a socket that has no session.
@@ -113,25 +121,24 @@ impl Connection {
         parse(text, bytes, self.encoding, self.nesting)
     }
 
-    async fn serve(mut self, attached: Attached) {
+    async fn serve(mut self, line: Line) {
         metrics::gauge!("playhouse_sockets").increment(1.0);
         let (mut socket, half) = self.stream.split();
         let mut served = Served {
             frames: self.frames,
             encoding: self.encoding,
             nesting: self.nesting,
-            writer: Writer::new(half, &attached),
-            attached,
+            writer: Writer::new(half, &line),
+            line,
         };
         let end = served.until_end(&mut socket, self.heartbeat).await;
-        let Served { attached, mut writer, frames, .. } = served;
+        let Served { line, mut writer, frames, .. } = served;
         drop(frames);
-        let detached = Detached { attachment: attached.attachment, clean: end == End::Goodbye };
-        if attached.handle.addr.send(detached).await.is_err() {
-            tracing::debug!(session_id = %attached.session, "the session ended before its socket");
+        if !line.detach(end == End::Goodbye).await {
+            tracing::debug!(session_id = %line.session, "the session ended before its socket");
         }
         if end != End::Lost && timeout(self.slow_grace, farewell(&mut writer, &mut socket)).await.is_err() {
-            tracing::debug!(session_id = %attached.session, "a peer did not take its close in time");
+            tracing::debug!(session_id = %line.session, "a peer did not take its close in time");
         }
         metrics::gauge!("playhouse_sockets").decrement(1.0);
         drop(self.held);
@@ -155,7 +162,7 @@ struct Served<'a> {
     encoding: Encoding,
     nesting: usize,
     writer: Writer<'a>,
-    attached: Attached,
+    line: Line,
 }
 
 impl Served<'_> {
@@ -178,11 +185,11 @@ impl Served<'_> {
                     silent += 1;
                     halves += 1;
                     if silent > SILENT_HALVES {
-                        tracing::debug!(session_id = %self.attached.session, "silent peer dropped");
+                        tracing::debug!(session_id = %self.line.session, "silent peer dropped");
                         return End::Lost;
                     }
                     if halves.is_multiple_of(2) {
-                        self.attached.handle.outbox.ping();
+                        self.line.outbox.ping();
                     }
                 }
             }
@@ -191,15 +198,12 @@ impl Served<'_> {
 
     /// Hands every whole frame to the session. An end when the socket is to end.
     fn deliver(&mut self) -> Option<End> {
-        let outbox = &self.attached.handle.outbox;
+        let outbox = &self.line.outbox;
         loop {
             match self.frames.next() {
                 Ok(None) => return None,
                 Ok(Some(Incoming::Data { text, bytes })) => {
-                    let input = Input(parse(text, &bytes, self.encoding, self.nesting));
-                    if let Err(refused) = self.attached.handle.addr.try_send(input) {
-                        refuse_input(outbox, refused);
-                    }
+                    self.line.hear(Input(parse(text, &bytes, self.encoding, self.nesting)));
                 }
                 Ok(Some(Incoming::Ping(payload))) => outbox.pong(&payload),
                 Ok(Some(Incoming::Pong)) => {}
@@ -208,6 +212,7 @@ impl Served<'_> {
                     return Some(if clean { End::Goodbye } else { End::Closing });
                 }
                 Err(FrameError::TooLarge) => {
+                    self.line.too_large();
                     outbox.close(CloseCode::TooLarge, "frame too large");
                     return Some(End::Closing);
                 }
@@ -232,8 +237,8 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(socket: WriteHalf<'a>, attached: &Attached) -> Self {
-        let (outbox, attachment) = (attached.handle.outbox.clone(), attached.attachment);
+    fn new(socket: WriteHalf<'a>, line: &Line) -> Self {
+        let (outbox, attachment) = (line.outbox.clone(), line.attachment);
         Self { socket, outbox, attachment, unsent: BytesMut::new(), done: false }
     }
 
@@ -317,15 +322,6 @@ fn parse(text: bool, bytes: &[u8], encoding: Encoding, nesting: usize) -> Result
         return Err(BadFrame { id: None, rejection: Rejection::new(ErrorCode::BadMessage, why) });
     }
     ClientFrame::parse(bytes, encoding, nesting)
-}
-
-/// A full or ended session: the client is told, nothing else happens.
-fn refuse_input(outbox: &Outbox, refused: actix::prelude::SendError<Input>) {
-    let (actix::prelude::SendError::Full(Input(frame)) | actix::prelude::SendError::Closed(Input(frame))) =
-        refused;
-    let re = frame.map_or_else(|bad| bad.id, |frame| frame.id);
-    let busy = Rejection::try_again(100, "too much at once");
-    outbox.turn_away(Answer::error(re, &busy));
 }
 
 /// The first frame of a resuming socket, or the `re` to refuse.

@@ -1,16 +1,19 @@
-//! `GET /ws`: who comes, from where, in which encoding; then a session and a socket (spec 1.1).
+//! `GET /ws` and `GET /ws/signal`: who comes, from where, in which encoding; then a session and a socket (spec 1.1, 4).
 //!
 //! This is the HTTP server's upgrade service: it sees every request for a WebSocket before any route does, and
 //! no middleware runs around it.
 
 use super::{Sockets, connection::Connection, frames::FrameReader};
 use crate::{
-    actors::session::{Door, Player},
+    actors::{
+        session::{Door, Player},
+        signal::SignalDoor,
+    },
     auth::{Identity, Principal},
     cluster::Pass,
     config::Config,
     http::{self, Problem, bearer, client_address, secure},
-    protocol::Encoding,
+    protocol::{Encoding, signal},
     roles::Role,
     trace,
 };
@@ -32,6 +35,8 @@ pub struct WsState {
     pub identity: Identity,
     /// Where sessions begin.
     pub door: Arc<Door>,
+    /// Where signal sessions begin.
+    pub signals: SignalDoor,
     /// Limits and allowed origins.
     pub config: Arc<Config>,
     /// The sockets of the node.
@@ -49,7 +54,16 @@ struct ConnectQuery {
 struct Visitor {
     player: Player,
     encoding: Encoding,
-    resumes: bool,
+    /// As the client is told of its choice, if it offered any.
+    subprotocol: &'static str,
+    purpose: Purpose,
+}
+
+/// What the socket is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Play { resumes: bool },
+    Signal,
 }
 
 /// Upgrades a player's socket, or refuses it with a problem.
@@ -73,7 +87,7 @@ pub async fn upgrade(
     };
     http::finish(&mut span, StatusCode::SWITCHING_PROTOCOLS);
     drop(span);
-    let accepted = accept(req.head(), visitor.encoding);
+    let accepted = accept(req.head(), visitor.subprotocol);
     let parts = h1::SendResponse::new(framed, accepted).await?.into_parts();
     if let Err(error) = parts.io.set_nodelay(true) {
         tracing::debug!(%error, "a socket without TCP_NODELAY");
@@ -91,19 +105,25 @@ pub async fn upgrade(
         slow_grace: Duration::from_millis(limits.slow_grace_ms),
         held,
     };
-    if visitor.resumes {
-        let wait = Duration::from_millis(limits.resume_wait_ms);
-        actix_web::rt::spawn(connection.run_resumed(visitor.player, wait));
-    } else {
-        actix_web::rt::spawn(connection.run(visitor.player));
+    match visitor.purpose {
+        Purpose::Play { resumes: true } => {
+            let wait = Duration::from_millis(limits.resume_wait_ms);
+            actix_web::rt::spawn(connection.run_resumed(visitor.player, wait));
+        }
+        Purpose::Play { resumes: false } => drop(actix_web::rt::spawn(connection.run(visitor.player))),
+        Purpose::Signal => {
+            actix_web::rt::spawn(connection.run_signals(visitor.player, state.signals.clone()));
+        }
     }
     Ok(())
 }
 
 async fn admit(req: &Request, state: &WsState) -> Result<(Visitor, super::sockets::Held), Problem> {
-    if req.path() != "/ws" {
-        return Err(Problem::of_status(StatusCode::NOT_FOUND));
-    }
+    let signals = match req.path() {
+        "/ws" => false,
+        "/ws/signal" => true,
+        _ => return Err(Problem::of_status(StatusCode::NOT_FOUND)),
+    };
     if !state.config.node.roles.contains(&Role::Gateway) {
         return Err(Problem::no_gateway());
     }
@@ -111,14 +131,16 @@ async fn admit(req: &Request, state: &WsState) -> Result<(Visitor, super::socket
     let query: Query<ConnectQuery> = Query::from_query(req.uri().query().unwrap_or_default())
         .map_err(|error| Problem::bad_request("bad_request", error.to_string()))?;
     let origin = check_origin(req, &state.config)?;
-    let encoding = choose_encoding(req)?;
+    let (encoding, subprotocol) = choose_encoding(req, signals)?;
     let held = state.sockets.hold(state.config.server.max_connections).ok_or_else(Problem::full)?;
     let principal = authenticate(req, query.ticket.as_deref(), origin.as_deref(), &state.identity).await?;
     let account = state.identity.admit_to_play(&principal).await?;
     let pass = Pass { sign_in: principal.sign_in, epoch: principal.epoch };
     let address = client_address(req.head(), &state.config);
     let player = Player { id: principal.account, nickname: account.nickname, address, pass };
-    Ok((Visitor { player, encoding, resumes: query.resume.as_deref() == Some("1") }, held))
+    let resumes = query.resume.as_deref() == Some("1");
+    let purpose = if signals { Purpose::Signal } else { Purpose::Play { resumes } };
+    Ok((Visitor { player, encoding, subprotocol, purpose }, held))
 }
 
 fn bad_handshake(error: &HandshakeError) -> Problem {
@@ -126,10 +148,10 @@ fn bad_handshake(error: &HandshakeError) -> Problem {
 }
 
 /// 101 Switching Protocols; names the encoding if one was asked for.
-fn accept(req: &RequestHead, encoding: Encoding) -> Response<()> {
+fn accept(req: &RequestHead, subprotocol: &'static str) -> Response<()> {
     let mut response = actix_http::ws::handshake_response(req);
     if req.headers().contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
-        response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, encoding.subprotocol()));
+        response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, subprotocol));
     }
     response.finish().drop_body()
 }
@@ -158,7 +180,9 @@ fn check_origin(req: &Request, config: &Config) -> Result<Option<String>, Proble
 }
 
 /// No subprotocol means JSON; only unknown ones are refused.
-fn choose_encoding(req: &Request) -> Result<Encoding, Problem> {
+fn choose_encoding(req: &Request, signals: bool) -> Result<(Encoding, &'static str), Problem> {
+    let names = if signals { signal::SUBPROTOCOLS } else { Encoding::SUBPROTOCOLS };
+    let [json, msgpack] = names;
     let offered: Vec<&str> = req
         .headers()
         .get_all(header::SEC_WEBSOCKET_PROTOCOL)
@@ -167,12 +191,14 @@ fn choose_encoding(req: &Request) -> Result<Encoding, Problem> {
         .map(str::trim)
         .collect();
     if offered.is_empty() {
-        return Ok(Encoding::Json);
+        return Ok((Encoding::Json, json));
     }
-    let known = offered.iter().find_map(|name| Encoding::from_subprotocol(name));
-    known.ok_or_else(|| {
-        Problem::bad_request("unknown_subprotocol", "offer playhouse.v1.json or playhouse.v1.msgpack")
-    })
+    let known = offered.iter().find_map(|name| match *name {
+        name if name == json => Some((Encoding::Json, json)),
+        name if name == msgpack => Some((Encoding::MsgPack, msgpack)),
+        _ => None,
+    });
+    known.ok_or_else(|| Problem::bad_request("unknown_subprotocol", format!("offer {json} or {msgpack}")))
 }
 
 async fn authenticate(

@@ -7,6 +7,7 @@ mod claims;
 mod cluster;
 mod crash;
 mod deploy;
+mod duel;
 mod figures;
 mod fuzz;
 mod game;

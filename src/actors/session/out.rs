@@ -75,8 +75,14 @@ impl Out {
 
     /// Without a socket: pushes that wait are numbered into the ring, answers are forgotten, no request is open.
     pub fn park(&mut self) {
+        if self.bounds.plain && self.closing.is_some() {
+            (self.attached, self.waker) = (false, None); // the last words are still written: nobody resumes
+            return;
+        }
         for item in std::mem::take(&mut self.queue) {
-            if let Item::Push(push) = item {
+            if let Item::Push(push) = item
+                && !self.bounds.plain
+            {
                 self.number(push);
             }
         }
@@ -102,13 +108,15 @@ impl Out {
 
     pub fn accept_push(&mut self, push: Arc<Push>) -> Option<Waker> {
         if !self.attached {
-            self.number(push);
+            if !self.bounds.plain {
+                self.number(push);
+            }
             return None;
         }
         if self.closing.is_some() {
-            return self.put(Item::Push(push));
+            return if self.bounds.plain { None } else { self.put(Item::Push(push)) };
         }
-        if push.is_droppable() && self.queued_bytes > self.bounds.soft_bytes {
+        if push.is_droppable() && (self.bounds.plain || self.queued_bytes > self.bounds.soft_bytes) {
             self.coalesce(push.name());
         }
         self.enqueue(Item::Push(push))
@@ -187,6 +195,9 @@ impl Out {
             self.before_close = self.before_close.saturating_sub(1);
             wrote += item.bytes();
             match item {
+                Item::Push(push) if self.bounds.plain => {
+                    push.without_seq(encoding, |head, tail| write(Outgoing::Message(head, tail), encoding));
+                }
                 Item::Push(push) => {
                     let seq = self.number(push.clone());
                     push.with_seq(seq, encoding, |head, tail| write(Outgoing::Message(head, tail), encoding));

@@ -1,8 +1,14 @@
 use super::*;
 use serde_json::{Value, json};
 
-const BOUNDS: Bounds =
-    Bounds { soft_bytes: 400, hard_bytes: 2_000, open_requests: 3, ring_frames: 4, ring_bytes: 10_000 };
+const BOUNDS: Bounds = Bounds {
+    soft_bytes: 400,
+    hard_bytes: 2_000,
+    open_requests: 3,
+    ring_frames: 4,
+    ring_bytes: 10_000,
+    plain: false,
+};
 
 fn event(n: u64) -> Arc<Push> {
     Push::new("chat.message", &json!({ "n": n }))

@@ -23,6 +23,8 @@ pub struct Bounds {
     pub ring_frames: usize,
     /// And their bytes.
     pub ring_bytes: usize,
+    /// Pushes have no `seq`, and there is no resume: of `/ws/signal`.
+    pub plain: bool,
 }
 
 impl From<&Limits> for Bounds {
@@ -33,7 +35,15 @@ impl From<&Limits> for Bounds {
             open_requests: limits.open_requests,
             ring_frames: limits.ring_frames,
             ring_bytes: limits.ring_bytes,
+            plain: false,
         }
+    }
+}
+
+impl Bounds {
+    /// Of a socket whose pushes have no `seq`.
+    pub fn plain(limits: &Limits) -> Self {
+        Self { plain: true, ..Self::from(limits) }
     }
 }
 
