@@ -88,6 +88,7 @@ function grid(ctx, width, y, most, step, ratio) {
   ctx.strokeStyle = "rgb(255 255 255 / .14)";
   ctx.lineWidth = ratio;
   ctx.beginPath();
+  while (most / step > 6) step *= 2;
   for (let value = step; value <= most; value += step) {
     ctx.moveTo(0, y(value));
     ctx.lineTo(width, y(value));

@@ -4,7 +4,7 @@
 export const UNIT = 16;
 const px = (n) => n * UNIT;
 
-export const STAGE = { width: px(960), wall: px(44), gravity: 13 };
+export const STAGE = { width: px(960), wall: px(92), gravity: 13 };
 export const BODY = { half: px(26), tall: px(112), start: px(150), health: 100 };
 export const SPEED = { walk: px(4), back: px(3), jump: 240, drift: px(4), dash: px(9), hop: px(7) };
 export const ROUND = { clock: 60 * 60, intro: 100, end: 170, toWin: 2 };
