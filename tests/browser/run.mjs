@@ -8,6 +8,7 @@
 // CONSOLE_PLAYER  the account that scripts/make_console_data.py prints: that node has something in every screen
 // ADMIN_NAME, ADMIN_PASSWORD  of an ADMIN who signs in to the console (playhouse admin create makes one)
 // OIDC_PORT  where the node looks for its OpenID Connect provider: the journey `sign-in` starts one there
+// TURN_PORT, TURN_SECRET  of the TURN server that the node tells players of: the journey `duel-relay` starts it there
 // DUEL_SECONDS  how long the duel is played (default 60)
 // ARTIFACTS  where screenshots go (default: a new temporary directory)
 // CHROMIUM   the browser (default /usr/bin/chromium)
