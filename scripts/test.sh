@@ -104,6 +104,7 @@ need_services() {
   local missing=()
   command -v redis-server >/dev/null || missing+=(redis-server)
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+  command -v turnserver >/dev/null || missing+=(coturn)
   command -v setpriv >/dev/null || missing+=(util-linux)
   command -v pkill >/dev/null || missing+=(procps)
   [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}"

@@ -309,6 +309,7 @@ sections! {
         sdp_bytes: usize = 16_384, "bytes", "longest session description; longer is refused with 413";
         candidates: usize = 64, "candidates", "ICE candidates of a player that are kept until the connection; more are refused with 429";
         candidate_bytes: usize = 2_048, "bytes", "longest ICE candidate; longer is refused with 413";
+        relay_only: bool = false, "bool", "hides players' addresses from each other: pages are told to use the TURN relays alone, and candidates that are none are not passed on";
         checksum_chars: usize = 128, "characters", "longest checksum in a report";
     }
     /// Lobbies: who is there to duel with (spec 4.4).
@@ -326,6 +327,7 @@ sections! {
         urls: Vec<String> = Vec::new(), "URLs", "stun:, turn: and turns: servers in the order in which browsers try them";
         secret: Option<Secret> = None, "text", "coturn's static-auth-secret: with it each player gets credentials of his own for turn: and turns:";
         ttl_s: u64 = 600, "s", "how long such credentials open a relay";
+        asks_per_minute: f64 = 10.0, "requests/min", "questions of one account for the servers and new credentials";
     }
     /// Events, their rewards and claims on them (spec 2.2).
     rewards: Rewards {
@@ -346,6 +348,34 @@ sections! {
         tries: i64 = 5, "tries", "a claim whose grant cannot be asked for so often is compensated; the grant itself is tried activity.tries times";
         export_page: u32 = 500, "rows", "rows of a CSV export that are read, and in memory, at once";
         export_rows: u32 = 100_000, "rows", "rows of a CSV export at most; one that would be longer is refused, not cut off";
+    }
+    /// Ratings (Glicko-2; spec 4.6).
+    rating: RatingSection {
+        start: f64 = 1_500.0, "points", "a newcomer's rating: the middle of the scale";
+        start_deviation: f64 = 350.0, "points", "and how unsure it is; nobody is less sure, however long he was away";
+        start_volatility: f64 = 0.06, "number", "how much a newcomer's strength is taken to change; Glickman's";
+        tau: f64 = 0.5, "number", "how much volatility itself may change, 0.3 to 1.2; Glickman's";
+        least_deviation: f64 = 45.0, "points", "nobody is known better: who plays much can still rise and fall";
+        provisional_deviation: f64 = 110.0, "points", "a rating that is less sure is called provisional";
+        period_h: f64 = 120.0, "h", "a rating period: who was sure within 60 is within 110 after a year without a game";
+    }
+    /// Matchmaking (spec 4.6).
+    matchmaking: Matchmaking {
+        window_start: f64 = 100.0, "points", "how far apart the ratings of two may be who have just come";
+        window_per_s: f64 = 20.0, "points/s", "and how much farther with each second of waiting";
+        window_most: f64 = 2_000.0, "points", "but never farther";
+        round_ms: u64 = 250, "ms", "how often it is looked who fits whom";
+        groups_per_round: usize = 256, "matches", "matches that are made at once at most";
+        pool: usize = 10_000, "players", "players who wait in a mode and region at most; more are told to try again";
+        hold_ms: u64 = 3_000, "ms", "how long a session's question waits for a match before it is asked again; shorter than cluster.ask_timeout_ms";
+        grace_ms: u64 = 3_000, "ms", "who has not asked again for so long is gone";
+        retry_ms: u64 = 500, "ms", "pause before a session asks a matchmaker again that was not there, or a match is asked for again";
+        busy_ms: u64 = 3_000, "ms", "who is in another match is left out for so long";
+        remember_ms: u64 = 30_000, "ms", "how long a match is known to those whom word of it did not reach";
+        region_chars: usize = 32, "characters", "longest name of a region";
+        mafia_players: usize = 6, "players", "who are brought together for a game of Mafia";
+        mafia_least: usize = 4, "players", "fewer will do after a while";
+        mafia_patience_ms: u64 = 20_000, "ms", "and this is how long";
     }
     /// Logs.
     log: Log {

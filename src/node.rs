@@ -4,6 +4,7 @@ use crate::{
     actors::{
         self,
         duel::DuelActor,
+        matchmaker::{ClusterMatches, MatchmakerActor, Ports, StoredRatings},
         room::RoomActor,
         session::{Door, SessionNotice},
         signal::SignalDoor,
@@ -75,6 +76,10 @@ impl Node {
         let port = media.clone().map(|server| server as Arc<dyn MediaServer>);
         cluster.register(RoomActor::factory(games, port));
         actors::register_duels(&cluster);
+        let ratings = StoredRatings::new(store.clone(), clock.clone(), &config.rating);
+        let matches = ClusterMatches::new(cluster.clone(), Arc::new(store.clone()));
+        let ports = Ports { ratings: Arc::new(ratings), matches: Arc::new(matches) };
+        cluster.register(MatchmakerActor::factory(ports));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state =
             HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
@@ -257,7 +262,7 @@ fn serve_public(
 
 fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> anyhow::Result<ServerHandle> {
     let metrics = telemetry::metrics();
-    telemetry::begin_at_zero(&[RoomActor::KIND, DuelActor::KIND]);
+    telemetry::begin_at_zero(&[RoomActor::KIND, DuelActor::KIND, MatchmakerActor::KIND]);
     let server = HttpServer::new(move || {
         let cluster = cluster.clone();
         let seen = cluster.clone();
@@ -290,6 +295,8 @@ fn observe(cluster: &Cluster) {
     metrics::gauge!("playhouse_sessions", "state" => "parked").set(parked as f64);
     metrics::gauge!("playhouse_entities", "kind" => "room").set(cluster.active::<RoomActor>() as f64);
     metrics::gauge!("playhouse_entities", "kind" => "duel").set(cluster.active::<DuelActor>() as f64);
+    let matchmakers = cluster.active::<MatchmakerActor>() as f64;
+    metrics::gauge!("playhouse_entities", "kind" => "matchmaker").set(matchmakers);
     metrics::gauge!("playhouse_signal_sessions").set(cluster.signals().count() as f64);
     metrics::gauge!("playhouse_in_touch").set(f64::from(u8::from(cluster.is_in_touch())));
 }

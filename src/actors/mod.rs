@@ -1,9 +1,10 @@
-//! The actors: sessions, rooms, bots, and what duels are made of. Each decides in a pure `state`, performs in its `actor`.
+//! The actors: sessions, rooms, bots, matchmakers, and what duels are made of. Each decides in a pure `state`, performs in its `actor`.
 
 pub mod bot;
 pub mod duel;
 pub mod duellist;
 pub mod lobby;
+pub mod matchmaker;
 pub mod room;
 pub mod session;
 pub mod signal;

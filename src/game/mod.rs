@@ -7,6 +7,7 @@
 //! A new game is one file: implement [`Game`], add it to a [`Registry`], play it (`examples/`).
 
 pub mod mafia;
+pub mod rating;
 mod registry;
 pub mod replay;
 
@@ -162,6 +163,9 @@ pub struct GameFact {
 }
 
 impl GameFact {
+    /// How a player stands at the end, `{won}`: the room makes one fact of all of them.
+    pub const STANDING: &'static str = "match_finished";
+
     /// This happened to him.
     pub fn new(kind: &'static str, player_id: PlayerId, body: Value) -> Self {
         Self { kind, player_id, body }

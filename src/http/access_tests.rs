@@ -32,6 +32,13 @@ const WHO: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/admin/accounts/{id}/wallet/ledger", STAFF),
     ("GET", "/api/v1/admin/claims", STAFF),
     ("GET", "/api/v1/admin/claims/history", STAFF),
+    ("GET", "/api/v1/admin/duels", STAFF),
+    ("GET", "/api/v1/admin/duels/{id}", STAFF),
+    ("POST", "/api/v1/admin/duels/{id}/resolve", "OPERATOR ADMIN"),
+    ("GET", "/api/v1/ice-servers", USER),
+    ("GET", "/api/v1/leaderboards/{mode}", USER),
+    ("GET", "/api/v1/me/ratings", USER),
+    ("GET", "/api/v1/players/{id}/ratings", USER),
     ("GET", "/api/v1/events", USER),
     ("POST", "/api/v1/events", "OPERATOR ADMIN"),
     ("POST", "/api/v1/events/preview", "OPERATOR ADMIN"),
@@ -284,7 +291,9 @@ async fn what_is_others_is_not_found_or_refused() {
         other(pattern, pattern.replace("{id}", &Uuid::now_v7().to_string()), 403).await;
     }
     for (_, pattern, _) in WHO.iter().filter(|(_, path, _)| {
-        ["players", "reports", "rooms"].iter().any(|of| path.starts_with(&format!("/api/v1/admin/{of}/")))
+        ["duels", "players", "reports", "rooms"]
+            .iter()
+            .any(|of| path.starts_with(&format!("/api/v1/admin/{of}/")))
     }) {
         other(pattern, pattern.replace("{id}", &ann.id.to_string()), 403).await;
     }
@@ -298,6 +307,13 @@ async fn what_is_others_is_not_found_or_refused() {
         let (status, body) = kit.ask(bob.sends(asked)).await;
         let expected = if *who == USER { 404 } else { 403 };
         assert_eq!(status, expected, "{method} {path}, {draft}: {body}");
+    }
+    // Ratings are for everybody to see: there are none of nobody, and of nothing.
+    for (pattern, path) in [
+        ("/api/v1/players/{id}/ratings", format!("/api/v1/players/{}/ratings", Uuid::now_v7())),
+        ("/api/v1/leaderboards/{mode}", "/api/v1/leaderboards/chess".to_owned()),
+    ] {
+        other(pattern, path, 404).await;
     }
     let (token, _) = service_token(&kit, &["queue.verify"]).await;
     other("/api/v1/admin/service-tokens/{id}", format!("/api/v1/admin/service-tokens/{}", token.id), 403)

@@ -1,5 +1,7 @@
 //! The one table of the REST API: method, path, whom it is for, handler. What is not here is not served.
 
+mod duels;
+
 use super::{
     HttpState, Problem,
     accounts::{self, AccountBody, GuestBody, NicknameBody, PasswordBody, ProfileBody},
@@ -66,7 +68,7 @@ fn row(method: Method, path: &'static str, access: Access, handler: fn(Route) ->
 
 /// Everything that is served. Of two paths that match, the first wins; rows of one path stand together.
 pub(super) fn table() -> Vec<Row> {
-    let players = [accounts_api(), players_api(), events_api()];
+    let players = [accounts_api(), players_api(), events_api(), duels::rows()];
     let staff = [staff_api(), moderation_api(), accounts_of_others_api(), stream_api()];
     let rest = [about_the_api(), pages()];
     players.into_iter().chain(staff).chain(rest).flatten().collect()

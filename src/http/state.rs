@@ -35,6 +35,8 @@ pub struct Shared {
     pub(super) cluster: Cluster,
     /// Guest accounts, by the address that asks for them.
     pub(super) guests: KeyedBuckets<IpAddr>,
+    /// Questions for ICE servers, by account.
+    pub(super) ice: KeyedBuckets<PlayerId>,
     /// When it was last noted who of the staff looks into which game of which room.
     pub(super) looks: Cache<(PlayerId, RoomId, Option<MatchId>), UnixMs>,
     ready: AtomicBool,
@@ -51,6 +53,7 @@ impl HttpState {
         cluster: Cluster,
     ) -> Self {
         let guests = KeyedBuckets::per_minute(config.limits.guests_per_minute);
+        let ice = KeyedBuckets::per_minute(config.turn.asks_per_minute);
         let claims = Claims::new(store.clone(), &config, clock.clone());
         let looks = Cache::new(config.moderation.watches);
         Self(Arc::new(Shared {
@@ -61,6 +64,7 @@ impl HttpState {
             claims,
             cluster,
             guests,
+            ice,
             looks,
             ready: AtomicBool::new(false),
             clock_skew_ms: AtomicI64::new(0),

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
+mod duels;
 mod matches;
 mod rewards;
 mod stream;
@@ -48,6 +49,7 @@ impl Kit {
         let (entities, arbiters) = (Arc::new(store.clone()), Arbiters::current());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters, None);
         cluster.register(RoomActor::factory(Registry::standard(), None));
+        crate::actors::register_duels(&cluster);
         let state = HttpState::new(identity, store.clone(), config, clock.clone(), cluster);
         Self { state, store, clock, _dir: dir }
     }

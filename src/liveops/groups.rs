@@ -2,7 +2,7 @@
 //!
 //! Read by the store when a fact is written: a group that is new in a version is told of what nodes of that version write.
 
-use super::schemas;
+use super::{duels::DUEL_FINISHED, matches::MATCH_FINISHED, schemas};
 
 /// Those who act on a kind of facts together: each fact is handled by one of them.
 pub(crate) struct Group {
@@ -24,12 +24,16 @@ pub(crate) const GRANTS: &str = "grants";
 /// Carry claims on whose grants have an outcome.
 pub(crate) const SAGAS: &str = "sagas";
 
+/// Turn results into ratings.
+pub(crate) const RATINGS: &str = "ratings";
+
 /// All groups.
 pub(crate) static GROUPS: &[Group] = &[
     Group { name: COUNTERS, wants: |kind| schemas::dimensions(kind).is_some() },
     Group { name: CLAIMS, wants: |kind| kind == "user_status_changed" },
     Group { name: GRANTS, wants: |kind| kind == "grant_reward" },
     Group { name: SAGAS, wants: |kind| kind == "grant_result" },
+    Group { name: RATINGS, wants: |kind| [DUEL_FINISHED, MATCH_FINISHED].contains(&kind) },
 ];
 
 /// The groups that want facts of this kind.

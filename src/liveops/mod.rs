@@ -17,6 +17,8 @@ pub(crate) mod counters;
 pub(crate) mod duels;
 pub(crate) mod facts;
 pub(crate) mod groups;
+pub(crate) mod matches;
+pub(crate) mod ratings;
 pub(crate) mod relay;
 pub(crate) mod running;
 pub(crate) mod schemas;
@@ -26,3 +28,4 @@ mod tests;
 
 pub use duels::{DuelFinished, DuelOutcome, DuelReport};
 pub use facts::Fact;
+pub use matches::MatchFinished;

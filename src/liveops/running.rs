@@ -6,6 +6,7 @@ use super::{
     claims::Claims,
     consumers::{Consumer, Worker},
     counters::CountActivity,
+    ratings::RateResults,
     relay::Relay,
     stream::{MemoryStream, RedisStream, Stream},
 };
@@ -52,6 +53,7 @@ impl ActivityStream {
         };
         let mut consumers = claims.consumers();
         consumers.push(Arc::new(CountActivity::new(store.clone(), clock.clone())));
+        consumers.push(Arc::new(RateResults::new(store.clone(), clock.clone(), &config.rating)));
         let parts = Parts { store: store.clone(), stream, clock: clock.clone(), settings };
         Ok(Self::start(&parts, consumers))
     }

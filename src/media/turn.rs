@@ -66,7 +66,12 @@ mod tests {
 
     fn config() -> config::Turn {
         let urls = ["stun:a:3478", "turn:a:3478?transport=tcp", "turns:a:5349"].map(str::to_owned);
-        config::Turn { urls: urls.to_vec(), secret: Some(Secret("north".into())), ttl_s: 600 }
+        config::Turn {
+            urls: urls.to_vec(),
+            secret: Some(Secret("north".into())),
+            ttl_s: 600,
+            ..config::Turn::default()
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod docs;
 pub mod error;
 pub mod frame;
+pub mod matchmaking;
 pub mod media;
 pub mod messages;
 mod push;

@@ -304,3 +304,20 @@ impl RoomIndex for MemoryStore {
         ready(Ok(rooms.iter().take(MOST).map(|l| l.room_id).collect()))
     }
 }
+
+/// Nobody has seen anybody play.
+impl crate::actors::matchmaker::Ratings for MemoryStore {
+    fn rating(
+        &self,
+        _: PlayerId,
+        _: crate::protocol::matchmaking::MatchMode,
+    ) -> BoxFuture<'static, Result<crate::game::rating::Rating, StoreError>> {
+        let settings = crate::config::RatingSection::default();
+        let rating = crate::game::rating::Rating {
+            rating: settings.start,
+            deviation: settings.start_deviation,
+            volatility: settings.start_volatility,
+        };
+        Box::pin(async move { Ok(rating) })
+    }
+}

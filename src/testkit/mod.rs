@@ -5,6 +5,8 @@
 //! game of twenty minutes takes milliseconds. Faults are injected through the store's port. [`SocketPlayer`] is
 //! the same over a real WebSocket, for tests of whole nodes.
 
+#[cfg(feature = "testkit")]
+mod coturn;
 #[cfg(test)]
 mod database;
 mod memory_store;
@@ -23,6 +25,8 @@ mod services;
 mod socket;
 mod stage;
 
+#[cfg(feature = "testkit")]
+pub use coturn::PrivateCoturn;
 #[cfg(test)]
 pub(crate) use database::test_config;
 pub use memory_store::{Fault, MemoryStore};

@@ -2,7 +2,13 @@
 
 use super::{MemoryStore, Network, ScriptedMedia, ScriptedPlayer};
 use crate::{
-    actors::{self, duel::DuelActor, room::RoomActor, session::Door},
+    actors::{
+        self,
+        duel::DuelActor,
+        matchmaker::{ClusterMatches, MatchmakerActor, Ports},
+        room::RoomActor,
+        session::Door,
+    },
     clock::{SharedClock, TokioClock, UnixMs},
     cluster::{Arbiters, Cluster, Incoming, NodeInfo, Peering},
     config::Config,
@@ -101,6 +107,8 @@ impl Stage {
         let server = cluster.config().media.enabled.then(|| Arc::new(media.clone()) as Arc<dyn MediaServer>);
         cluster.register(RoomActor::factory(games, server));
         actors::register_duels(&cluster);
+        let matches = Arc::new(ClusterMatches::new(cluster.clone(), entities.clone()));
+        cluster.register(MatchmakerActor::factory(Ports { ratings: entities.clone(), matches }));
         if let Some(incoming) = incoming {
             actix::spawn(cluster.clone().receive(incoming));
             actix::spawn(cluster.clone().keep_lease());

@@ -19,3 +19,4 @@ mod security;
 mod slow;
 mod sockets;
 mod traces;
+mod turn;

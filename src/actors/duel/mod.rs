@@ -6,6 +6,7 @@
 
 mod actor;
 mod committing;
+mod hiding;
 mod messages;
 mod players;
 mod rules;

@@ -2,6 +2,7 @@
 //! Pure; a refusal changes nothing.
 
 use super::{
+    hiding,
     messages::DuelMessage,
     state::{ACCEPTER, DuelState, Phase, REQUESTER, Side, Step},
 };
@@ -16,8 +17,14 @@ use crate::{
     },
 };
 use serde_json::Value;
+use std::borrow::Cow;
 
 type Decided = Result<Step, SignalError>;
+
+/// A description as the other may see it.
+fn shown<'a>(sdp: &'a str, settings: &DuelSection) -> Cow<'a, str> {
+    if settings.relay_only { hiding::description(sdp).into() } else { sdp.into() }
+}
 
 impl DuelState {
     /// Decides a message of this player.
@@ -54,14 +61,18 @@ impl DuelState {
             }
             DuelMessage::Offer { receiver, sdp } => {
                 self.to_other(side, *receiver)?;
-                self.offer(side, sdp)
+                self.offer(side, &shown(sdp, settings))
             }
             DuelMessage::Answer { receiver, sdp } => {
                 self.to_other(side, *receiver)?;
-                self.answer(side, sdp)
+                self.answer(side, &shown(sdp, settings))
             }
             DuelMessage::Candidate { receiver, candidate } => {
                 self.to_other(side, *receiver)?;
+                if settings.relay_only {
+                    let shown = hiding::candidate(candidate);
+                    return shown.map_or(Ok(Step::default()), |shown| self.candidate(side, &shown, settings));
+                }
                 self.candidate(side, candidate, settings)
             }
             DuelMessage::ReportConnection(connected) => {

@@ -308,6 +308,10 @@ impl Handler<Envelope<Self>> for DuellistActor {
                 self.freed(duel);
                 DuellistReply::Done
             }
+            DuellistCommand::IsPresent => {
+                let held = self.state.held_by(self.now()).is_some();
+                DuellistReply::Present(held || self.shard.is_some())
+            }
             DuellistCommand::Tell { pushes } => DuellistReply::Told { attached: self.push(&pushes) },
             DuellistCommand::Over { duel } => {
                 self.state.open.remove(&duel);
@@ -348,9 +352,9 @@ impl Entity for DuellistActor {
     type Command = DuellistCommand;
     type Reply = DuellistReply;
 
-    /// It lives in memory alone: every command but a notice makes it.
+    /// It lives in memory alone: every command but a notice and a look makes it.
     fn creates(command: &DuellistCommand) -> bool {
-        !matches!(command, DuellistCommand::Peer(_))
+        !matches!(command, DuellistCommand::Peer(_) | DuellistCommand::IsPresent)
     }
 
     fn wake(_: i64) -> DuellistCommand {

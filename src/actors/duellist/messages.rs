@@ -92,6 +92,8 @@ pub enum DuellistCommand {
         /// Which.
         duel: DuelId,
     },
+    /// Whether he is in a lobby or a match: he has somebody to connect to. Makes no presence.
+    IsPresent,
     /// Of other nodes.
     Peer(PeerNotice),
 }
@@ -120,6 +122,8 @@ pub enum DuellistReply {
     },
     /// To `Hold`: he is in another.
     Busy,
+    /// To `IsPresent`.
+    Present(bool),
     /// To `Tell`.
     Told {
         /// He has a session.

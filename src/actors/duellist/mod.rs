@@ -12,3 +12,20 @@ mod state;
 
 pub use actor::DuellistActor;
 pub use messages::{DuellistCommand, DuellistReply, LobbyWish};
+
+use crate::{
+    cluster::{AskError, Cluster},
+    ids::PlayerId,
+};
+
+/// Whether this account is in a lobby or a match.
+///
+/// # Errors
+/// It cannot be said now.
+pub async fn is_present(cluster: &Cluster, account: PlayerId) -> Result<bool, AskError> {
+    match cluster.ask::<DuellistActor>(account.0, DuellistCommand::IsPresent).await {
+        Ok(reply) => Ok(reply == DuellistReply::Present(true)),
+        Err(AskError::NotFound) => Ok(false), // nobody has heard of him
+        Err(error) => Err(error),
+    }
+}

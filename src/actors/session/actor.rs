@@ -6,6 +6,7 @@
 use super::{
     Door, Outbox, Player,
     asked::Asked,
+    matchmaking::Search,
     messages::Input,
     router::{self, Request},
     seat::{Seat, SeatChange, attach_to_seat, unavailable},
@@ -39,6 +40,8 @@ pub struct PlayerSession {
     seek_again: Option<SpawnHandle>,
     /// While his seat is being looked up or changed, what he sends waits here in order.
     pub(super) waiting: Option<VecDeque<(Asked, Request)>>,
+    /// While he looks for others to play with.
+    pub(super) search: Option<Search>,
     bucket: TokenBucket,
     strikes: u32,
     pub(super) parked: Option<SpawnHandle>,
@@ -59,6 +62,7 @@ impl PlayerSession {
                 out_of_reach: false,
                 seek_again: None,
                 waiting: Some(VecDeque::new()),
+                search: None,
                 bucket: TokenBucket::full(burst),
                 strikes: 0,
                 parked: None,
@@ -71,7 +75,7 @@ impl PlayerSession {
         SessionRef { moves: self.outbox.moves(), ..self.door.cluster.here(self.id) }
     }
 
-    fn answer(&self, re: Option<u32>, result: Result<serde_json::Value, Rejection>) {
+    pub(super) fn answer(&self, re: Option<u32>, result: Result<serde_json::Value, Rejection>) {
         match result {
             Ok(payload) if re.is_some() => self.outbox.answer(Answer::ok(re, &payload)),
             Ok(_) => {}
@@ -86,7 +90,7 @@ impl PlayerSession {
     }
 
     /// As [`refuse`](Self::refuse), and the request ends with it.
-    fn turn_away(&self, mut asked: Asked, rejection: &Rejection) {
+    pub(super) fn turn_away(&self, mut asked: Asked, rejection: &Rejection) {
         asked.refused(rejection.code.wire());
         self.refuse(asked.id, rejection);
     }
@@ -145,6 +149,8 @@ impl PlayerSession {
             Request::Create(room) => self.change_seat(asked, ctx, move |seat| Box::pin(seat.create(room))),
             Request::Join(join) => self.change_seat(asked, ctx, move |seat| Box::pin(seat.join(join))),
             Request::QuickJoin => self.change_seat(asked, ctx, |seat| Box::pin(seat.quick_join())),
+            Request::EnterMatchmaking(enter) => self.enter_matchmaking(asked, enter, ctx),
+            Request::LeaveMatchmaking => self.leave_matchmaking(asked, ctx),
             Request::Room(message) => match self.may_send(&message) {
                 Ok(()) => self.forward(asked, message, ctx),
                 Err(rejection) => self.turn_away(asked, &rejection),

@@ -44,6 +44,7 @@ impl PlayerSession {
     }
 
     fn park(&mut self, ctx: &mut Context<Self>) {
+        self.stop_searching(ctx);
         let config = self.door.cluster.config();
         let window = Duration::from_millis(config.session.resume_window_ms);
         self.tell_room(|player_id, session| RoomCommand::Detach { player_id, session });
@@ -62,6 +63,7 @@ impl PlayerSession {
         if !matches!(why, End::Replaced | End::HandedOver) {
             self.tell_room(|player_id, session| RoomCommand::Detach { player_id, session });
         }
+        self.stop_searching(ctx);
         self.door.cluster.hub().unregister(self.id);
         self.door.cluster.depart(self.player.id, self.id);
         ctx.stop();

@@ -9,6 +9,7 @@ mod actor;
 mod asked;
 mod door;
 mod life;
+mod matchmaking;
 mod messages;
 mod mutes;
 mod out;

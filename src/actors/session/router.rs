@@ -4,6 +4,7 @@ use crate::{
     actors::room::RoomMessage,
     protocol::{
         ClientFrame, ErrorCode, Rejection,
+        matchmaking::EnterMatchmaking,
         media::{Description, Reset, StateReport},
         messages::{CreateRoom, JoinRoom, ListRooms, Ping},
     },
@@ -19,6 +20,8 @@ pub(super) enum Request {
     Join(JoinRoom),
     QuickJoin,
     List(ListRooms),
+    EnterMatchmaking(EnterMatchmaking),
+    LeaveMatchmaking,
     /// For the room he is in.
     Room(RoomMessage),
     /// Not a client's: the session's own look for its seat, in its turn.
@@ -48,6 +51,8 @@ pub const CLIENT_TYPES: &[&str] = &[
     "chat.send",
     "player.mute",
     "player.report",
+    "matchmaking.enter",
+    "matchmaking.leave",
     "media.offer",
     "media.answer",
     "media.state",
@@ -63,6 +68,8 @@ pub(super) fn read(frame: ClientFrame) -> Result<Request, Rejection> {
         "room.join" => Request::Join(typed(payload)?),
         "room.quick_join" => Request::QuickJoin,
         "room.list" => Request::List(typed(payload)?),
+        "matchmaking.enter" => Request::EnterMatchmaking(typed(payload)?),
+        "matchmaking.leave" => Request::LeaveMatchmaking,
         "session.resume" => {
             let why = "session.resume is the first frame of a socket opened with resume=1";
             return Err(Rejection::new(ErrorCode::BadMessage, why));

@@ -2,7 +2,7 @@
 //!
 //! Compares the game before and after a step; changes nothing. Called by the room through [`Game::facts`].
 
-use super::{Mafia, Player};
+use super::{Mafia, Player, shapes::Cause};
 use crate::game::{GameFact, Input};
 use serde_json::json;
 
@@ -19,10 +19,25 @@ impl Mafia {
             facts.push(GameFact::new("player_died", death.player_id, json!({"cause": death.cause})));
         }
         match (&before.winner, self.winner.as_deref()) {
-            (None, Some(winner)) if winner != "aborted" => facts.extend(self.results(winner, input)),
+            (None, Some(winner)) if winner != "aborted" => {
+                facts.extend(self.results(winner, input));
+                facts.extend(self.standings(winner));
+            }
             _ => {}
         }
         facts
+    }
+
+    /// Of everybody, for his rating. Who left or was expelled has lost: else leaving would be the way not to lose.
+    fn standings(&self, winner: &str) -> impl Iterator<Item = GameFact> {
+        let quit = |player: &Player| {
+            let quits = |cause| matches!(cause, Cause::Left | Cause::Expelled);
+            self.deaths.iter().any(|death| death.player_id == player.id && quits(death.cause))
+        };
+        self.players.iter().map(move |player| {
+            let won = self.has_won(player, winner) && !quit(player);
+            GameFact::new(GameFact::STANDING, player.id, json!({"won": won}))
+        })
     }
 
     /// Of those who played to the end: whose leaving is the end did not.

@@ -4,6 +4,7 @@
 
 mod delivery;
 mod facts;
+mod ratings;
 mod schemas;
 
 use super::{

@@ -1,6 +1,7 @@
 //! What the types do not say: which message carries which payload, who gets it and when (spec 1.1–1.8).
 
 use super::schema::shape_of;
+use crate::protocol::matchmaking::EnterMatchmaking;
 use crate::protocol::media::{Description, Reset, StateReport};
 use crate::protocol::messages::{
     CreateRoom, JoinRoom, Kick, ListRooms, Mute, Ping, Ready, ReportPlayer, Resume, SendChat, Target,
@@ -50,6 +51,9 @@ pub(super) const CLIENT: &[Message] = messages! {
     "media.answer" (shape_of::<Description>()) -> "`{}`", "`pc` is `sub`: answers the one open `media.offer`";
     "media.state" (shape_of::<StateReport>()) -> "`{}`", "how a connection fares; `sub` and `ready` asks for an offer, with or without a camera of one's own";
     "media.reset" (shape_of::<Reset>()) -> "`{}`", "this connection was thrown away here: the server does so too, says `media.reset` in its turn, and offers `sub` anew; what comes before that is of the old connection";
+    "matchmaking.enter" (shape_of::<EnterMatchmaking>()) -> "`{mode, region, since}`",
+        "looks for others of near rating, farther off the longer one waits, until `matchmaking.found`; again with the same mode and region changes nothing, with others begins anew. One who loses his socket has left";
+    "matchmaking.leave" ("{}") -> "`{}`", "looks no more; a match that was found is as it is";
     "game.vote" ("{suspect: player_id or null}") -> "`{}`", "by the living in `vote`; `null` abstains and is a ballot; changeable until the close";
     "game.verdict" ("{execute: boolean}") -> "`{}`", "by the living but the accused in `verdict`";
     "game.night" ("{target: player_id or null}") -> "`{}`", "by those whose role acts at night";
@@ -76,6 +80,12 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
         "{claim: {id, event, reward, account, kind, name, amount, status, reason?, created_at, updated_at}}",
         "oneself",
         "a claim on a reward has come to another status; it may be missed, `GET /api/v1/me/claims` has them all",
+    ),
+    (
+        "matchmaking.found",
+        "{mode: duel or mafia, sessionId?, room_id?}",
+        "oneself",
+        "a duel: its session on `/ws/signal`, accepted already, waits `duel.connect_ms` for both; Mafia: the room to `room.join`",
     ),
     ("session.replaced", "{}", "oneself", "a newer session of the account is there; close 4001 follows"),
     (

@@ -3,6 +3,7 @@
 mod faults;
 mod history;
 mod judge;
+mod matchmaking;
 mod partitions;
 mod roles;
 #[cfg(feature = "load")]

@@ -3,7 +3,7 @@
 use super::table;
 use crate::{
     ids::PlayerId,
-    liveops::Fact,
+    liveops::{Fact, MatchFinished},
     testkit::{Fault, Stage},
 };
 use serde_json::{Value, json};
@@ -52,6 +52,15 @@ async fn a_whole_game_is_told_once_of_each_person_through_lost_answers_and_a_cra
     };
     let winners: Vec<PlayerId> = people.iter().copied().filter(is_winner).collect();
     assert_eq!(sorted(whose(&facts, "game_won")), winners, "{ended}");
+    let finished: Vec<_> = facts.iter().filter_map(MatchFinished::read).collect();
+    assert_eq!(finished.len(), 1, "one fact of all of them");
+    assert_eq!(
+        (
+            sorted(finished[0].winners.clone()),
+            sorted([&finished[0].winners[..], &finished[0].losers].concat())
+        ),
+        (winners, people)
+    );
     let ids: BTreeSet<_> = facts.iter().map(|fact| fact.id).collect();
     assert_eq!(ids.len(), facts.len(), "each has an id of its own");
     for fact in &facts {

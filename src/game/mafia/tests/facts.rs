@@ -12,7 +12,8 @@ fn told(play: &Play) -> Vec<(&'static str, usize, String)> {
     let field = |fact: &GameFact| fact.body.as_object().and_then(|body| body.values().next().cloned());
     let text =
         |fact: &GameFact| field(fact).map_or(String::new(), |value| value.to_string().replace('"', ""));
-    play.facts.iter().map(|fact| (fact.kind, seat(fact), text(fact))).collect()
+    let facts = play.facts.iter().filter(|fact| fact.kind != GameFact::STANDING);
+    facts.map(|fact| (fact.kind, seat(fact), text(fact))).collect()
 }
 
 #[test]
@@ -60,6 +61,21 @@ fn a_side_wins_with_its_dead() {
         won(4, citizen),
     ];
     assert_eq!(told(&play), expected);
+}
+
+#[test]
+fn who_left_has_lost_with_whichever_side() {
+    let mut play = Play::new(FIVE, json!({}));
+    play.leave(4).execute(0);
+    let stands = play.facts.iter().filter(|fact| fact.kind == GameFact::STANDING);
+    let won: Vec<bool> = stands.map(|fact| fact.body["won"] == true).collect();
+    assert_eq!(won, [false, true, true, true, false]);
+    let mut play = Play::new(FIVE, json!({}));
+    play.leave(0); // the last of the mafia: his leaving is the end
+    assert_eq!(play.winner(), Some("citizens"));
+    let stands = play.facts.iter().filter(|fact| fact.kind == GameFact::STANDING);
+    let won: Vec<bool> = stands.map(|fact| fact.body["won"] == true).collect();
+    assert_eq!(won, [false, true, true, true, true]);
 }
 
 #[test]

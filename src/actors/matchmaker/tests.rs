@@ -1,0 +1,362 @@
+//! Matchmaking as players see it, on one node and on many, on virtual time.
+
+use super::*;
+use crate::{
+    cluster::PeerNotice,
+    game::rating::Rating,
+    ids::PlayerId,
+    protocol::matchmaking::MatchFound,
+    store::StoreError,
+    testkit::{Fault, Network, ScriptedPlayer, Stage},
+};
+use futures_util::future::{BoxFuture, FutureExt};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
+
+/// What outlives the nodes: who is how strong, and which matches have begun.
+#[derive(Clone, Default)]
+struct World {
+    strengths: Arc<Mutex<BTreeMap<PlayerId, f64>>>,
+    begun: Arc<Mutex<BTreeMap<Uuid, BTreeSet<PlayerId>>>>,
+    busy: Arc<Mutex<BTreeSet<PlayerId>>>,
+    /// So many matches begin without saying so.
+    silent: Arc<Mutex<usize>>,
+}
+
+impl Ratings for World {
+    fn rating(&self, player: PlayerId, _: MatchMode) -> BoxFuture<'static, Result<Rating, StoreError>> {
+        let rating = self.strengths.lock().unwrap().get(&player).copied().unwrap_or(1_500.0);
+        async move { Ok(Rating { rating, deviation: 50.0, volatility: 0.06 }) }.boxed()
+    }
+}
+
+impl Matches for World {
+    fn arrange(&self, mode: MatchMode, id: Uuid, players: Vec<Ticket>) -> BoxFuture<'static, Arranged> {
+        let players: BTreeSet<PlayerId> = players.iter().map(|ticket| ticket.player_id).collect();
+        if let Some(busy) = self.busy.lock().unwrap().iter().find(|busy| players.contains(busy)) {
+            let busy = *busy;
+            return async move { Arranged::Busy(busy) }.boxed();
+        }
+        self.begun.lock().unwrap().insert(id, players);
+        let mut silent = self.silent.lock().unwrap();
+        let lost = *silent > 0;
+        *silent = silent.saturating_sub(1);
+        let found = MatchFound { mode, session_id: Some(id), room_id: None };
+        async move { if lost { Arranged::Unknown } else { Arranged::Begun(found) } }.boxed()
+    }
+}
+
+impl World {
+    fn at(&self, stage: &Stage) {
+        let ports = Ports { ratings: Arc::new(self.clone()), matches: Arc::new(self.clone()) };
+        stage.cluster.register(MatchmakerActor::factory(ports));
+    }
+
+    fn is_worth(&self, player: &ScriptedPlayer, rating: f64) {
+        self.strengths.lock().unwrap().insert(player.id, rating);
+    }
+
+    fn begun(&self) -> Vec<BTreeSet<PlayerId>> {
+        self.begun.lock().unwrap().values().cloned().collect()
+    }
+}
+
+async fn one() -> (Stage, World) {
+    let (stage, world) = (Stage::new(), World::default());
+    world.at(&stage);
+    (stage, world)
+}
+
+async fn nodes(count: usize) -> (Vec<Stage>, Network, World) {
+    let ((stages, network), world) = (Stage::nodes(count).await, World::default());
+    stages.iter().for_each(|stage| world.at(stage));
+    (stages, network, world)
+}
+
+async fn enter(player: &mut ScriptedPlayer) -> Value {
+    player.ok("matchmaking.enter", json!({"mode": "duel"})).await
+}
+
+async fn found(player: &mut ScriptedPlayer) -> Value {
+    player.expect("matchmaking.found").await
+}
+
+/// Pushes of this name that he has been sent in all.
+async fn count_found(player: &mut ScriptedPlayer) -> usize {
+    player.read().await;
+    player.transcript.iter().filter(|frame| frame["type"] == "matchmaking.found").count()
+}
+
+#[actix::test]
+async fn two_who_look_are_told_of_one_session_once() {
+    let (stage, world) = one().await;
+    let (mut ann, mut bob) = (stage.player("Ann").await, stage.player("Bob").await);
+    let entered = enter(&mut ann).await;
+    assert_eq!((&entered["mode"], &entered["region"]), (&json!("duel"), &json!("")));
+    stage.run_ms(20_000).await;
+    assert_eq!(enter(&mut ann).await, entered, "again changes nothing: he keeps his place");
+    enter(&mut bob).await;
+    let (of_ann, of_bob) = (found(&mut ann).await, found(&mut bob).await);
+    assert_eq!(of_ann, of_bob);
+    assert!(of_ann["sessionId"].is_string() && of_ann["mode"] == "duel" && of_ann.get("room_id").is_none());
+    assert_eq!(world.begun(), [BTreeSet::from([ann.id, bob.id])]);
+    stage.run_ms(60_000).await;
+    assert_eq!((count_found(&mut ann).await, count_found(&mut bob).await), (1, 1));
+}
+
+#[actix::test]
+async fn regions_and_modes_do_not_mix_and_a_region_has_a_name() {
+    let (stage, world) = one().await;
+    let mut players = Vec::new();
+    for (name, payload) in [
+        ("Ann", json!({"mode": "duel", "region": "eu"})),
+        ("Bob", json!({"mode": "duel", "region": "us"})),
+        ("Cid", json!({"mode": "duel"})),
+        ("Dan", json!({"mode": "mafia"})),
+    ] {
+        let mut player = stage.player(name).await;
+        player.ok("matchmaking.enter", payload).await;
+        players.push(player);
+    }
+    stage.run_ms(60_000).await;
+    assert_eq!(world.begun().len(), 0);
+    for region in ["EU", "e u", &"x".repeat(33)] {
+        let payload = json!({"mode": "duel", "region": region});
+        assert_eq!(players[0].refused("matchmaking.enter", payload).await, "bad_message");
+    }
+    assert_eq!(players[0].refused("matchmaking.enter", json!({"mode": "chess"})).await, "bad_message");
+    players[1].ok("matchmaking.enter", json!({"mode": "duel", "region": "eu"})).await;
+    assert_eq!(found(&mut players[0]).await, found(&mut players[1]).await, "he looks elsewhere now");
+}
+
+#[actix::test]
+async fn who_is_far_off_waits_until_both_windows_have_widened() {
+    let (stage, world) = one().await;
+    let (mut ann, mut bob) = (stage.player("Ann").await, stage.player("Bob").await);
+    world.is_worth(&bob, 1_900.0);
+    enter(&mut ann).await;
+    stage.run_ms(10_000).await;
+    enter(&mut bob).await;
+    stage.run_ms(14_000).await;
+    assert_eq!(world.begun().len(), 0, "400 apart: 100 and 20 a second are not enough for Bob");
+    stage.run_ms(1_500).await;
+    assert_eq!(world.begun().len(), 1);
+}
+
+#[actix::test]
+async fn who_leaves_or_drops_is_nobodys_match() {
+    let (stage, world) = one().await;
+    let (mut ann, mut bob) = (stage.player("Ann").await, stage.player("Bob").await);
+    enter(&mut ann).await;
+    ann.ok("matchmaking.leave", json!({})).await;
+    enter(&mut bob).await;
+    stage.run_ms(5_000).await;
+    bob.drop_connection().await;
+    let mut cid = stage.player("Cid").await;
+    enter(&mut cid).await;
+    stage.run_ms(20_000).await;
+    assert_eq!(world.begun().len(), 0);
+    enter(&mut ann).await;
+    assert_eq!(found(&mut ann).await, found(&mut cid).await);
+    bob.resume(&stage).await.expect("his session lives");
+    assert_eq!(count_found(&mut bob).await, 0, "who comes back looks no more");
+}
+
+#[actix::test]
+async fn who_is_in_another_match_is_left_out_for_a_while_and_the_other_finds_a_third() {
+    let (stage, world) = one().await;
+    let mut players = Vec::new();
+    for name in ["Ann", "Bob", "Cid"] {
+        players.push(stage.player(name).await);
+    }
+    world.busy.lock().unwrap().insert(players[0].id);
+    enter(&mut players[0]).await;
+    enter(&mut players[1]).await;
+    stage.run_ms(1_000).await;
+    assert_eq!(world.begun().len(), 0);
+    enter(&mut players[2]).await;
+    let of_bob = found(&mut players[1]).await;
+    assert_eq!(found(&mut players[2]).await, of_bob);
+    world.busy.lock().unwrap().clear();
+    let mut dan = stage.player("Dan").await;
+    enter(&mut dan).await;
+    assert_eq!(found(&mut players[0]).await, found(&mut dan).await, "he still looks");
+}
+
+#[actix::test]
+async fn players_of_different_nodes_get_one_session() {
+    let (stages, _network, world) = nodes(3).await;
+    let (mut ann, mut bob) = (stages[0].player("Ann").await, stages[2].player("Bob").await);
+    enter(&mut ann).await;
+    enter(&mut bob).await;
+    assert_eq!(found(&mut ann).await, found(&mut bob).await);
+    assert_eq!(world.begun().len(), 1);
+}
+
+fn holder(stages: &[Stage]) -> usize {
+    stages.iter().position(|stage| stage.cluster.active::<MatchmakerActor>() == 1).expect("one holds it")
+}
+
+/// The node of the matchmaker dies; those who look from other nodes are not forgotten, and keep their places.
+#[actix::test]
+async fn a_matchmaker_that_dies_with_its_node_forgets_nobody_who_still_looks() {
+    let (mut stages, network, world) = nodes(3).await;
+    let mut first = stages[0].player("First").await;
+    enter(&mut first).await;
+    stages[0].run_ms(500).await;
+    let dead = stages.remove(holder(&stages));
+    let (mut ann, mut bob) = (stages[0].player("Ann").await, stages[1].player("Bob").await);
+    world.is_worth(&ann, 900.0);
+    world.is_worth(&bob, 2_300.0);
+    let since = enter(&mut ann).await["since"].clone();
+    enter(&mut bob).await;
+    first.ok("matchmaking.leave", json!({})).await;
+    stages[0].run_ms(30_000).await;
+    assert_eq!(world.begun().len(), 0, "1,400 apart");
+    network.cut_off(dead.cluster.me());
+    dead.die();
+    stages[0].run_ms(20_000).await;
+    assert_eq!(world.begun().len(), 0, "50 s of waiting are 1,100 points");
+    assert_eq!(enter(&mut ann).await["since"], since);
+    stages[0].run_ms(18_000).await;
+    assert_eq!(world.begun(), [BTreeSet::from([ann.id, bob.id])], "the wait before the crash counts");
+    assert_eq!(found(&mut ann).await, found(&mut bob).await);
+}
+
+/// A match is committed, and begins; the matchmaker dies before it has said so.
+#[actix::test]
+async fn a_match_that_was_made_before_the_crash_is_the_match_after_it() {
+    let (mut stages, network, world) = nodes(3).await;
+    let mut probe = stages[0].player("Probe").await;
+    enter(&mut probe).await;
+    stages[0].run_ms(500).await;
+    let at = holder(&stages);
+    probe.ok("matchmaking.leave", json!({})).await;
+    *world.silent.lock().unwrap() = usize::MAX;
+    let others: Vec<usize> = (0..3).filter(|n| *n != at).collect();
+    let (mut ann, mut bob) = (stages[others[0]].player("Ann").await, stages[others[1]].player("Bob").await);
+    enter(&mut ann).await;
+    enter(&mut bob).await;
+    stages[others[0]].run_ms(2_000).await;
+    assert_eq!((world.begun().len(), count_found(&mut ann).await), (1, 0), "begun, and nobody knows");
+    let dead = stages.remove(at);
+    network.cut_off(dead.cluster.me());
+    dead.die();
+    *world.silent.lock().unwrap() = 0;
+    stages[0].run_ms(15_000).await;
+    assert_eq!(world.begun().len(), 1, "nobody is in two matches");
+    assert_eq!(found(&mut ann).await, found(&mut bob).await);
+}
+
+#[actix::test]
+async fn a_node_that_stops_hands_its_matchmaker_over() {
+    let (mut stages, _network, world) = nodes(3).await;
+    let mut probe = stages[0].player("Probe").await;
+    enter(&mut probe).await;
+    stages[0].run_ms(500).await;
+    let at = holder(&stages);
+    probe.ok("matchmaking.leave", json!({})).await;
+    let stopping = stages.remove(at);
+    let mut ann = stages[0].player("Ann").await;
+    enter(&mut ann).await;
+    stages[0].run_ms(5_000).await;
+    stopping.cluster.drain(std::time::Duration::from_secs(5)).await;
+    let mut bob = stages[1].player("Bob").await;
+    enter(&mut bob).await;
+    assert_eq!(found(&mut ann).await, found(&mut bob).await);
+    assert_eq!((world.begun().len(), stopping.cluster.active::<MatchmakerActor>()), (1, 0));
+}
+
+async fn one_match_in_spite_of(fault: Fault) {
+    let (stage, world) = one().await;
+    let (mut ann, mut bob) = (stage.player("Ann").await, stage.player("Bob").await);
+    enter(&mut ann).await;
+    stage.run_ms(1_000).await;
+    stage.store.inject([fault]);
+    enter(&mut bob).await;
+    assert_eq!(found(&mut ann).await, found(&mut bob).await);
+    stage.run_ms(30_000).await;
+    assert_eq!(world.begun().len(), 1);
+    assert_eq!((count_found(&mut ann).await, count_found(&mut bob).await), (1, 1));
+}
+
+#[actix::test]
+async fn a_match_that_could_not_be_written_was_not_made() {
+    one_match_in_spite_of(Fault::Fail).await;
+}
+
+#[actix::test]
+async fn a_match_that_may_have_been_written_is_looked_up() {
+    one_match_in_spite_of(Fault::LoseAnswer).await;
+}
+
+#[actix::test]
+async fn a_full_pool_takes_nobody_and_who_waits_outside_comes_in_later() {
+    let mut config = crate::config::Config::default();
+    config.media.enabled = false;
+    config.matchmaking.pool = 1;
+    let (stage, world) = (Stage::with(config), World::default());
+    world.at(&stage);
+    let (mut ann, mut bob) = (stage.player("Ann").await, stage.player("Bob").await);
+    enter(&mut ann).await;
+    stage.run_ms(500).await;
+    enter(&mut bob).await;
+    stage.run_ms(5_000).await;
+    assert_eq!(world.begun().len(), 0);
+    ann.ok("matchmaking.leave", json!({})).await;
+    stage.run_ms(1_000).await; // Bob has the place
+    enter(&mut ann).await;
+    stage.run_ms(5_000).await;
+    assert_eq!(world.begun().len(), 0);
+    bob.ok("matchmaking.leave", json!({})).await;
+    stage.run_ms(1_000).await;
+    bob.ok("matchmaking.leave", json!({})).await;
+    assert_eq!(ann.ok("matchmaking.leave", json!({})).await, json!({}), "who does not look has left already");
+}
+
+/// Forty players on three nodes, some of whom leave: everybody who stays is in one match, with one other.
+#[actix::test]
+async fn a_crowd_is_paired_without_a_remainder() {
+    let (stages, _network, world) = nodes(3).await;
+    let mut players = Vec::new();
+    for n in 0..40 {
+        let mut player = stages[n % 3].player(&format!("P{n}")).await;
+        world.is_worth(&player, 1_200.0 + 15.0 * n as f64);
+        enter(&mut player).await;
+        players.push(player);
+    }
+    stages[0].run_ms(60_000).await;
+    let begun = world.begun();
+    let all: BTreeSet<PlayerId> = begun.iter().flatten().copied().collect();
+    assert_eq!((begun.len(), all.len()), (20, 40));
+    for player in &mut players {
+        assert_eq!(count_found(player).await, 1);
+    }
+}
+
+#[actix::test]
+async fn an_idle_matchmaker_is_put_away_and_comes_back() {
+    let (stage, world) = one().await;
+    let mut ann = stage.player("Ann").await;
+    enter(&mut ann).await;
+    stage.run_ms(300_000).await;
+    assert_eq!(stage.cluster.active::<MatchmakerActor>(), 1, "she waits");
+    ann.ok("matchmaking.leave", json!({})).await;
+    stage.run_ms(300_000).await;
+    assert_eq!(stage.cluster.active::<MatchmakerActor>(), 0);
+    let mut bob = stage.player("Bob").await;
+    enter(&mut ann).await;
+    enter(&mut bob).await;
+    assert_eq!(found(&mut ann).await, found(&mut bob).await);
+    assert_eq!(world.begun().len(), 1);
+}
+
+#[test]
+fn notices_of_others_are_commands_too() {
+    let notice = <MatchmakerActor as crate::cluster::Entity>::peer(PeerNotice::Drain);
+    assert_eq!(notice.label(), "peer");
+    assert_ne!(key_of(MatchMode::Duel, "eu"), key_of(MatchMode::Mafia, "eu"));
+}
