@@ -65,6 +65,7 @@ const WHO: &[(&str, &str, &str)] = &[
     ("POST", "/api/v1/admin/service-tokens", ADMIN),
     ("DELETE", "/api/v1/admin/service-tokens/{id}", ADMIN),
     ("GET", "/admin", ANYONE),
+    ("GET", "/duel", ANYONE),
     ("GET", "/docs", ANYONE),
     ("GET", "/openapi.json", ANYONE),
     ("GET", "/api/v1/admin/mutes", STAFF),

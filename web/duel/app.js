@@ -37,7 +37,7 @@ const link = new Link(client.api, {
     if (type === "match_started" && !state.match) return leaveLost(payload);
     dispatch(type, payload);
     encounter?.hear?.(type, payload);
-    if (type === "match_ended" && payload.reason === "result") showRating(payload.sessionId);
+    if (type === "match_ended" && payload.result?.outcome === "agreed") showRating(payload.sessionId);
     return undefined;
   },
   state(name, code) {
@@ -80,6 +80,7 @@ function end() {
 
 function meet(match) {
   const { sessionId } = match;
+  seeker.remember();
   encounter = new stage.Encounter({
     me: state.me, match, api: client.api, say: (type, payload) => link.say(type, payload),
     on: {

@@ -4,6 +4,10 @@
 /** What a server says that knows no matchmaking. */
 const UNKNOWN = new Set(["unknown_type", "bad_message", "not_allowed"]);
 
+/** A result is rated a moment after it is known. */
+const RATED_EVERY_MS = 700;
+const RATED_TRIES = 8;
+
 export class Seeker {
   #client;
   #told;
@@ -48,8 +52,29 @@ export class Seeker {
     this.#client.close();
   }
 
-  /** `{now, change}` after a match, or null if this server keeps no ratings. */
+  /** What the rating is before a match, so that the change can be told after it. */
+  async remember() {
+    this.#before = await this.#rating();
+  }
+
+  /** `{now, change}` once the match is rated, or null if this server does not rate it. `change` is null for a first match. */
   async rating() {
+    const games = this.#before?.games ?? 0;
+    for (let i = 0; this.#before !== null && i < RATED_TRIES; i++) {
+      const now = await this.#rating();
+      if (now?.games > games) return { now: now.rating, change: games ? now.rating - this.#before.rating : null };
+      await new Promise((done) => setTimeout(done, RATED_EVERY_MS));
+    }
     return null;
+  }
+
+  /** `{rating, games}`, `{games: 0}` of somebody new, null if the server keeps none. */
+  async #rating() {
+    try {
+      const { ratings } = await this.#client.api.call("GET", "/me/ratings");
+      return ratings.find(({ mode }) => mode === "duel") ?? { games: 0 };
+    } catch {
+      return null;
+    }
   }
 }

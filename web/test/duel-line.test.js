@@ -128,6 +128,23 @@ test("looking ends when one is found, or when it is stopped; the session on /ws 
   assert.equal(stopped.told.at(-1).seeking, null);
 });
 
+test("the change of the rating is told once the match is rated; never by a server that keeps none", async (t) => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  t.after(() => mock.timers.reset());
+  const answers = [{ ratings: [{ mode: "mafia", games: 9 }, { mode: "duel", rating: 1500, games: 3 }] }, { ratings: [{ mode: "duel", rating: 1500, games: 3 }] }, { ratings: [{ mode: "duel", rating: 1531.5, games: 4 }] }];
+  const asked = [];
+  const api = { call: async (...what) => (asked.push(what), answers.shift() ?? Promise.reject(new Error("404"))) };
+  const seek = new Seeker({ on() {}, api }, () => {});
+  await seek.remember();
+  const told = seek.rating();
+  await settled();
+  mock.timers.tick(700);
+  assert.deepEqual(await told, { now: 1531.5, change: 31.5 });
+  assert.deepEqual(asked[0], ["GET", "/me/ratings"]);
+  await seek.remember();
+  assert.equal(await seek.rating(), null);
+});
+
 // ---- buttons and figures --------------------------------------------------------------------------------------------------
 
 test("a tap shorter than a step counts once; left and right together are neither; who looks away lets go", () => {

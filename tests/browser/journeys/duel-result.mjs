@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { until } from "../media.mjs";
 import { challenge, enter, facts, rowOf } from "./duel.mjs";
 
-export const title = "a duel to the end: crossing challenges, giving up, rematch, a result both agree on, a reload, a second window";
+export const title = "a duel to the end: crossing challenges, giving up, a result both agree on, ratings, rematch, a reload, a second window";
 
 export async function run({ open, log }) {
   const ann = await enter(open, null, { name: "result-ann" });
@@ -61,7 +61,7 @@ async function toTheEnd(ann, bora, log) {
   await ann.page.getByText("Both machines agree on the result.").waitFor();
   await bora.page.getByText("두 기기의 결과가 같아요.").waitFor();
   for (const me of [ann, bora]) {
-    await me.page.waitForTimeout(600);
+    await me.page.locator('[data-test="rating"]').waitFor();
     await me.shot("2-result");
     await me.checkLayout("the result");
   }

@@ -126,7 +126,7 @@ async function again({ page }) {
 async function leaving(ann, bora, log) {
   await until("a match runs", async () => (await Promise.all([ann, bora].map(facts))).every(({ stage }) => stage === "playing"), 30_000);
   const began = Date.now();
-  await bora.page.close({ runBeforeUnload: true }); // as a person closes a tab
+  await bora.page.close(); // as a browser that crashes: no word to anybody
   await ann.page.getByText(new RegExp(`${bora.nickname} (has left|is gone)`)).waitFor({ timeout: 8_000 });
   log(`the other one was told after ${Date.now() - began} ms`);
   await ann.shot("5-left");
