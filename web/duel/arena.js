@@ -15,7 +15,7 @@ export function arena(state, ui, act) {
   return h(
     "main",
     // What the page shows is also said in attributes, for whoever looks on from outside.
-    { class: `arena ${ui.touch ? "touch" : ""} ${match.sessionId === "practice" ? "practice" : ""}`, id: "main", key: "arena", "data-stage": match.stage, "data-side": match.side, "data-frame": figures.confirmed ?? 0, "data-check": figures.checksum ? `${figures.checkFrame}:${figures.checksum}` : "", "data-rollbacks": figures.rollbacks ?? 0, "data-p50": figures.p50 ?? 0, "data-session": match.sessionId },
+    { class: `arena ${ui.touch ? "touch" : ""} ${match.sessionId === "practice" ? "practice" : ""}`, id: "main", key: "arena", "data-stage": match.stage, "data-side": match.side, "data-frame": figures.confirmed ?? 0, "data-check": figures.checksum ? `${figures.checkFrame}:${figures.checksum}` : "", "data-rollbacks": figures.rollbacks ?? 0, "data-p50": figures.p50 ?? 0, "data-stalls": figures.stalls ?? 0, "data-waits": figures.waits ?? 0, "data-session": match.sessionId },
     h(
       "div",
       { class: "theatre" },

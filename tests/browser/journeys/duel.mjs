@@ -106,8 +106,8 @@ async function minute(ann, bora, log) {
   for (const frame of shared) assert.equal(checks[0].get(frame), checks[1].get(frame), `frame ${frame}`);
   assert.ok(shared.length >= SECONDS / 2, `${shared.length} checksums of the same frames`);
   const both = await Promise.all([ann, bora].map(facts));
-  for (const [i, { rollbacks, p50, frame }] of both.entries()) {
-    log(`side ${i}: ${frame} frames, ${rollbacks} rollbacks, p50 ${p50} ms`);
+  for (const [i, { rollbacks, p50, frame, stalls, waits }] of both.entries()) {
+    log(`side ${i}: ${frame} frames, ${rollbacks} rollbacks, p50 ${p50} ms, ${stalls} stalls, ${waits} waits`);
     assert.ok(Number(rollbacks) > SECONDS / 2, `${rollbacks} rollbacks`);
     assert.ok(Math.abs(Number(p50) - 16.7) < 1.5, `half of all steps come after ${p50} ms`);
   }
