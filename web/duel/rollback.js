@@ -41,6 +41,8 @@ export const DEFAULTS = {
 /** Inputs and digests that are kept, in frames: four seconds. Nothing in here grows beyond it. */
 const HISTORY = 256;
 const MAX_PENDING_CHECKS = 32;
+/** Packets that still go out after a desync, so that the peer sees it with his own eyes: a second. */
+const FAREWELLS = 60;
 
 /** The last `size` values by frame; older ones are gone. */
 class Ring {
@@ -91,6 +93,7 @@ export class Rollback {
   #heard = null; // {clock, at, frame, ahead} of the peer's newest packet
   #silentSince;
   #silentTold = false;
+  #farewells = FAREWELLS;
   #localAhead = 0; // frames, as we see it now
 
   /** The state to show: every frame simulated so far, guesses included. */
@@ -135,12 +138,12 @@ export class Rollback {
    * missing for too long), `syncing`, `stopped`. In all but the first case pass the same presses again.
    */
   tick(input) {
-    if (this.status === "stopped") return "stopped";
+    if (this.status === "stopped") return this.#farewell();
     this.stats.depth = 0;
     this.#listen();
     if (this.status !== "running") return this.#finish("syncing");
     this.#reconcile();
-    if (this.status === "stopped") return "stopped";
+    if (this.status === "stopped") return this.#farewell();
     this.#measure();
     if (this.#mustStall()) {
       this.stats.stalls += 1;
@@ -298,9 +301,20 @@ export class Rollback {
 
   // ---- what goes out ------------------------------------------------------------------------------------------
 
-  /** Every tick sends: all inputs that the peer has not acknowledged, so that a lost packet costs nothing but a tick. */
   #finish(outcome) {
-    if (this.status === "stopped") return "stopped";
+    if (this.status === "stopped") return this.#farewell();
+    this.#transmit();
+    return outcome;
+  }
+
+  /** Who sees that the two differ stops at once; the other one must be able to see it too. */
+  #farewell() {
+    if (this.reason === "desync" && this.#farewells-- > 0) this.#transmit();
+    return "stopped";
+  }
+
+  /** Every tick sends: all inputs that the peer has not acknowledged, so that a lost packet costs nothing but a tick. */
+  #transmit() {
     const now = this.#now();
     const heard = this.#heard;
     const inputs = [];
@@ -314,7 +328,6 @@ export class Rollback {
         checkFrame: last < 0 ? NONE : last, check: last < 0 ? 0 : this.#digest, first: this.#acked, inputs,
       }),
     );
-    return outcome;
   }
 
   // ---- the end ------------------------------------------------------------------------------------------------

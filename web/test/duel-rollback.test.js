@@ -118,6 +118,21 @@ test("a state that was tampered with is found out by both, within a second", () 
   }
 });
 
+test("on a bad line too both find out: who stops first still says what he saw", () => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const forged = { ...duel, step: (state, inputs) => {
+      const next = duel.step(state, inputs);
+      if (next[6] === 200) next[20] += 1; // in frame 200, once
+      return next;
+    } };
+    const arena = new Arena({ seed, path: { delay: 60, jitter: 30, loss: 0.4 }, games: [duel, forged] }).run(9_000);
+    assert.deepEqual(arena.sides.map(({ session }) => session.reason), ["desync", "desync"], `seed ${seed}`);
+    const sent = arena.sides.map(({ session }) => session.stats.sent);
+    arena.run(3_000);
+    assert.deepEqual(arena.sides.map(({ session }) => session.stats.sent), sent, "and then there is silence");
+  }
+});
+
 test("other rules are found out at the first frame", () => {
   const other = { ...duel, initial: () => duel.initial().with(15, 99) };
   const arena = new Arena({ path: { delay: 20 }, games: [duel, other] }).run(1_000);
