@@ -7,6 +7,7 @@ import { createSocket } from "node:dgram";
 export class BadLine {
   #sockets = [];
   #ports = new Map(); // "address:port" of a page → the proxy's socket for it
+  #lines = new Set(); // sockets of pages to the signalling
   delay = 0;
   jitter = 0;
   loss = 0;
@@ -23,12 +24,19 @@ export class BadLine {
   async stand(page) {
     await page.routeWebSocket(/\/ws\/signal/, (socket) => {
       const server = socket.connectToServer();
+      this.#lines.add(socket);
       let queue = Promise.resolve(); // words stay in order, whatever a new socket takes
       socket.onMessage((text) => (queue = queue.then(async () => {
         const word = await this.#read(JSON.parse(text));
         if (word) server.send(JSON.stringify(word));
       })));
     });
+  }
+
+  /** The signalling drops all its sockets, as a server does that is started again. */
+  async hangUp() {
+    for (const socket of this.#lines) await socket.close({ code: 1012 });
+    this.#lines.clear();
   }
 
   async #read(word) {

@@ -51,9 +51,8 @@ function ending(state, ui, act) {
   const wanted = state.incoming.find(({ requesterId }) => requesterId === match.opponentId);
   return h(
     "div",
-    { class: "over end", role: "alertdialog", "aria-label": verdict(match), key: "end", "data-test": "end" },
-    h("h2", null, verdict(match)),
-    h("p", { class: "hint" }, explanation(match)),
+    { class: "over end", role: "group", "aria-label": verdict(match), key: "end", "data-test": "end" },
+    h("div", { role: "alert" }, h("h2", null, verdict(match)), h("p", { class: "hint" }, explanation(match))),
     match.rating && rating(match.rating),
     state.notice && h("p", { role: "alert" }, noticeText(state.notice)),
     state.incoming.filter((request) => request !== wanted).map((request) => challenge(request, act)),

@@ -6,7 +6,7 @@ const CHANNEL = { negotiated: true, id: 0, ordered: false, maxRetransmits: 0 };
 const BROKEN_MS = 2_500;
 const RESTARTS = 3;
 /** What waits to be sent beyond this is old news: the next packet says it all. Bytes. */
-const MOST_BUFFERED = 4_096;
+const MOST_BUFFERED = 1_200;
 
 export class Peer {
   #on;

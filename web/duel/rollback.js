@@ -31,9 +31,12 @@ export const DEFAULTS = {
   /** Frames we run ahead of the peer's last known input; then we stall. 12 frames are 200 ms. */
   maxPrediction: 12,
   fps: 60,
-  /** Silence: told after the first, given up after the second. */
+  /**
+   * Silence: told after the first, given up after the second. A data channel that was cut off for two seconds may need
+   * five more before it sends again (SCTP doubles its wait at each loss): do not give up much sooner.
+   */
   interruptedMs: 1_000,
-  disconnectMs: 5_000,
+  disconnectMs: 10_000,
   /** Round trips before the first frame, so that both start with a measured path. */
   syncTrips: 3,
 };

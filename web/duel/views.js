@@ -110,8 +110,8 @@ export const hue = (id) => [...String(id)].reduce((sum, letter) => (sum * 31 + l
 export function challenge({ requesterId, requesterName, sessionId }, act) {
   return h(
     "div",
-    { class: "card incoming", key: sessionId, role: "alertdialog", "aria-label": t("duel.incoming", { name: requesterName }) },
-    h("p", null, avatar({ nickname: requesterName, color: hue(requesterId) }), h("b", null, t("duel.incoming", { name: requesterName }))),
+    { class: "card incoming", key: sessionId, role: "group", "aria-label": t("duel.incoming", { name: requesterName }) },
+    h("p", { role: "alert" }, avatar({ nickname: requesterName, color: hue(requesterId) }), h("b", null, t("duel.incoming", { name: requesterName }))),
     h("div", { class: "pair" },
       button(t("duel.decline"), () => act.decline(sessionId), { "data-test": "decline" }),
       button(t("duel.accept"), () => act.accept(sessionId), { kind: "primary", iconName: "swords", "data-test": "accept" })),

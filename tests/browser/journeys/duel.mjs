@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { BadLine } from "../badline.mjs";
 import { until } from "../media.mjs";
 
-export const title = "a duel: challenge, rollback over 100 ms ± 20 ms and 2 % loss, equal checksums, one who leaves";
+export const title = "a duel: challenge, rollback over 100 ms ± 20 ms and 2 % loss, equal checksums, a tunnel, a restarted server, a crash";
 
 const SECONDS = Number(process.env.DUEL_SECONDS ?? 60);
 
@@ -22,6 +22,8 @@ export async function run({ open, log }) {
     assert.equal(line.direct, 0, "every address was taken over");
     assert.ok(line.carried > SECONDS * 60, `${line.carried} packets went through the bad line, ${line.dropped} were lost in it`);
     log(`${line.carried} packets carried, ${line.dropped} dropped; ${play.compared} checksums compared`);
+    await tunnel(ann, bora, line);
+    await hangUp(ann, bora, line);
     await leaving(ann, bora, log);
   } finally {
     line.close();
@@ -122,14 +124,46 @@ async function again({ page }) {
   await page.locator('[data-test="rematch"]').click({ timeout: 10_000 }).catch(() => {});
 }
 
+const running = (ann, bora) => until("a match runs", async () => (await Promise.all([ann, bora].map(facts))).every(({ stage }) => stage === "playing"), 30_000);
+
+/** Both play on: frames that did not exist a moment ago become final. */
+async function goesOn(ann, bora) {
+  for (const me of [ann, bora]) {
+    const { frame } = await facts(me);
+    await until(`${me.name} plays on`, async () => Number((await facts(me)).frame) > Number(frame) + 30, 15_000);
+  }
+}
+
+/** Two seconds in a tunnel: both are told, and the fight goes on where it was. */
+async function tunnel(ann, bora, line) {
+  await running(ann, bora);
+  const { loss } = line;
+  line.loss = 1;
+  await Promise.all([ann.page.locator(".strip").waitFor(), bora.page.locator(".strip").waitFor()]);
+  await ann.shot("5-tunnel");
+  await ann.page.waitForTimeout(900);
+  line.loss = loss;
+  await Promise.all([ann, bora].map(({ page }) => page.locator(".strip").waitFor({ state: "detached", timeout: 15_000 })));
+  await goesOn(ann, bora);
+}
+
+/** The server is started again: the fight does not need it. */
+async function hangUp(ann, bora, line) {
+  await line.hangUp();
+  await goesOn(ann, bora);
+  for (const { page } of [ann, bora]) await page.locator(".banner").waitFor({ state: "detached" });
+}
+
 /** One page is closed in the middle: the other is told, and finds himself back in the lobby. */
 async function leaving(ann, bora, log) {
-  await until("a match runs", async () => (await Promise.all([ann, bora].map(facts))).every(({ stage }) => stage === "playing"), 30_000);
+  await running(ann, bora);
   const began = Date.now();
   await bora.page.close(); // as a browser that crashes: no word to anybody
-  await ann.page.getByText(new RegExp(`${bora.nickname} (has left|is gone)`)).waitFor({ timeout: 8_000 });
-  log(`the other one was told after ${Date.now() - began} ms`);
-  await ann.shot("5-left");
+  await ann.page.locator(".strip").waitFor({ timeout: 4_000 });
+  log(`the other one was told of the silence after ${Date.now() - began} ms`);
+  await ann.page.getByText(new RegExp(`${bora.nickname} (has left|is gone)`)).waitFor({ timeout: 14_000 });
+  log(`and of the end after ${Date.now() - began} ms`);
+  await ann.shot("6-left");
   await ann.checkLayout("the end");
   await ann.page.locator('[data-test="to-lobby"]').click();
   await ann.page.locator(".lobby").waitFor();
