@@ -39,7 +39,7 @@ export class Painter {
     ctx.save();
     const [sx, sy] = this.#shake(s);
     ctx.setTransform(zoom, 0, 0, zoom, width / 2 - camera.x * zoom + sx * ratio, height * VIEW.floor + sy * ratio);
-    this.#stage.behind(ctx, camera.x, { width: camera.width, top: (-height * VIEW.floor) / zoom });
+    this.#stage.behind(ctx, camera.x, { width: camera.width, top: (-height * VIEW.floor) / zoom, bottom: (height * (1 - VIEW.floor)) / zoom });
     // Who strikes is in front.
     const order = [0, 1].sort((a, b) => weight(s, a) - weight(s, b));
     for (const i of order) this.#figures[i].draw(ctx, viewOf(s, i), s[G.ticks], this.#still);
@@ -67,7 +67,7 @@ export class Painter {
   #follow(s, aspect) {
     const [a, b] = [0, 1].map((i) => s[fighter(i) + F.x] / UNIT);
     const least = Math.min(VIEW.most, Math.max(VIEW.least * Math.min(1, aspect / 1.6), VIEW.tall * aspect));
-    const wanted = Math.max(least, Math.min(VIEW.most, Math.abs(a - b) + 380));
+    const wanted = Math.max(least, Math.min(VIEW.most, Math.abs(a - b) + (aspect < 1.3 ? 270 : 380)));
     const goal = { x: (a + b) / 2, width: wanted };
     this.#camera ??= goal;
     const speed = this.#still ? 1 : 0.12;

@@ -46,6 +46,11 @@ export class Stage {
     const off = x - WORLD.width / 2;
     const [left, right] = [x - view.width / 2 - 4, x + view.width / 2 + 4];
     const top = Math.max(-WORLD.above, view.top - 4);
+    // On a tall screen there is more above and below than was painted.
+    ctx.fillStyle = this.tokens["sky-a"];
+    if (view.top < -WORLD.above) ctx.fillRect(left, view.top - 4, right - left, -WORLD.above - view.top + 5);
+    ctx.fillStyle = "#1c0d18";
+    if (view.bottom > WORLD.below - 26) ctx.fillRect(left, WORLD.below - 27, right - left, view.bottom);
     // Only what is seen: without a graphics card every point costs.
     this.#part(ctx, this.sky, { x: left, y: -WORLD.above, scale: (view.width + 8) / WORLD.width }, left, right, top, -HOUSES_FROM + 60);
     this.#part(ctx, this.town, { x: -margin + off * 0.55, y: -WORLD.above, scale: 1 }, left, right, Math.max(top, -HOUSES_UP), -20);
