@@ -4,6 +4,7 @@
 //! that have no type here (a game's own) stand in `tables`, kept by hand; a test finds names missing there.
 
 mod schema;
+mod signal;
 mod tables;
 
 use super::{
@@ -30,6 +31,7 @@ fn markdown() -> String {
     shapes(&mut out);
     mafia_settings(&mut out);
     codes(&mut out);
+    signal::signalling(&mut out);
     limits(&mut out);
     out
 }
@@ -136,7 +138,7 @@ fn limits(out: &mut String) {
     let values = serde_json::to_value(Config::default()).expect("settings are JSON");
     for setting in Config::settings() {
         let (section, field) = setting.name.split_once('.').expect("a section and a field");
-        if section == "limits" || section == "session" {
+        if ["limits", "session", "duel", "lobby"].contains(&section) {
             let (unit, meaning) = (setting.unit, cell(setting.meaning));
             put(out, format!("| `{}` | {} | {unit} | {meaning} |", setting.name, values[section][field]));
         }

@@ -24,7 +24,13 @@ mod matches;
 mod moderation;
 mod oidc;
 mod outbox;
+<<<<<<< HEAD
 mod ratings;
+=======
+#[cfg(test)]
+mod replica_tests;
+mod replicas;
+>>>>>>> wk-duel
 mod rewards;
 mod rooms;
 mod staff_accounts;
@@ -42,7 +48,7 @@ pub(crate) use claims::{ClaimFilter, ClaimRow, Reserved};
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use credentials::{Added, BackOff, CredentialsRow};
 use db::write_entity;
-pub(crate) use db::{Db, read, write};
+pub(crate) use db::{Db, browse, read, write};
 pub(crate) use dead_letters::{DeadLetter, DeadLetterFilter};
 pub(crate) use duels::{DuelFilter, DuelRow, Resolved, Verdict};
 pub use epochs::EpochChange;
@@ -56,7 +62,11 @@ pub use matches::{MatchRecord, MatchRow};
 pub(crate) use moderation::{MuteRow, MutedRow, PlayerRow, Report, ReportFilter};
 pub(crate) use oidc::OidcAttempt;
 pub(crate) use outbox::{ADD_FACT, DueFact, Failed, NOTE_CONSUMED, OutboxRow, TAKE_OUT, confirm, fact};
+<<<<<<< HEAD
 pub(crate) use ratings::{BoardRow, RatingRow, RatingRules};
+=======
+use replicas::Replicas;
+>>>>>>> wk-duel
 pub(crate) use rewards::{RewardChange, RewardRow};
 pub(crate) use rooms::RoomFilter;
 pub(crate) use staff_accounts::{AccountQuery, BanRow, SignInRow, StaffAccountRow};
@@ -81,7 +91,7 @@ pub struct Store {
 impl Store {
     /// Opens the database of the settings and brings it up to date.
     pub async fn open(config: &Config, clock: SharedClock) -> Result<Self, StoreError> {
-        let db = Db::open(config).await?;
+        let db = Db::open(config, &clock).await?;
         let facts = Arc::new(Notify::new());
         let writer = Arc::new(Writer::start(db.clone(), &config.database, facts.clone()));
         Ok(Self { db, writer, clock, facts })

@@ -194,6 +194,10 @@ impl DuelState {
         settings: &DuelSection,
     ) -> Decided {
         match (self.phase, connected) {
+            (Phase::Connecting, true) if self.sdp[ACCEPTER].is_none() => {
+                let why = "not allowed from state connecting: the offer is not answered";
+                Err(SignalError::new(SignalCode::NotAllowed, why).of(self.id))
+            }
             (Phase::Connecting, true) => {
                 self.reached[side] = Some(true);
                 if self.reached != [Some(true); 2] {

@@ -30,6 +30,8 @@ pub enum Scenario {
     Churn(ChurnArgs),
     /// One member of a flooded room stops reading: what it costs the others, and the server.
     SlowReader(SlowArgs),
+    /// Duels: what a lobby costs as it grows, or how fast matches are set up.
+    Duel(DuelArgs),
     /// Playhouse against the bare floor, in turns on one machine, as ratios.
     Compare(CompareArgs),
 }
@@ -132,6 +134,37 @@ pub struct FanoutArgs {
     pub proto: Proto,
     #[command(flatten)]
     pub common: Common,
+}
+
+/// `duel`.
+#[derive(Args)]
+pub struct DuelArgs {
+    /// Which of the two.
+    #[arg(value_enum)]
+    pub what: DuelWhat,
+    /// Players in the lobby, one size after the other.
+    #[arg(long, value_delimiter = ',', default_values_t = [50, 125, 250, 500])]
+    pub sizes: Vec<usize>,
+    /// Joins and leaves a second.
+    #[arg(long, default_value_t = 50.0)]
+    pub rate: f64,
+    /// Pairs that set up matches at the same time.
+    #[arg(long, default_value_t = 50)]
+    pub pairs: usize,
+    /// Measured time, of each lobby too.
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What of duels is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DuelWhat {
+    /// Players who come and go under the eyes of many.
+    Lobby,
+    /// Pairs from the request to `match_started`.
+    Setups,
 }
 
 /// `idle`.

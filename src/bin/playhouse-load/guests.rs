@@ -26,13 +26,21 @@ const NUMBER_LETTERS: usize = 6;
 /// One signed-in account.
 #[derive(Clone, Debug)]
 pub struct Guest {
+    /// His account.
+    pub id: String,
     /// His access token, good for 15 minutes.
     pub token: String,
 }
 
 #[derive(Deserialize)]
 struct SignIn {
+    account: Account,
     tokens: Tokens,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +72,7 @@ async fn sign_in_one(target: &Target, place: usize) -> Result<Guest> {
     let body = answer.text().await?;
     ensure!(status == 201, "guest sign-in: {status} {body} (is limits.guests_per_minute high enough?)");
     let signed: SignIn = serde_json::from_str(&body).context("guest sign-in: unexpected answer")?;
-    Ok(Guest { token: signed.tokens.access_token })
+    Ok(Guest { id: signed.account.id, token: signed.tokens.access_token })
 }
 
 /// Unique within this run by its counter, and between runs by the time.

@@ -15,6 +15,7 @@ mod churn;
 mod cli;
 mod comeback;
 mod compare;
+mod duel;
 mod fanout;
 mod guests;
 mod hall;
@@ -100,6 +101,11 @@ async fn run(scenario: &Scenario) -> Result<bool> {
         Scenario::SlowReader(args) => {
             let target = open(&args.common, args.proto, &slow::SETTINGS).await?;
             let outcome = slow::run(args, &target, &bar).await;
+            finish(outcome, target, &args.common, &bar).await
+        }
+        Scenario::Duel(args) => {
+            let target = open(&args.common, Proto::Json, &duel::SETTINGS).await?;
+            let outcome = duel::run(args, &target, &bar).await;
             finish(outcome, target, &args.common, &bar).await
         }
         Scenario::Compare(args) => compare::run(args, &bar).await?.publish(&args.output),

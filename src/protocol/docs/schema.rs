@@ -46,6 +46,7 @@ fn kind_of(schema: &Value, root: &Value) -> String {
         return match name {
             "MemberView" => "MEMBER".to_owned(),
             "LogEntry" => "LOG".to_owned(),
+            "LobbyPlayer" => "player".to_owned(),
             _ => kind_of(&root["$defs"][name], root),
         };
     }
@@ -76,8 +77,19 @@ const TABLE: &str = include_str!("../error.rs");
 
 /// The doc comment in front of the line that begins like this, in the table of codes.
 pub(super) fn doc_before(line: &str) -> String {
+    doc_in(TABLE, line)
+}
+
+/// What a type says of itself.
+pub(super) fn about<T: JsonSchema>() -> String {
+    let about = schema_for!(T).to_value()["description"].as_str().unwrap_or_default().to_owned();
+    about.replace("[`", "`").replace("`]", "`")
+}
+
+/// The doc comment in front of the line that begins like this, in this table.
+pub(super) fn doc_in(table: &str, line: &str) -> String {
     let mut doc = Vec::new();
-    for text in TABLE.lines().map(str::trim) {
+    for text in table.lines().map(str::trim) {
         if text.starts_with(line) {
             return doc.join(" ");
         }

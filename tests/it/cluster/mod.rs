@@ -15,7 +15,7 @@ use playhouse::testkit::{PrivateCluster, PrivatePostgres, PrivateRedis, PrivateS
 const NODES: usize = 3;
 
 /// What routes between the nodes: one Redis, or a group of them that replaces its dead.
-trait Router {
+pub trait Router {
     fn start() -> Self;
     fn url(&self) -> String;
 }
@@ -51,16 +51,16 @@ impl Router for PrivateCluster {
 }
 
 /// Everything that can fail.
-struct Servers<R = PrivateRedis> {
+pub struct Servers<R = PrivateRedis> {
     redis: R,
     postgres: PrivatePostgres,
-    nodes: Vec<Process>,
+    pub nodes: Vec<Process>,
     _dir: tempfile::TempDir,
 }
 
 impl<R: Router> Servers<R> {
     /// All of them, with these settings on each node.
-    fn start(settings: &[&str]) -> Self {
+    pub fn start(settings: &[&str]) -> Self {
         Self::reached(settings, |_, redis, postgres| (redis.url(), postgres.url()))
     }
 
@@ -79,7 +79,7 @@ impl<R: Router> Servers<R> {
     }
 
     /// Where players connect; the same over restarts.
-    fn bases(&self) -> Vec<String> {
+    pub fn bases(&self) -> Vec<String> {
         self.nodes.iter().map(Process::base).collect()
     }
 }

@@ -2,7 +2,9 @@
 
 mod access;
 mod flow;
+mod fuzz;
 mod lobby;
+mod nodes;
 
 use crate::node::PATIENCE;
 use futures_util::{SinkExt, StreamExt};
