@@ -97,6 +97,19 @@ def age(db):
         db.execute("UPDATE claims SET status = ?, due_at = ?, reason = ? WHERE claim_id = ?", (*state, None if n < 3 else "account_banned", claim))
 
 
+def duels(db, players):
+    """Duels that both reported alike, and some of which staff must decide."""
+    ids = [(key(account), account) for account, _ in players]
+    for n in range(12):
+        (a, first), (b, second) = ids[n % len(ids)], ids[(n + 1) % len(ids)]
+        outcome = ["disputed", "agreed", "disputed", "unreported"][n % 4]
+        reports = [{"player_id": first, "winner": first, "frames": 5400, "checksum": "9f86d081884c7d659a2feaa0c55ad015"}]
+        if outcome != "unreported":
+            reports.append({"player_id": second, "winner": first if outcome == "agreed" else second, "frames": 5398, "checksum": None})
+        row = (v7(NOW - n * HOUR), a, b, outcome, a if outcome == "agreed" else None, json.dumps(reports), NOW - n * HOUR)
+        db.execute("INSERT INTO duels (session_id, player_a, player_b, outcome, winner, reports, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+
 def trouble(db, players):
     """Reports, open and closed, and dead letters."""
     log = json.dumps({"chat": [{"at": NOW, "channel": "day", "nickname": "Ann", "text": "<b>you</b> are all fools, every one of you"}], "room": []})
@@ -157,6 +170,7 @@ def main(base, database):
     with sqlite3.connect(database, timeout=10) as db:
         age(db)
         trouble(db, players)
+        duels(db, players)
         sound_letter(db, players[0][0])
     print(players[0][0])
 

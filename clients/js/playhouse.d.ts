@@ -127,6 +127,8 @@ export interface Requests {
   "room.create": [{ name?: string; visibility?: "public" | "private"; capacity?: number; settings?: Partial<Settings> }, { room: Room }];
   "room.join": [{ room_id: RoomId; spectate?: boolean } | { code: string; spectate?: boolean }, { room: Room }];
   "room.quick_join": [{}, { room: Room }];
+  "matchmaking.enter": [{ mode: "duel" | "mafia"; region?: string }, { mode: "duel" | "mafia"; region: string; since: UnixMs }];
+  "matchmaking.leave": [{}, {}];
   "room.list": [{ cursor?: string; status?: "waiting" | "playing"; limit?: number }, { rooms: RoomSummary[]; next_cursor: string | null }];
   "room.leave": [{}, {}];
   "room.ready": [{ ready: boolean }, {}];
@@ -179,6 +181,7 @@ export interface Pushes {
   "game.present": { player_id: PlayerId };
   "game.kick_votes": { target: PlayerId; votes: number; needed: number };
   "game.over": GameOver;
+  "matchmaking.found": { mode: "duel" | "mafia"; sessionId?: string; room_id?: string };
   "claim.changed": { claim: { id: string; event: string; reward: string; account: string; kind: string; name: string; amount: number; status: string; reason?: string; created_at: UnixMs; updated_at: UnixMs } };
   "media.offer": { pc: "sub"; sdp: string; tracks: MediaTrack[] };
   "media.answer": { pc: "pub"; sdp: string };

@@ -1,6 +1,7 @@
 // Owns: the list of screens: name in the address, title, what it reads, and whether this server has what it needs.
 
 import { audit } from "./views/audit.js";
+import { duels } from "./views/duels.js";
 import { claims, letters } from "./views/stream.js";
 import { events } from "./views/events.js";
 import { mutes } from "./views/mutes.js";
@@ -10,4 +11,4 @@ import { reports } from "./views/reports.js";
 import { rooms } from "./views/rooms.js";
 import { tokens } from "./views/tokens.js";
 
-export const screens = [overview, rooms, players, mutes, reports, events, claims, letters, tokens, audit];
+export const screens = [overview, rooms, players, mutes, reports, duels, events, claims, letters, tokens, audit];

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lines, phases } from "../admin/charts.js";
 import { balance, calendar, claimsOverTime } from "../admin/timelines.js";
+import { decision } from "../admin/views/duels.js";
 import { preview } from "../admin/views/events.js";
 
 
@@ -65,4 +66,12 @@ test("a balance goes back from what it is by its entries", () => {
   const svg = picture(balance([{ amount: -20, at: 300 }, { amount: 50, at: 100 }], 500, 40));
   assert.equal(svg.props["aria-label"], "The balance over 2 entries: from 10 to 40 points");
   assert.equal(balance([], 0, 0), null);
+});
+
+test("a decision of a duel names the winner by his place, whatever he calls himself", () => {
+  const duel = { player_a: ann, player_b: bob };
+  assert.deepEqual(decision(duel, "A: draw"), { verdict: "won", winner: ann });
+  assert.deepEqual(decision(duel, "B: void"), { verdict: "won", winner: bob });
+  assert.deepEqual(decision(duel, "draw"), { verdict: "draw" });
+  assert.deepEqual(decision(duel, "void"), { verdict: "void" });
 });

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    actors::duellist::is_present,
     cluster::PeerNotice,
     game::rating::Rating,
     ids::PlayerId,
@@ -352,6 +353,75 @@ async fn an_idle_matchmaker_is_put_away_and_comes_back() {
     enter(&mut bob).await;
     assert_eq!(found(&mut ann).await, found(&mut bob).await);
     assert_eq!(world.begun().len(), 1);
+}
+
+/// With real matches: who is in one is present, and is in no other until it is over.
+#[actix::test]
+async fn a_pair_is_in_a_match_that_is_accepted_and_in_no_other() {
+    let stage = Stage::new();
+    let (mut ann, mut bob) = (stage.player("Ann").await, stage.player("Bob").await);
+    enter(&mut ann).await;
+    enter(&mut bob).await;
+    let first = found(&mut ann).await;
+    assert_eq!(found(&mut bob).await, first);
+    for player in [&ann, &bob] {
+        assert_eq!(is_present(&stage.cluster, player.id).await, Ok(true));
+    }
+    let mut cid = stage.player("Cid").await;
+    assert_eq!(is_present(&stage.cluster, cid.id).await, Ok(false));
+    enter(&mut ann).await;
+    enter(&mut cid).await;
+    stage.run_ms(10_000).await;
+    assert_eq!((count_found(&mut ann).await, count_found(&mut cid).await), (1, 0));
+    stage.run_ms(30_000).await; // nobody came to `/ws/signal`: the match has failed
+    let again = ann.transcript.iter().rfind(|frame| frame["type"] == "matchmaking.found");
+    assert_eq!(count_found(&mut cid).await, 1);
+    assert_ne!(again.map(|frame| &frame["payload"]), Some(&first));
+}
+
+#[actix::test]
+async fn six_who_look_for_mafia_meet_in_one_room() {
+    let stage = Stage::new();
+    let mut players = Vec::new();
+    for n in 0..6 {
+        let mut player = stage.player(&format!("P{n}")).await;
+        player.ok("matchmaking.enter", json!({"mode": "mafia"})).await;
+        stage.run_ms(10).await;
+        players.push(player);
+    }
+    let mut rooms = BTreeSet::new();
+    let mut room = Value::Null;
+    for player in &mut players {
+        let found = found(player).await;
+        assert!(found.get("sessionId").is_none() && found["mode"] == "mafia", "{found}");
+        rooms.insert(found["room_id"].as_str().expect("a room").to_owned());
+        room = player.ok("room.join", json!({"room_id": found["room_id"]})).await["room"].clone();
+    }
+    assert_eq!((rooms.len(), room["members"].as_array().map(Vec::len)), (1, Some(6)));
+    assert_eq!(room["leader"], json!(players[0].id), "who has waited longest leads");
+    assert_eq!(players[1].refused("matchmaking.enter", json!({"mode": "mafia"})).await, "already_in_room");
+}
+
+#[actix::test]
+async fn four_will_do_for_mafia_after_a_while_and_one_who_sat_down_elsewhere_is_left_out() {
+    let stage = Stage::new();
+    let mut players = Vec::new();
+    for n in 0..5 {
+        let mut player = stage.player(&format!("P{n}")).await;
+        player.ok("matchmaking.enter", json!({"mode": "mafia"})).await;
+        stage.run_ms(10).await;
+        players.push(player);
+    }
+    players[0].ok("room.create", json!({})).await;
+    stage.run_ms(19_000).await;
+    assert_eq!(count_found(&mut players[1]).await, 0);
+    stage.run_ms(2_000).await;
+    let leader = found(&mut players[1]).await;
+    for player in &mut players[2..] {
+        assert_eq!(found(player).await, leader);
+        player.ok("room.join", json!({"room_id": leader["room_id"]})).await;
+    }
+    assert_eq!(count_found(&mut players[0]).await, 0);
 }
 
 #[test]
