@@ -24,13 +24,10 @@ mod matches;
 mod moderation;
 mod oidc;
 mod outbox;
-<<<<<<< HEAD
 mod ratings;
-=======
 #[cfg(test)]
 mod replica_tests;
 mod replicas;
->>>>>>> wk-duel
 mod rewards;
 mod rooms;
 mod staff_accounts;
@@ -62,11 +59,8 @@ pub use matches::{MatchRecord, MatchRow};
 pub(crate) use moderation::{MuteRow, MutedRow, PlayerRow, Report, ReportFilter};
 pub(crate) use oidc::OidcAttempt;
 pub(crate) use outbox::{ADD_FACT, DueFact, Failed, NOTE_CONSUMED, OutboxRow, TAKE_OUT, confirm, fact};
-<<<<<<< HEAD
 pub(crate) use ratings::{BoardRow, RatingRow, RatingRules};
-=======
 use replicas::Replicas;
->>>>>>> wk-duel
 pub(crate) use rewards::{RewardChange, RewardRow};
 pub(crate) use rooms::RoomFilter;
 pub(crate) use staff_accounts::{AccountQuery, BanRow, SignInRow, StaffAccountRow};
