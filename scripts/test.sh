@@ -285,11 +285,13 @@ browser_tests() {
   need_npm
   need_chromium
   need_python
+  command -v turnserver >/dev/null || apt_install coturn
   (cd tests/browser && npm ci --silent --no-audit --no-fund)
   local base='' ports
-  read -r -a ports <<<"$(python3 -c 'import socket; s = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]; print(*(x.getsockname()[1] for x in s))')"
+  read -r -a ports <<<"$(python3 -c 'import socket; s = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]; print(*(x.getsockname()[1] for x in s))')"
   start_server --set media.enabled=true --set media.udp_port=0 --set limits.guests_per_minute=100000 --set "server.listen=127.0.0.1:${ports[0]}" --set auth.oidc_client_id=playhouse --set "auth.oidc_name=the club" \
-    --set "auth.oidc_issuer=http://127.0.0.1:${ports[1]}" --set "auth.oidc_redirect_url=http://127.0.0.1:${ports[0]}/"
+    --set "auth.oidc_issuer=http://127.0.0.1:${ports[1]}" --set "auth.oidc_redirect_url=http://127.0.0.1:${ports[0]}/" \
+    --set "turn.urls=[\"turn:127.0.0.1:${ports[2]}?transport=udp\"]" --set turn.secret=of-the-browser-tests
   echo "node at $base"
   local status=0
   export ARTIFACTS=${ARTIFACTS:-$target/browser}
@@ -301,6 +303,7 @@ browser_tests() {
   auditor=$(python3 scripts/make_staff.py "$base" "$database" AUDITOR)
   export ADMIN_NAME=root ADMIN_PASSWORD="a long password for root"
   PLAYHOUSE_ADMIN_PASSWORD=$ADMIN_PASSWORD "$target/debug/playhouse" --set "data.dir=$scratch/data" admin create "$ADMIN_NAME"
+  export TURN_PORT=${ports[2]} TURN_SECRET=of-the-browser-tests
   OIDC_PORT=${ports[1]} OPERATOR_TOKEN=$operator AUDITOR_TOKEN=$auditor BASE_URL=$base node tests/browser/run.mjs || status=$?
   if [ "$status" -ne 0 ]; then
     echo "--- the node's last log lines"

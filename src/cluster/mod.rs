@@ -27,10 +27,10 @@ mod ports;
 mod reach;
 mod reminders;
 mod remote;
-mod signals;
 mod services;
 #[cfg(test)]
 mod services_tests;
+mod signals;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -51,8 +51,8 @@ pub use peers::{PeerNotice, Peering};
 pub use placement::{Beat, NodeInfo, Placement, PlacementError};
 pub use ports::{EntityStore, RoomIndex, ShowtimeDoor};
 pub use reach::HandOver;
-pub use signals::{Post, SignalHandle, Signals};
 pub use services::Service;
+pub use signals::{Post, SignalHandle, Signals};
 pub use watchdog::{Threads, Watchdog};
 
 use crate::{

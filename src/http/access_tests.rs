@@ -79,6 +79,7 @@ const WHO: &[(&str, &str, &str)] = &[
     ("GET", "/admin", ANYONE),
     ("GET", "/queue", ANYONE),
     ("GET", "/queue/{id}", ANYONE),
+    ("GET", "/duel", ANYONE),
     ("GET", "/docs", ANYONE),
     ("GET", "/openapi.json", ANYONE),
     ("GET", "/api/v1/admin/mutes", STAFF),

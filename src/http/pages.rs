@@ -47,6 +47,11 @@ pub(super) async fn queue(req: HttpRequest) -> Result<HttpResponse, Problem> {
     serve(&req, "index.html", Web::get("queue/index.html"))
 }
 
+/// `/duel`
+pub(super) async fn duel(req: HttpRequest) -> Result<HttpResponse, Problem> {
+    serve(&req, "index.html", Web::get("duel/index.html"))
+}
+
 /// `/docs`
 pub(super) async fn docs(req: HttpRequest) -> Result<HttpResponse, Problem> {
     serve(&req, "index.html", Web::get("docs/index.html"))

@@ -296,6 +296,7 @@ fn pages() -> Vec<Row> {
         row(get(), "/queue", Anyone, |r| r.to(pages::queue)).page("The page of showtimes"),
         row(get(), "/queue/{id}", Anyone, |r| r.to(pages::queue)).page("The page of showtimes, at a queue"),
         row(get(), "/admin", Anyone, |r| r.to(pages::console)).page("The console of the staff"),
+        row(get(), "/duel", Anyone, |r| r.to(pages::duel)).page("The duel's page"),
         row(get(), "/docs", Anyone, |r| r.to(pages::docs)).page("This API, to browse"),
         row(get(), "/favicon.ico", Anyone, |r| r.to(pages::icon)).page("The icon"),
         row(get(), "/assets/client/{path:.*}", Anyone, |r| r.to(pages::client)).page("The client package"),

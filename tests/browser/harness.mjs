@@ -8,7 +8,9 @@ import { chromium } from "playwright-core";
 
 /** A camera that shows a clock and a microphone that beeps, allowed without a question. */
 const DEVICES = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
-const FLAGS = [...DEVICES, "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
+/** Plain addresses in ICE candidates instead of mDNS names: the bad line of `duel` must read them. */
+const PLAIN = "--disable-features=WebRtcHideLocalIpsWithMdns";
+const FLAGS = [...DEVICES, PLAIN, "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"];
 
 /** What the browser says while we hold the network back; at any other time it is a failure. */
 const OFFLINE_NOISE = /ERR_INTERNET_DISCONNECTED|ERR_NETWORK_CHANGED|WebSocket connection to .* failed|status of 403/;

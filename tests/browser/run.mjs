@@ -8,6 +8,8 @@
 // CONSOLE_PLAYER  the account that scripts/make_console_data.py prints: that node has something in every screen
 // ADMIN_NAME, ADMIN_PASSWORD  of an ADMIN who signs in to the console (playhouse admin create makes one)
 // OIDC_PORT  where the node looks for its OpenID Connect provider: the journey `sign-in` starts one there
+// TURN_PORT, TURN_SECRET  of the TURN server that the node tells players of: the journey `duel-relay` starts it there
+// DUEL_SECONDS  how long the duel is played (default 60)
 // ARTIFACTS  where screenshots go (default: a new temporary directory)
 // CHROMIUM   the browser (default /usr/bin/chromium)
 //
@@ -56,8 +58,10 @@ async function runJourney(browser, name) {
 }
 
 const browser = await launch();
-// Journeys with cameras encode and decode: one after the other, so that what stands still does so by the rules alone.
-const [heavy, light] = [names.filter((name) => name.startsWith("media-")), names.filter((name) => !name.startsWith("media-"))];
+// Journeys with cameras encode and decode, duels count frames: one after the other, so that what stands still does so by
+// the rules alone.
+const alone = (name) => /^(media-|duel)/.test(name);
+const [heavy, light] = [names.filter(alone), names.filter((name) => !alone(name))];
 const results = await Promise.all(light.map((name) => runJourney(browser, name)));
 for (const name of heavy) results.push(await runJourney(browser, name));
 await browser.close();

@@ -25,6 +25,7 @@ export default {
   "land.elsewhere": "Do something else",
   "land.busy": "One moment…",
   "land.sign_in": "Sign in with {name}",
+  "land.duel": "A duel of two",
   "land.sign_out": "Sign out",
 
   "room.members": "{n} of {capacity}",

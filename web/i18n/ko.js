@@ -25,6 +25,7 @@ export default {
   "land.elsewhere": "다른 것 하기",
   "land.busy": "잠시만요…",
   "land.sign_in": "{name}(으)로 로그인",
+  "land.duel": "둘이서 결투하기",
   "land.sign_out": "로그아웃",
 
   "room.members": "{n} / {capacity}명",

@@ -86,6 +86,7 @@ function withFriends({ ui }, act) {
       }),
       h("button", { type: "submit", class: "btn", disabled: ui.code.length !== 6 || !!ui.busy }, h("span", null, t("land.join"))),
     ),
+    h("a", { class: "btn", href: "/duel" }, t("land.duel")),
   );
 }
 
