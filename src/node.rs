@@ -1,4 +1,7 @@
 //! A node: the one place that puts the parts together. `main`, tests and tools build nodes through it alone.
+//! Its sockets are opened in `listeners`.
+
+mod listeners;
 
 use crate::{
     actors::{
@@ -15,7 +18,7 @@ use crate::{
     cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Threads, Watchdog, on_redis},
     config::Config,
     game::Registry,
-    http::{self, HttpState},
+    http::HttpState,
     ids::NodeId,
     liveops::running::ActivityStream,
     media::{self, MediaServer},
@@ -23,30 +26,23 @@ use crate::{
     roles::{Role, Roles},
     session_log::{self, SessionLog},
     store::Store,
-    tcp::{self, TcpState},
-    telemetry,
+    tcp::TcpState,
     tls::{self, Tls},
     trace,
-    transport::{Sockets, Stream},
+    transport::Sockets,
     ws,
 };
-use actix_http::{HttpService, error::DispatchError};
-use actix_server::Server;
-use actix_service::{ServiceFactoryExt as _, fn_service, map_config};
-use actix_web::{
-    App, HttpServer,
-    dev::{AppConfig, ServerHandle},
-    middleware::from_fn,
-};
+use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
 use std::{
-    future::ready,
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
     time::Duration,
 };
-use tokio::{net::TcpStream, runtime::Handle, sync::mpsc};
+use tokio::{runtime::Handle, sync::mpsc};
+
+use listeners::{Public, bind, bind_tcp, serve_admin, serve_public, workers};
 
 /// A running node.
 pub struct Node {
@@ -234,29 +230,6 @@ impl Node {
     }
 }
 
-fn bind(address: SocketAddr, backlog: u32) -> anyhow::Result<TcpListener> {
-    use socket2::{Domain, Protocol, Socket, Type};
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into()).with_context(|| format!("cannot listen on {address}"))?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(socket.into())
-}
-
-/// A node that takes no players has no such listener, whatever the settings that it shares with others say.
-fn bind_tcp(config: &Config, roles: &Roles) -> anyhow::Result<Option<TcpListener>> {
-    let address = config.tcp.listen.filter(|_| roles.has(Role::Gateway));
-    address.map(|address| bind(address, config.server.tcp_backlog)).transpose()
-}
-
-fn workers(config: &Config) -> usize {
-    match config.server.workers {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        n => n,
-    }
-}
-
 /// Video and voice, where the settings want them. Another node of this machine may have the port: games are more than
 /// their pictures, so this one goes without.
 async fn open_media(
@@ -289,121 +262,6 @@ async fn join_others(config: &Config) -> anyhow::Result<Option<(Peering, mpsc::R
     let lease = Duration::from_millis(config.cluster.lease_ms);
     let joined = on_redis::join(url, &config.redis, lease, me).await;
     joined.map(Some).context("Redis (redis.url)")
-}
-
-/// What the listeners for players need.
-struct Public {
-    state: HttpState,
-    upgrades: Arc<ws::WsState>,
-    packets: Arc<TcpState>,
-    tls: Option<Tls>,
-    arbiters: Arbiters,
-}
-
-/// REST and pages on an actix-web app; WebSockets leave HTTP in the upgrade service before the app sees them. Packets come
-/// in on the same threads.
-fn serve_public(
-    listener: TcpListener,
-    tcp_listener: Option<TcpListener>,
-    config: &Arc<Config>,
-    public: Public,
-) -> anyhow::Result<ServerHandle> {
-    let slow = Duration::from_millis(config.server.slow_client_ms);
-    let disconnect = Duration::from_millis(config.server.disconnect_ms);
-    let address = listener.local_addr()?;
-    let hsts_s = if public.tls.is_some() { config.tls.hsts_s } else { 0 };
-    let mut builder = Server::build()
-        .workers(workers(config))
-        .max_concurrent_connections(config.server.max_connections)
-        .disable_signals()
-        .shutdown_timeout(config.server.drain_ms.div_ceil(1_000));
-    let stopping = builder.graceful_shutdown_signal();
-    let Public { state, upgrades, packets, tls, arbiters } = public;
-    let service = move || {
-        arbiters.join(); // each worker's thread carries actors too
-        let app = App::new()
-            .configure(http::configure(state.clone()))
-            .wrap(http::security_headers(hsts_s))
-            .wrap(http::errors())
-            .wrap(from_fn(http::traced));
-        let (upgrades, stopping, tls) = (upgrades.clone(), stopping.clone(), tls.clone());
-        let http = HttpService::build()
-            .local_addr(address)
-            .client_request_timeout(slow)
-            .client_disconnect_timeout(disconnect)
-            .graceful_shutdown_signal(move || {
-                let stopping = stopping.clone();
-                async move { stopping.notified().await }
-            })
-            .upgrade(fn_service(move |(req, framed)| ws::upgrade(req, framed, upgrades.clone())))
-            .h1(map_config(app, |()| AppConfig::default()));
-        fn_service(move |socket| accept(socket, tls.clone())).map_err(DispatchError::Io).and_then(http)
-    };
-    builder = builder.listen("public", listener, service)?;
-    if let Some(listener) = tcp_listener {
-        builder = builder.listen("tcp", listener, move || {
-            let packets = packets.clone();
-            fn_service(move |socket| {
-                tcp::serve(socket, &packets);
-                ready(Ok::<_, std::convert::Infallible>(()))
-            })
-        })?;
-    }
-    Ok(keep(builder.run(), "public"))
-}
-
-/// A socket of the public listener, after its handshake if it has one.
-async fn accept(socket: TcpStream, tls: Option<Tls>) -> io::Result<(Stream, Option<SocketAddr>)> {
-    let peer = socket.peer_addr().ok();
-    if let Err(error) = socket.set_nodelay(true) {
-        tracing::debug!(%error, "a socket without TCP_NODELAY");
-    }
-    match tls {
-        None => Ok((Stream::from(socket), peer)),
-        Some(tls) => Ok((tls.accept(socket).await?, peer)),
-    }
-}
-
-fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> anyhow::Result<ServerHandle> {
-    let metrics = telemetry::metrics();
-    telemetry::begin_at_zero(&[RoomActor::KIND, DuelActor::KIND, MatchmakerActor::KIND, QueueActor::KIND]);
-    let server = HttpServer::new(move || {
-        let cluster = cluster.clone();
-        let seen = cluster.clone();
-        let observe = move || observe(&seen);
-        let in_touch = move || cluster.is_in_touch();
-        App::new().configure(http::configure_admin(state.clone(), metrics.clone(), observe, in_touch))
-    })
-    .workers(1)
-    .disable_signals()
-    .listen(listener)?
-    .run();
-    Ok(keep(server, "admin"))
-}
-
-/// Runs a server until it is stopped by its handle.
-fn keep(server: Server, listener: &'static str) -> ServerHandle {
-    let handle = server.handle();
-    actix::spawn(async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, listener, "a listener ended");
-        }
-    });
-    handle
-}
-
-/// Figures that are cheaper to count when asked than to keep.
-fn observe(cluster: &Cluster) {
-    let (live, parked) = cluster.hub().counts();
-    metrics::gauge!("playhouse_sessions", "state" => "live").set(live as f64);
-    metrics::gauge!("playhouse_sessions", "state" => "parked").set(parked as f64);
-    metrics::gauge!("playhouse_entities", "kind" => "room").set(cluster.active::<RoomActor>() as f64);
-    metrics::gauge!("playhouse_entities", "kind" => "duel").set(cluster.active::<DuelActor>() as f64);
-    let matchmakers = cluster.active::<MatchmakerActor>() as f64;
-    metrics::gauge!("playhouse_entities", "kind" => "matchmaker").set(matchmakers);
-    metrics::gauge!("playhouse_signal_sessions").set(cluster.signals().count() as f64);
-    metrics::gauge!("playhouse_entities", "kind" => "queue").set(cluster.active::<QueueActor>() as f64);
-    metrics::gauge!("playhouse_in_touch").set(f64::from(u8::from(cluster.is_in_touch())));
 }
 
 /// Deadlines are times of day: nodes must agree with their database on it (spec 1.5).

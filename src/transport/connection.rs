@@ -2,20 +2,20 @@
 //! and takes the socket from one that does not read its close.
 //!
 //! The stream may be anything that reads and writes, and the framing any. Both directions of one stream are polled in one
-//! place: no halves, no lock. An idle connection holds no buffer: bytes are read into one buffer a thread and frames
-//! are written from one.
+//! place: no halves, no lock. An idle connection holds no buffer: bytes are read into one buffer a thread.
 
 use super::{
     Fault, Framing, Held, Incoming, Peer,
     pulse::{Due, Pulse},
+    writer::{Writer, Written},
 };
 use crate::{
-    actors::session::{Drained, Outgoing},
+    actors::session::Outgoing,
     config::Config,
     protocol::CloseCode,
     session_log::{Journey, Reason, Traffic},
 };
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use std::{
     cell::RefCell,
     future::poll_fn,
@@ -34,7 +34,6 @@ const READ_BYTES: usize = 16 << 10;
 
 thread_local! {
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
-    static WRITE: RefCell<BytesMut> = RefCell::new(BytesMut::new());
 }
 
 /// How long things may take on a connection.
@@ -167,9 +166,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing> Connection<S, F> {
         drop(framing);
         journey.closing(end.reason(writer.closed.or_else(|| peer.closing())));
         peer.detached(end == End::Goodbye).await;
-        let farewell = farewell::<F>(&mut writer, &mut stream, &peer, &mut journey.traffic);
-        if !end.is_lost() && timeout(terms.slow_grace, farewell).await.is_err() {
-            tracing::debug!(session_id = %session, "a peer did not take its close in time");
+        if !end.is_lost() {
+            let farewell = farewell::<F>(&mut writer, &mut stream, &peer, &mut journey.traffic);
+            if timeout(terms.slow_grace, farewell).await.is_err() {
+                tracing::debug!(session_id = %session, "a peer did not take its close in time");
+            }
         }
         metrics::gauge!("playhouse_sockets").decrement(1.0);
         drop(journey); // before the count says that nobody is there: a stop writes the log then
@@ -191,7 +192,7 @@ enum Turn {
     /// Bytes, or the end of the stream.
     Read(bool),
     /// There is nothing more to write, or nobody to write to.
-    Ended(End),
+    Written(Written),
     Struck,
 }
 
@@ -211,7 +212,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing, P: Peer> Served<S, F, P> {
             match poll_fn(|cx| self.poll_turn(cx, timer.as_mut())).await {
                 Turn::Read(true) => pulse.heard(),
                 Turn::Read(false) => return End::Lost,
-                Turn::Ended(end) => return end,
+                Turn::Written(Written::All) => return End::Closing,
+                Turn::Written(Written::Broken) => return End::Lost,
                 Turn::Struck => match pulse.strike(Instant::now()) {
                     Due::Nothing => {}
                     Due::Ping => self.peer.ping(),
@@ -225,8 +227,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing, P: Peer> Served<S, F, P> {
     /// Reading comes last: one who never stops sending keeps neither what waits for him nor the clock from its turn.
     fn poll_turn(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<Turn> {
         let (stream, traffic) = (&mut self.stream, &mut self.journey.traffic);
-        if let Poll::Ready(end) = self.writer.poll_serve::<F>(cx, stream, &self.peer, traffic) {
-            return Poll::Ready(Turn::Ended(end));
+        if let Poll::Ready(written) = self.writer.poll_serve::<F>(cx, stream, &self.peer, traffic) {
+            return Poll::Ready(Turn::Written(written));
         }
         if timer.poll(cx).is_ready() {
             return Poll::Ready(Turn::Struck);
@@ -262,104 +264,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing, P: Peer> Served<S, F, P> {
         }
         self.peer.close(code, reason);
         End::Closing
-    }
-}
-
-/// The write side: drains what waits for one socket.
-#[derive(Default)]
-struct Writer {
-    /// What the socket has not taken of the last burst.
-    unsent: BytesMut,
-    /// The stream may hold what it took: one that is enciphered does.
-    unflushed: bool,
-    /// The last word has been said.
-    done: bool,
-    /// And was this.
-    closed: Option<CloseCode>,
-}
-
-impl Writer {
-    /// Ready when the socket is to end: at once then, whatever is still unsent.
-    fn poll_serve<F: Framing>(
-        &mut self,
-        cx: &mut Context<'_>,
-        stream: &mut (impl AsyncWrite + Unpin),
-        peer: &impl Peer,
-        traffic: &mut Traffic,
-    ) -> Poll<End> {
-        match self.poll_write_all::<F>(cx, stream, peer, traffic) {
-            Poll::Ready(Ok(())) => Poll::Ready(End::Closing),
-            Poll::Ready(Err(_)) => Poll::Ready(End::Lost),
-            Poll::Pending if self.unsent.is_empty() && !self.unflushed => Poll::Pending,
-            Poll::Pending => peer.poll_ending(cx).map(|()| End::Closing),
-        }
-    }
-
-    /// Ready when the last word has been written.
-    fn poll_write_all<F: Framing>(
-        &mut self,
-        cx: &mut Context<'_>,
-        stream: &mut (impl AsyncWrite + Unpin),
-        peer: &impl Peer,
-        traffic: &mut Traffic,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.poll_unsent(cx, stream))?;
-            if self.done {
-                return Poll::Ready(Ok(()));
-            }
-            ready!(self.poll_burst::<F>(cx, stream, peer, traffic))?;
-        }
-    }
-
-    fn poll_unsent(
-        &mut self,
-        cx: &mut Context<'_>,
-        stream: &mut (impl AsyncWrite + Unpin),
-    ) -> Poll<io::Result<()>> {
-        while !self.unsent.is_empty() {
-            let n = ready!(Pin::new(&mut *stream).poll_write(cx, &self.unsent))?;
-            self.unsent.advance(n);
-        }
-        self.unsent = BytesMut::new(); // gives its memory back
-        if self.unflushed {
-            ready!(Pin::new(stream).poll_flush(cx))?;
-            self.unflushed = false;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// One burst into the socket; what the socket does not take becomes `unsent`.
-    fn poll_burst<F: Framing>(
-        &mut self,
-        cx: &mut Context<'_>,
-        stream: &mut (impl AsyncWrite + Unpin),
-        peer: &impl Peer,
-        traffic: &mut Traffic,
-    ) -> Poll<io::Result<()>> {
-        WRITE.with_borrow_mut(|burst| {
-            burst.clear();
-            let drained = peer.poll_drain(cx, &mut |item, encoding| {
-                match item {
-                    Outgoing::Message(..) => traffic.messages_out += 1,
-                    Outgoing::Close(code, _) => self.closed = Some(code),
-                    _ => {}
-                }
-                F::write(burst, item, encoding);
-            });
-            traffic.bytes_out += burst.len() as u64;
-            self.done = ready!(drained) == Drained::Closed;
-            if burst.is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            self.unflushed = true;
-            let taken = match Pin::new(stream).poll_write(cx, burst) {
-                Poll::Ready(taken) => taken?,
-                Poll::Pending => 0,
-            };
-            self.unsent.extend_from_slice(&burst[taken..]);
-            Poll::Ready(Ok(()))
-        })
     }
 }
 
@@ -404,4 +308,31 @@ fn poll_taken(
         take(buffer.filled());
         Poll::Ready(came && !buffer.filled().is_empty())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::{SessionPeer, Stream};
+
+    struct Nothing;
+
+    impl Framing for Nothing {
+        fn feed(&mut self, _: &[u8]) {}
+        fn next(&mut self) -> Result<Option<Incoming>, Fault> {
+            Ok(None)
+        }
+        fn write(_: &mut BytesMut, _: Outgoing<'_>, _: crate::protocol::Encoding) {}
+    }
+
+    fn size_of_task<A, T: Future>(_: impl Fn(A) -> T) -> usize {
+        std::mem::size_of::<T>()
+    }
+
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        let serve = |(connection, peer): (Connection<Stream, Nothing>, SessionPeer)| connection.serve(peer);
+        let bytes = size_of_task(serve);
+        assert!(bytes <= 1_024, "each idle socket takes {bytes} bytes for its task");
+    }
 }
