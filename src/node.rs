@@ -2,6 +2,7 @@
 
 use crate::{
     actors::{
+        queue::QueueActor,
         room::RoomActor,
         session::{Door, SessionNotice},
     },
@@ -257,7 +258,7 @@ fn serve_public(
 
 fn serve_admin(listener: TcpListener, state: HttpState, cluster: Cluster) -> anyhow::Result<ServerHandle> {
     let metrics = telemetry::metrics();
-    telemetry::begin_at_zero(&[RoomActor::KIND]);
+    telemetry::begin_at_zero(&[RoomActor::KIND, QueueActor::KIND]);
     let server = HttpServer::new(move || {
         let cluster = cluster.clone();
         let seen = cluster.clone();
@@ -289,6 +290,7 @@ fn observe(cluster: &Cluster) {
     metrics::gauge!("playhouse_sessions", "state" => "live").set(live as f64);
     metrics::gauge!("playhouse_sessions", "state" => "parked").set(parked as f64);
     metrics::gauge!("playhouse_entities", "kind" => "room").set(cluster.active::<RoomActor>() as f64);
+    metrics::gauge!("playhouse_entities", "kind" => "queue").set(cluster.active::<QueueActor>() as f64);
     metrics::gauge!("playhouse_in_touch").set(f64::from(u8::from(cluster.is_in_touch())));
 }
 

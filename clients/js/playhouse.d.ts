@@ -145,6 +145,8 @@ export interface Requests {
   "game.kick_vote": [{ target: PlayerId }, {}];
   "player.mute": [{ player_id: PlayerId; muted: boolean }, {}];
   "player.report": [{ player_id: PlayerId; reason: string }, {}];
+  "queue.enter": [{ queue: string }, { ticket: string; number: number; ahead: number; eta_ms: number | null; poll_after_ms: number }];
+  "queue.leave": [{ queue: string }, {}];
   "media.offer": [{ pc: "pub"; sdp: string }, {}];
   "media.answer": [{ pc: "sub"; sdp: string }, {}];
   "media.state": [{ pc: Pc; state: "ready" | "failed" | "closed"; audio?: boolean; video?: boolean }, {}];
@@ -179,6 +181,9 @@ export interface Pushes {
   "game.present": { player_id: PlayerId };
   "game.kick_votes": { target: PlayerId; votes: number; needed: number };
   "game.over": GameOver;
+  "queue.position": { queue: string; ticket: string; ahead: number; eta_ms: number | null };
+  "queue.admitted": { queue: string; ticket: string; pass: string; expires_at: UnixMs };
+  "queue.ended": { queue: string; ticket: string; status: "expired" | "left" | "sold_out" };
   "claim.changed": { claim: { id: string; event: string; reward: string; account: string; kind: string; name: string; amount: number; status: string; reason?: string; created_at: UnixMs; updated_at: UnixMs } };
   "reservation.changed": { reservation: { id: string; account: string; showtime: string; seat: string; status: "held" | "paid" | "expired" | "cancelled"; price_points: number; hold_expires_at: UnixMs; created_at: UnixMs; updated_at: UnixMs } };
   "media.offer": { pc: "sub"; sdp: string; tracks: MediaTrack[] };

@@ -223,7 +223,11 @@ impl Desk {
                     _ => Ok(TicketStatus::Expired),
                 }
             }
-            _ => Ok(TicketStatus::Expired),
+            // What this node has read of the queue may be older than the dismissal of its line.
+            _ => match self.store.queue(id).await? {
+                Some(queue) if place.number <= queue.dismissed_through => Ok(TicketStatus::SoldOut),
+                _ => Ok(TicketStatus::Expired),
+            },
         }
     }
 

@@ -14,6 +14,7 @@ mod leader;
 mod leaks;
 mod node;
 mod process;
+mod queue;
 mod security;
 mod showtimes;
 mod slow;

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { lines, phases } from "../admin/charts.js";
 import { balance, calendar, claimsOverTime } from "../admin/timelines.js";
 import { preview } from "../admin/views/events.js";
+import { queues, seconds, wish } from "../admin/views/queues.js";
 
 
 const at = (ms, effects, input = null) => ({ at: ms, input, effects });
@@ -65,4 +66,23 @@ test("a balance goes back from what it is by its entries", () => {
   const svg = picture(balance([{ amount: -20, at: 300 }, { amount: 50, at: 100 }], 500, 40));
   assert.equal(svg.props["aria-label"], "The balance over 2 entries: from 10 to 40 points");
   assert.equal(balance([], 0, 0), null);
+});
+
+test("a queue's form says seconds, the API milliseconds, and no rate is null", () => {
+  const form = { name: "Final", capacity: "50", rate_per_s: "", claim_ttl_ms: "1.5", pass_ttl_ms: "600", abandon_after_ms: "60", sold_out: "keep" };
+  assert.deepEqual(wish(form), { name: "Final", capacity: 50, rate_per_s: null, claim_ttl_ms: 1500, pass_ttl_ms: 600_000, abandon_after_ms: 60_000, sold_out: "keep" });
+  assert.equal(wish({ ...form, rate_per_s: "2.5" }).rate_per_s, 2.5);
+  assert.deepEqual([seconds(1500), seconds(600_000)], ["1.5 s", "10 min"]);
+});
+
+test("a queue that nobody answers for says so, and its line is not drawn as empty", () => {
+  const queue = { id: ann, name: "", state: "open", capacity: 5, rate_per_s: null, claim_ttl_ms: 1, pass_ttl_ms: 1, abandon_after_ms: 1, sold_out: "keep", sold_out_at: null, waiting: null, active: null, admitted_per_s: null, admitted: 0, no_shows: 0, expiries: 0, abandoned: 0, created_at: 0, updated_at: 0 };
+  const state = { session: { mayAct: false }, series: {}, data: { queue: { value: { queue } } } };
+  const [read] = queues.reads(state, ["queues", ann]);
+  read.then({ queue });
+  assert.deepEqual(state.series, {});
+  const text = (node) => (typeof node === "string" ? node : (node?.children ?? []).map(text).join(" "));
+  const told = queues.show(state, {}, ["queues", ann]).filter(Boolean).map(text).join(" ");
+  assert.match(told, /No node with the role queue answers/);
+  assert.match(told, /– of 5 places are taken/);
 });

@@ -30,6 +30,8 @@ pub enum Scenario {
     Churn(ChurnArgs),
     /// One member of a flooded room stops reading: what it costs the others, and the server.
     SlowReader(SlowArgs),
+    /// A crowd at an admission queue: order, capacity and double admissions are checked.
+    Queue(QueueArgs),
     /// Playhouse against the bare floor, in turns on one machine, as ratios.
     Compare(CompareArgs),
 }
@@ -162,6 +164,40 @@ pub struct ChurnArgs {
     /// What the server speaks.
     #[arg(long, value_enum, default_value = "json")]
     pub proto: Proto,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `queue`.
+#[derive(Args)]
+pub struct QueueArgs {
+    /// How many come.
+    #[arg(long, default_value_t = 500)]
+    pub people: usize,
+    /// And within which time, in seconds.
+    #[arg(long, default_value_t = 5)]
+    pub within_s: u64,
+    /// Places of the queue.
+    #[arg(long, default_value_t = 50)]
+    pub capacity: usize,
+    /// Admissions a second at most.
+    #[arg(long)]
+    pub rate_per_s: Option<f64>,
+    /// How long one stays inside, in ms; half of it more or less.
+    #[arg(long, default_value_t = 200)]
+    pub stay_ms: u64,
+    /// Sockets open at once at most, of players and of REST calls.
+    #[arg(long, default_value_t = 400)]
+    pub sockets: usize,
+    /// Of the sockets that players may have (half of them), how many they take, in percent.
+    #[arg(long, default_value_t = 50)]
+    pub sockets_percent: usize,
+    /// Who does what when is drawn from it.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// An ADMIN of a server that runs already, who makes the queue; his password is in PLAYHOUSE_ADMIN_PASSWORD.
+    #[arg(long)]
+    pub admin_name: Option<String>,
     #[command(flatten)]
     pub common: Common,
 }

@@ -24,6 +24,7 @@ mod mafia;
 mod meter;
 mod player;
 mod procfs;
+mod queue;
 mod report;
 mod requests;
 mod scrape;
@@ -100,6 +101,11 @@ async fn run(scenario: &Scenario) -> Result<bool> {
         Scenario::SlowReader(args) => {
             let target = open(&args.common, args.proto, &slow::SETTINGS).await?;
             let outcome = slow::run(args, &target, &bar).await;
+            finish(outcome, target, &args.common, &bar).await
+        }
+        Scenario::Queue(args) => {
+            let target = open(&args.common, Proto::Json, &queue::SETTINGS).await?;
+            let outcome = queue::run(args, &target, &bar).await;
             finish(outcome, target, &args.common, &bar).await
         }
         Scenario::Compare(args) => compare::run(args, &bar).await?.publish(&args.output),

@@ -48,6 +48,9 @@ pub struct Target {
 struct Spawned {
     child: Child,
     dir: PathBuf,
+    program: PathBuf,
+    /// As it was started.
+    arguments: Vec<String>,
 }
 
 impl Target {
@@ -71,20 +74,32 @@ impl Target {
         let (listen, admin) = (free_address()?, free_address()?);
         let dir = fresh_dir()?;
         let mut command = Command::new(program);
-        match proto {
-            Proto::Raw => command.args(["--serve", "--listen", &listen]),
-            Proto::Json => command.args(arguments(&listen, &admin, &dir, settings)),
+        let mut arguments = match proto {
+            Proto::Raw => vec!["--serve".to_owned(), "--listen".to_owned(), listen.clone()],
+            Proto::Json => arguments(&listen, &admin, &dir, settings),
         };
-        command.args(extra);
+        arguments.extend(extra.iter().cloned());
+        command.args(&arguments);
         let log = File::create(dir.join("server.log"))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
         let admin = (proto == Proto::Json).then(|| format!("http://{admin}"));
         let mut target =
             Self::running(&[format!("http://{listen}")], admin.as_deref(), Some(child.id()), proto);
-        target.child = Some(Spawned { child, dir });
+        target.child = Some(Spawned { child, dir, program: program.to_owned(), arguments });
         target.await_ready().await?;
         Ok(target)
+    }
+
+    /// Makes an ADMIN of a server that we have started: name and password. `None`: it is somebody else's.
+    pub fn make_admin(&self) -> Result<Option<(String, String)>> {
+        let Some(spawned) = &self.child else { return Ok(None) };
+        let (name, password) = ("load", "a password for a load test");
+        let mut command = Command::new(&spawned.program);
+        command.args(&spawned.arguments).args(["admin", "create", name]);
+        let made = command.env("PLAYHOUSE_ADMIN_PASSWORD", password).output()?;
+        ensure!(made.status.success(), "admin create: {}", String::from_utf8_lossy(&made.stderr));
+        Ok(Some((name.to_owned(), password.to_owned())))
     }
 
     /// The players' listener of the node for this place: players are spread over all.

@@ -11,7 +11,7 @@ async fn readiness(node: &Process) -> Value {
 
 async fn entities(node: &Process) -> String {
     let text = reqwest::get(format!("{}/metrics", node.admin())).await.unwrap().text().await.unwrap();
-    let line = text.lines().find(|line| line.starts_with("playhouse_entities{")).unwrap();
+    let line = text.lines().find(|line| line.starts_with(r#"playhouse_entities{kind="room""#)).unwrap();
     line.rsplit(' ').next().unwrap().to_owned()
 }
 
