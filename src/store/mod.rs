@@ -26,6 +26,9 @@ mod outbox;
 mod passes;
 mod queue_line;
 mod queues;
+#[cfg(test)]
+mod replica_tests;
+mod replicas;
 mod reservations;
 mod rewards;
 mod rooms;
@@ -45,7 +48,7 @@ pub(crate) use claims::{ClaimFilter, ClaimRow, Reserved};
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use credentials::{Added, BackOff, CredentialsRow};
 use db::write_entity;
-pub(crate) use db::{Db, read, write};
+pub(crate) use db::{Db, browse, read, write};
 pub(crate) use dead_letters::{DeadLetter, DeadLetterFilter};
 pub use epochs::EpochChange;
 pub use error::StoreError;
@@ -62,6 +65,7 @@ pub use passes::NewPass;
 pub(crate) use passes::PassRow;
 pub use queues::Place;
 pub(crate) use queues::{QUEUE, QueueChange, QueueRow};
+use replicas::Replicas;
 pub(crate) use reservations::{GivenBack, Held, NewHold, Paid, ReservationFilter, ReservationRow};
 pub(crate) use rewards::{RewardChange, RewardRow};
 pub(crate) use rooms::RoomFilter;
@@ -88,7 +92,7 @@ pub struct Store {
 impl Store {
     /// Opens the database of the settings and brings it up to date.
     pub async fn open(config: &Config, clock: SharedClock) -> Result<Self, StoreError> {
-        let db = Db::open(config).await?;
+        let db = Db::open(config, &clock).await?;
         let facts = Arc::new(Notify::new());
         let writer = Arc::new(Writer::start(db.clone(), &config.database, facts.clone()));
         Ok(Self { db, writer, clock, facts })
