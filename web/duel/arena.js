@@ -77,7 +77,7 @@ function verdict({ trouble, result, ended, side, opponentName: name }) {
 const hex = (n) => (n ?? 0).toString(16).padStart(8, "0");
 
 function explanation({ trouble, detail, ended, sessionId }) {
-  if (trouble === "desync") return t("duel.desync_hint", { frame: detail.frame, ours: hex(detail.ours), theirs: hex(detail.theirs) });
+  if (trouble === "desync") return [t("duel.desync_hint", { frame: detail.frame, ours: hex(detail.ours), theirs: hex(detail.theirs) }), ended && ` ${t(`duel.${ended.outcome}`)}`];
   if (sessionId === "practice") return null;
   return ended ? t(`duel.${ended.outcome ?? "abandoned"}`) : trouble ? t("duel.abandoned") : t("duel.reporting");
 }

@@ -2,7 +2,7 @@
 
 use super::{Table, Words, read};
 use crate::{
-    actors::duel::state::Phase,
+    actors::duel::{messages::DuelMessage, state::Phase},
     liveops::DuelOutcome,
     protocol::signal::{SignalCode, pushes::EndReason},
 };
@@ -35,6 +35,30 @@ fn two_reports_agree_or_are_disputed() {
         let mut table = connected();
         table.says(0, 1, Words::Result(a));
         table.says(1, 0, Words::Result(b));
+        assert_eq!(outcome(&table), expected, "{a:?} {b:?}");
+    }
+}
+
+#[test]
+fn reports_of_the_same_winner_whose_frames_or_checksums_differ_are_of_two_matches() {
+    let report = |frames: Option<i64>, checksum: Option<&str>| DuelMessage::ReportResult {
+        winner: None,
+        frames,
+        checksum: checksum.map(str::to_owned),
+    };
+    for (a, b, expected) in [
+        ((Some(3_600), Some("9f")), (Some(3_600), Some("9f")), "agreed"),
+        ((Some(3_600), Some("9f")), (Some(3_600), None), "agreed"),
+        ((None, None), (Some(3_600), Some("9f")), "agreed"),
+        ((Some(3_600), Some("9f")), (Some(3_600), Some("a0")), "disputed"),
+        ((Some(3_600), None), (Some(3_601), None), "disputed"),
+    ] {
+        let mut table = connected();
+        for (side, (frames, checksum)) in [(0, a), (1, b)] {
+            let (by, report) = (table.players[side], report(frames, checksum));
+            let step = table.state.message(by, &report, table.now, &table.settings).expect("allowed");
+            table.take(step);
+        }
         assert_eq!(outcome(&table), expected, "{a:?} {b:?}");
     }
 }
