@@ -8,7 +8,6 @@ use crate::{
         self,
         duel::DuelActor,
         matchmaker::{ClusterMatches, MatchmakerActor, Ports, StoredRatings},
-        queue::QueueActor,
         room::RoomActor,
         session::{Door, SessionNotice},
         signal::SignalDoor,

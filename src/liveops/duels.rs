@@ -53,6 +53,19 @@ pub struct DuelReport {
     pub checksum: Option<String>,
 }
 
+impl DuelReport {
+    /// Whether both tell of the same match: the same winner, and neither frames nor checksum that belie each other. Two
+    /// machines that came apart (a desync) did not play the same match, though both call it a draw.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        fn belie<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+            a.zip(b).is_some_and(|(a, b)| a != b)
+        }
+        self.winner == other.winner
+            && !belie(self.frames, other.frames)
+            && !belie(self.checksum.as_ref(), other.checksum.as_ref())
+    }
+}
+
 /// A duel that is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DuelFinished {

@@ -15,7 +15,7 @@ export function arena(state, ui, act) {
   return h(
     "main",
     // What the page shows is also said in attributes, for whoever looks on from outside.
-    { class: `arena ${ui.touch ? "touch" : ""} ${match.sessionId === "practice" ? "practice" : ""}`, id: "main", key: "arena", "data-stage": match.stage, "data-side": match.side, "data-frame": figures.confirmed ?? 0, "data-check": figures.checksum ? `${figures.checkFrame}:${figures.checksum}` : "", "data-rollbacks": figures.rollbacks ?? 0, "data-p50": figures.p50 ?? 0, "data-stalls": figures.stalls ?? 0, "data-waits": figures.waits ?? 0, "data-session": match.sessionId },
+    { class: `arena ${ui.touch ? "touch" : ""} ${match.sessionId === "practice" ? "practice" : ""}`, id: "main", key: "arena", "data-stage": match.stage, "data-side": match.side, "data-frame": figures.confirmed ?? 0, "data-check": (figures.checks ?? []).map(({ frame, sum }) => `${frame}:${sum}`).join(" "), "data-rollbacks": figures.rollbacks ?? 0, "data-p50": figures.p50 ?? 0, "data-stalls": figures.stalls ?? 0, "data-waits": figures.waits ?? 0, "data-session": match.sessionId },
     h(
       "div",
       { class: "theatre" },
@@ -77,7 +77,7 @@ function verdict({ trouble, result, ended, side, opponentName: name }) {
 const hex = (n) => (n ?? 0).toString(16).padStart(8, "0");
 
 function explanation({ trouble, detail, ended, sessionId }) {
-  if (trouble === "desync") return t("duel.desync_hint", { frame: detail.frame, ours: hex(detail.ours), theirs: hex(detail.theirs) });
+  if (trouble === "desync") return [t("duel.desync_hint", { frame: detail.frame, ours: hex(detail.ours), theirs: hex(detail.theirs) }), ended && ` ${t(`duel.${ended.outcome}`)}`];
   if (sessionId === "practice") return null;
   return ended ? t(`duel.${ended.outcome ?? "abandoned"}`) : trouble ? t("duel.abandoned") : t("duel.reporting");
 }
@@ -107,7 +107,7 @@ function panel({ match }, ui, act, figures) {
     lane(act, "depth", t("duel.rollback"), number(figures.lastDepth), t("duel.unit_frames"), t("duel.most", { n: number(figures.maxDepth) })),
     lane(act, "frame", t("duel.frame_time"), number(figures.p50, 1), "ms", `p99 ${number(figures.p99, 1)}`),
     h("dl", { class: "facts" },
-      fact(t("duel.frame"), figures.confirmed ?? 0), fact(t("duel.checksum"), figures.checksum ? h("code", null, `${figures.checkFrame} ${figures.checksum}`) : "–"),
+      fact(t("duel.frame"), figures.confirmed ?? 0), fact(t("duel.checksum"), figures.checks?.length ? h("code", null, `${figures.checks[0].frame} ${figures.checks[0].sum}`) : "–"),
       ui.way && fact(t("duel.way"), h("span", { "data-test": "way", "data-way": ui.way }, t(`duel.way_${ui.way}`)))),
     match.sessionId === "practice" && line(ui, act),
   );

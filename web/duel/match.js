@@ -10,6 +10,9 @@ import { Rollback } from "./rollback.js";
 
 const PERIOD_MS = 1000 / 60;
 const TOLD_EVERY_MS = 250;
+/** Checksums are shown of every so many frames, the last few of them. */
+const CHECKED_EVERY = 30;
+const CHECKS = 6;
 
 /** A session's id as the u32 that marks its packets. */
 export const tagOf = (sessionId) => fnv(new TextEncoder().encode(sessionId));
@@ -108,8 +111,9 @@ export class Match {
 
   #figures() {
     const { stats, frame, confirmed, status, reason } = this.#session;
-    const at = confirmed - (confirmed % 30); // both sides show the same frames
-    return { ...stats, ...this.meters.summary(), frame, confirmed, status, reason, checkFrame: at, checksum: hex(this.#session.digestAt(at)) };
+    const at = confirmed - (confirmed % CHECKED_EVERY); // both sides show the same frames
+    const checks = Array.from({ length: CHECKS }, (_, i) => at - i * CHECKED_EVERY).filter((n) => n > 0).map((n) => ({ frame: n, sum: hex(this.#session.digestAt(n)) }));
+    return { ...stats, ...this.meters.summary(), frame, confirmed, status, reason, checks };
   }
 
   #event({ type, ...detail }) {

@@ -156,3 +156,24 @@ test("the rollback core needs nothing but its own two files", () => {
   assert.deepEqual(core.sort(), ["duel/rollback-packet.js", "duel/rollback-time.js", "duel/rollback.js"]);
   for (const path of core) assert.doesNotMatch(readFileSync(`${WEB}${path}`, "utf8").replace(/^\s*(\*|\/\/|\/\*).*$/gm, ""), /\b(document|window|performance|Date|setTimeout|setInterval|WebSocket|RTC\w+|Math\.random)\b/, path);
 });
+
+test("the example of docs/duel.md runs: two of it come to the same state", async () => {
+  const [, code] = /```js\n(import \{ Rollback \}[\s\S]*?)```/.exec(readFileSync(`${WEB}../docs/duel.md`, "utf8"));
+  const body = code.replace(/^import .*$/m, "").replace("local: 0,", "local,") + "\nreturn session;";
+  const { Rollback } = await import("../duel/rollback.js");
+  const sides = [0, 1].map((local) => ({ local, channel: { send: () => {} }, held: 0, seen: null }));
+  let ms = 0;
+  for (const side of sides) {
+    const names = { Rollback, local: side.local, channel: side.channel, buttons: () => side.held, draw: (state) => (side.seen = state), performance: { now: () => ms }, console: { log() {} }, setInterval: (step) => (side.step = step) };
+    side.session = new Function(...Object.keys(names), body)(...Object.values(names));
+    side.channel.send = (bytes) => sides[1 - side.local].channel.onmessage({ data: bytes });
+  }
+  for (let i = 0; i < 200; i++) {
+    ms += 1000 / 60;
+    sides.forEach((side, n) => ((side.held = i % (7 + n) < 4 ? 1 + n : 0), side.step()));
+  }
+  const [a, b] = sides.map(({ session }) => session);
+  const both = Math.min(a.confirmed, b.confirmed);
+  assert.ok(both > 150 && a.digestAt(both) === b.digestAt(both));
+  assert.notDeepEqual(sides[0].seen, { x: [0, 100] });
+});

@@ -440,7 +440,7 @@ impl DuelState {
     /// Two reports must agree. Who alone reports that the other has won is believed: nobody lies himself a defeat.
     fn known_result(&self) -> (DuelOutcome, Option<PlayerId>) {
         match &self.reports {
-            [Some(a), Some(b)] if a.winner == b.winner => (DuelOutcome::Agreed, a.winner),
+            [Some(a), Some(b)] if a.agrees_with(b) => (DuelOutcome::Agreed, a.winner),
             [Some(_), Some(_)] => (DuelOutcome::Disputed, None),
             [Some(only), None] | [None, Some(only)] => match only.winner {
                 Some(winner) if winner != only.player_id => (DuelOutcome::Agreed, Some(winner)),

@@ -35,6 +35,7 @@ export async function run({ open, log }) {
   const [, frame, ours, theirs] = /frame (\d+) this machine computed ([0-9a-f]{8}), the other ([0-9a-f]{8})/.exec(told);
   assert.notEqual(ours, theirs);
   const same = await other.page.locator(".end .hint").innerText();
+  await honest.page.getByText("the staff can look at it").waitFor();
   log(`found at frame ${frame}: ${ours} here, ${theirs} there`);
   assert.match(same, /[0-9a-f]{8}, 상대는 [0-9a-f]{8}로/);
   for (const me of [honest, other]) {

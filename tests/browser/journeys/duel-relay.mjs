@@ -10,7 +10,7 @@ import { mkdtempSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../media.mjs";
-import { challenge, enter, facts, fidget } from "./duel.mjs";
+import { challenge, compare, enter, fidget, note } from "./duel.mjs";
 
 export const title = "a duel over a TURN server: relayed packets alone, credentials of the node";
 
@@ -38,20 +38,16 @@ export async function run({ open, log }) {
     const sums = [new Map(), new Map()];
     const watch = async () => {
       while (Date.now() < end) {
-        for (const [i, me] of [ann, ben].entries()) {
-          const [frame, sum] = (await facts(me)).check.split(":");
-          if (sum) sums[i].set(frame, sum);
-        }
+        for (const [i, me] of [ann, ben].entries()) await note(me, sums[i]);
         await ann.page.waitForTimeout(120);
       }
     };
     await Promise.all([fidget(ann, () => Date.now() > end), fidget(ben, () => Date.now() > end), watch()]);
-    const shared = [...sums[0].keys()].filter((frame) => sums[1].has(frame));
-    for (const frame of shared) assert.equal(sums[0].get(frame), sums[1].get(frame), `frame ${frame}`);
-    assert.ok(shared.length > SECONDS / 3, `${shared.length} frames compared`);
+    const compared = compare(sums);
+    assert.ok(compared > SECONDS / 3, `${compared} frames compared`);
     for (const { page } of [ann, ben]) assert.equal(await page.locator('[data-test="way"]').getAttribute("data-way"), "relay");
     await ann.shot("1-relayed");
-    log(`${shared.length} checksums compared, ping ${await ann.page.locator('[data-test="ping"]').innerText()} ms`);
+    log(`${compared} checksums compared, ping ${await ann.page.locator('[data-test="ping"]').innerText()} ms`);
   } finally {
     relay.kill("SIGKILL");
   }

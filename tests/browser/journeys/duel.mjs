@@ -65,6 +65,20 @@ export async function challenge(ann, bora) {
   await Promise.all([ann, bora].map(({ page }) => page.locator('.arena[data-stage="playing"]').waitFor({ timeout: 25_000 })));
 }
 
+/** Keeps the checksums that a page shows, by match and frame; gives its facts. */
+export async function note(me, checks) {
+  const shown = await facts(me);
+  for (const entry of shown.check.split(" ").filter(Boolean)) checks.set(`${shown.session} ${entry.split(":")[0]}`, entry.split(":")[1]);
+  return shown;
+}
+
+/** How many frames both have shown; each with the same checksum. */
+export function compare([a, b]) {
+  const shared = [...a.keys()].filter((frame) => b.has(frame));
+  for (const frame of shared) assert.equal(a.get(frame), b.get(frame), `frame ${frame}`);
+  return shared.length;
+}
+
 export const facts = ({ page }) => page.locator(".arena").evaluate((el) => ({ ...el.dataset }));
 
 const KEYS = [["KeyD", 260], ["KeyA", 260], ["KeyJ", 50], ["KeyJ", 50], ["KeyK", 50], ["KeyW", 60], ["KeyS", 300], ["KeyL", 50], ["ArrowRight", 200], ["KeyX", 50]];
@@ -88,9 +102,7 @@ async function minute(ann, bora, log) {
   const watch = async () => {
     while (!done()) {
       for (const [i, me] of [ann, bora].entries()) {
-        const { check, stage } = await facts(me);
-        const [frame, sum] = (check ?? "").split(":");
-        if (sum) checks[i].set(Number(frame), sum);
+        const { stage } = await note(me, checks[i]);
         if (stage === "over") await again(me);
       }
       await ann.page.waitForTimeout(150);
@@ -104,9 +116,8 @@ async function minute(ann, bora, log) {
     }
   };
   await Promise.all([fidget(ann, done), fidget(bora, done), watch(), shots()]);
-  const shared = [...checks[0].keys()].filter((frame) => checks[1].has(frame));
-  for (const frame of shared) assert.equal(checks[0].get(frame), checks[1].get(frame), `frame ${frame}`);
-  assert.ok(shared.length >= SECONDS / 2, `${shared.length} checksums of the same frames`);
+  const compared = compare(checks);
+  assert.ok(compared >= SECONDS / 2, `${compared} checksums of the same frames`);
   const both = await Promise.all([ann, bora].map(facts));
   for (const [i, { rollbacks, p50, frame, stalls, waits }] of both.entries()) {
     log(`side ${i}: ${frame} frames, ${rollbacks} rollbacks, p50 ${p50} ms, ${stalls} stalls, ${waits} waits`);
@@ -115,7 +126,7 @@ async function minute(ann, bora, log) {
   }
   const ping = Number(await ann.page.locator('[data-test="ping"]').innerText());
   assert.ok(ping > 170 && ping < 320, `${ping} ms there and back`);
-  return { compared: shared.length };
+  return { compared };
 }
 
 /** A match that is over within the minute: both agreed, and it goes on with another. */

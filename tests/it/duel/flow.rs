@@ -25,7 +25,7 @@ async fn a_duel_from_request_to_agreed_result_in_both_encodings() {
             json!({"sessionId": session, "winnerId": bob.id, "frames": 3600, "checksum": 7}),
         )
         .await;
-        bob.say("report_result", json!({"sessionId": session, "winnerId": bob.id, "checksum": "x"})).await;
+        bob.say("report_result", json!({"sessionId": session, "winnerId": bob.id, "checksum": "7"})).await;
         for peer in [ann, bob] {
             let ended = peer.until("match_ended").await;
             assert_eq!((&ended["sessionId"], &ended["reason"]), (&json!(session), &json!("result")));

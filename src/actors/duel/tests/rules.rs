@@ -41,6 +41,30 @@ fn two_reports_agree_or_are_disputed() {
 }
 
 #[test]
+fn reports_of_the_same_winner_whose_frames_or_checksums_differ_are_of_two_matches() {
+    let report = |frames: Option<i64>, checksum: Option<&str>| DuelMessage::ReportResult {
+        winner: None,
+        frames,
+        checksum: checksum.map(str::to_owned),
+    };
+    for (a, b, expected) in [
+        ((Some(3_600), Some("9f")), (Some(3_600), Some("9f")), "agreed"),
+        ((Some(3_600), Some("9f")), (Some(3_600), None), "agreed"),
+        ((None, None), (Some(3_600), Some("9f")), "agreed"),
+        ((Some(3_600), Some("9f")), (Some(3_600), Some("a0")), "disputed"),
+        ((Some(3_600), None), (Some(3_601), None), "disputed"),
+    ] {
+        let mut table = connected();
+        for (side, (frames, checksum)) in [(0, a), (1, b)] {
+            let (by, report) = (table.players[side], report(frames, checksum));
+            let step = table.state.message(by, &report, table.now, &table.settings).expect("allowed");
+            table.take(step);
+        }
+        assert_eq!(outcome(&table), expected, "{a:?} {b:?}");
+    }
+}
+
+#[test]
 fn a_lone_report_counts_against_who_makes_it_and_not_for_him() {
     for (winner, expected) in [(Some(1), "agreed"), (Some(0), "unreported"), (None, "unreported")] {
         let mut table = connected();
