@@ -124,7 +124,9 @@ impl DuelActor {
                 self.offer_to(requester, target, reply, ctx);
             }
             (Work::Command(DuelCommand::Arrange { players }), None) => self.arrange(players, reply, ctx),
-            (Work::Command(DuelCommand::Arrange { players }), Some(state)) if state.players() == &players => {
+            (Work::Command(DuelCommand::Arrange { players }), Some(state))
+                if state.players() == &players && state.phase().holds() =>
+            {
                 reply.give(DuelReply::Done); // asked again
             }
             (Work::Command(DuelCommand::Request { .. } | DuelCommand::Arrange { .. }), Some(_)) => {

@@ -75,6 +75,9 @@ impl DuelActor {
         let before = self.state.as_ref().map(DuelState::phase);
         let phase = copy.phase();
         self.state = Some(copy);
+        if phase.is_over() && before != Some(phase) {
+            self.release_players(); // before they are told: who asks at once is free
+        }
         for side in 0..2 {
             let pushes: Vec<_> =
                 step.tells.iter().filter(|(to, _)| *to == side).map(|(_, push)| push.clone()).collect();
@@ -89,7 +92,6 @@ impl DuelActor {
         if before != Some(phase) {
             metrics::counter!("playhouse_duel_phases_total", "phase" => phase.as_str()).increment(1);
             if phase.is_over() {
-                self.release_players();
                 let known = Duration::from_millis(self.settings().ended_ms);
                 ctx.run_later(known, |duel, ctx| duel.leave(ctx));
             }

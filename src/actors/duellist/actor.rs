@@ -189,7 +189,11 @@ impl DuellistActor {
         if free {
             self.tell_lobby();
         }
-        if let (Some(key), Some(session), Some(wish)) = (self.shard, self.state.session, &self.state.lobby) {
+        if let (Some(wish), None) = (self.state.lobby.clone(), self.shard) {
+            self.seek_shard(wish, 0, None, ctx); // the last try had no answer
+        } else if let (Some(key), Some(session), Some(wish)) =
+            (self.shard, self.state.session, &self.state.lobby)
+        {
             let here = LobbyCommand::Here {
                 player: self.state.party(),
                 status: self.state.status(self.now()),

@@ -150,10 +150,10 @@ impl Actor {
         self.peer.say("join_lobby", json!({"playerId": me, "delta": true})).await;
         self.peer.say("request_match", json!({"requesterId": me, "targetId": other})).await;
         for _ in 0..self.rng.random_range(2..10) {
-            if self.rng.random_bool(0.4) {
+            if self.rng.random_bool(0.25) {
                 self.mischief().await;
             }
-            self.hear(Duration::from_millis(5)).await;
+            self.hear(Duration::from_millis(20)).await;
         }
     }
 
@@ -167,6 +167,11 @@ impl Actor {
                 gossip.sequences += 1;
             }
             self.sequence().await;
+        }
+        // What the others still want of him.
+        let end = tokio::time::Instant::now() + Duration::from_secs(2);
+        while tokio::time::Instant::now() < end {
+            self.hear(Duration::from_millis(50)).await;
         }
         self.peer
     }
@@ -230,11 +235,12 @@ fn judge(peers: &[Peer]) -> BTreeMap<&'static str, usize> {
     counts
 }
 
-async fn crashes(here: &Here) -> usize {
+/// Entities that went without a word. A commit that the disk keeps waiting would be one: not so here.
+async fn crashes(here: &Here) -> Vec<String> {
     let metrics = reqwest::get(format!("http://{}/metrics", here.node.admin_address)).await.unwrap();
     let metrics = metrics.text().await.unwrap();
     let counters = metrics.lines().filter(|line| line.starts_with("playhouse_entity_crashes_total"));
-    counters.filter(|line| !line.ends_with(" 0")).count()
+    counters.filter(|line| !line.ends_with(" 0")).map(str::to_owned).collect()
 }
 
 #[actix::test]
@@ -244,7 +250,8 @@ async fn a_hundred_players_at_random_break_no_rule() {
     println!("PLAYHOUSE_SEED={seed} PLAYHOUSE_SIGNAL_SEQUENCES={sequences}");
     let here = start(|config| {
         (config.limits.messages_per_s, config.limits.messages_burst) = (1e6, 1e6);
-        (config.duel.answer_ms, config.duel.connect_ms, config.duel.report_ms) = (1_500, 1_500, 500);
+        (config.duel.answer_ms, config.duel.connect_ms, config.duel.report_ms) = (3_000, 4_000, 500);
+        (config.database.timeout_ms, config.cluster.ask_timeout_ms) = (60_000, 60_000);
     })
     .await;
     let gossip = Rc::new(RefCell::new(Gossip::default()));
@@ -263,14 +270,14 @@ async fn a_hundred_players_at_random_break_no_rule() {
         peers.push(actor.await.unwrap());
     }
     // Left alone, every session ends.
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    tokio::time::sleep(Duration::from_millis(7_500)).await;
     for peer in &mut peers {
         peer.have_come("").await;
     }
     let counts = judge(&peers);
     println!("{counts:?}");
     assert!(counts["sessions"] as u64 > sequences / 10 && counts.contains_key("started"), "{counts:?}");
-    assert_eq!(crashes(&here).await, 0);
+    assert_eq!(crashes(&here).await, [""; 0]);
     // And nobody has stayed in a match.
     for pair in peers.chunks_mut(2) {
         let [ann, bob] = pair else { unreachable!() };
