@@ -62,7 +62,7 @@ function ending(state, ui, act) {
         ? h("p", { role: "status" }, t("duel.rematch_asked", { name }))
         : match.trouble !== "desync" && rematch(state, wanted, act),
     button(t("duel.to_lobby"), act.leave, { "data-test": "to-lobby" }),
-    h("div", { class: "more" }, state.incoming.filter((request) => request !== wanted).map((request) => challenge(request, act))),
+    h("div", { class: "challengers" }, state.incoming.filter((request) => request !== wanted).map((request) => challenge(request, act))),
   );
 }
 
