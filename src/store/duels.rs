@@ -1,7 +1,7 @@
 //! SQL of duels that are over: what was reported, what staff made of a dispute, and the ratings that follow.
 
 use super::{
-    AuditEntry, Store, StoreError, audit, confirm, fact,
+    AuditEntry, Store, StoreError, audit, browse, confirm, fact,
     ratings::{Contest, RatingRules, rate},
     read, write,
 };
@@ -178,7 +178,7 @@ impl Store {
              ORDER BY d.session_id DESC LIMIT $5"
         );
         let outcome = filter.outcome.map_or("", DuelOutcome::as_str);
-        Ok(read!(self.db(), pool => {
+        Ok(browse!(self.db(), pool => {
             let query = sqlx::query_as(sql).bind(outcome).bind(filter.resolved).bind(filter.player);
             query.bind(filter.before).bind(i64::from(limit)).fetch_all(pool).await?
         }))

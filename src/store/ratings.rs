@@ -3,7 +3,7 @@
 //! Called by the consumer of results (`liveops::ratings`), by staff who resolve a duel, and by leaderboards. The arithmetic
 //! is `game::rating`; here is who is rated, and in which transaction.
 
-use super::{Store, StoreError, confirm, read, write};
+use super::{Store, StoreError, browse, confirm, read, write};
 use crate::{
     clock::UnixMs,
     config::RatingSection,
@@ -264,7 +264,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<BoardRow>, StoreError> {
         let (standing, account) = after.unwrap_or((i64::MAX, Uuid::nil()));
-        Ok(read!(self.db(), pool => {
+        Ok(browse!(self.db(), pool => {
             let query = sqlx::query_as(BOARD).bind(mode).bind(standing).bind(account);
             query.bind(i64::from(limit)).fetch_all(pool).await?
         }))

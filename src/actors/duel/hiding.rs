@@ -3,16 +3,19 @@
 //! Owns which candidates are passed on, and what descriptions say. Pure; called where a message comes in. A relay's candidate
 //! names the address behind it too (`raddr`): that goes.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+/// What `RTCIceCandidateInit` has besides the candidate. Anything else may say anything.
+const BESIDES: [&str; 3] = ["sdpMid", "sdpMLineIndex", "usernameFragment"];
 
 /// The candidate as the other may see it. `None`: not at all. One without a word is the end of candidates.
 pub(super) fn candidate(candidate: &Value) -> Option<Value> {
-    let text = candidate.get("candidate").and_then(Value::as_str).unwrap_or_default();
-    let mut shown = candidate.clone();
-    if !text.is_empty() {
-        shown["candidate"] = hidden(text)?.into();
-    }
-    Some(shown)
+    let text = candidate.get("candidate")?.as_str()?;
+    let text = if text.is_empty() { String::new() } else { hidden(text)? };
+    let besides = BESIDES.iter().filter_map(|name| Some(((*name).to_owned(), candidate.get(name)?.clone())));
+    let mut shown: Map<String, Value> = besides.collect();
+    shown.insert("candidate".to_owned(), text.into());
+    Some(shown.into())
 }
 
 /// The description without the addresses of its peer: other candidates than relays', and those that stand for all.
@@ -74,6 +77,11 @@ mod tests {
         }
         assert_eq!(candidate(&of("candidate:1 1 udp 1 relay 9 typ host ufrag relay")), None);
         assert_eq!(candidate(&of("")), Some(of("")), "the end of candidates tells nothing");
+        for odd in [json!({"candidate": 7}), json!({"candidate": null}), json!({}), json!("candidate")] {
+            assert_eq!(candidate(&odd), None, "{odd}");
+        }
+        let told = candidate(&json!({"candidate": RELAY, "address": "203.0.113.9"})).expect("a relay");
+        assert_eq!(told.get("address"), None, "nor in words of its own");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Matchmaking (spec 4.6): an entity for each mode and region that brings together who fits, by rating.
 //!
-//! `pool` decides, [`MatchmakerActor`] performs; `ports` is what it needs of the world. Sessions ask it on and on while
-//! their player looks (`actors::session`), and each question waits a while for its answer: so the pool need not be durable.
-//! A matchmaker that went with its node is put up elsewhere by the next question, and the questions bring the line back,
-//! with everybody's place in it. Matches are durable before anybody hears of them. Why so: docs/decisions/0019.
+//! `pool` decides, [`MatchmakerActor`] performs (`making`: matches and their commits); `ports` is what it needs of the
+//! world. Sessions ask it on and on while their player looks (`actors::session`), and each question waits a while for its
+//! answer: so the pool need not be durable. A matchmaker that went with its node is put up elsewhere by the next question,
+//! and the questions bring the line back, with everybody's place in it. Matches are durable before anybody hears of them.
+//! Why so: docs/decisions/0019.
 
 mod actor;
+mod making;
 mod matches;
 mod messages;
 mod pool;

@@ -246,7 +246,10 @@ impl PlayerSession {
         ctx.spawn(asked.run(act(seat)).into_actor(self).map(move |result, session, ctx| {
             let _work = asked.enter();
             match result {
-                Ok(room) => session.room = room,
+                Ok(room) => {
+                    session.room = room;
+                    session.has_sat_down(ctx);
+                }
                 Err(rejection) => session.turn_away(asked, &rejection),
             }
             session.go_on(ctx);

@@ -81,6 +81,13 @@ impl PlayerSession {
         self.answer(asked.id, Ok(json!({})));
     }
 
+    /// Who has sat down does not look for a room.
+    pub(super) fn has_sat_down(&mut self, ctx: &mut Context<Self>) {
+        if self.room.is_some() && self.search.as_ref().is_some_and(|search| search.mode == MatchMode::Mafia) {
+            self.stop_searching(ctx);
+        }
+    }
+
     /// He looks no more: he said so, or is gone.
     pub(super) fn stop_searching(&mut self, ctx: &mut Context<Self>) {
         let Some(mut search) = self.search.take() else { return };

@@ -2,10 +2,11 @@
 
 use super::{Table, Words, read};
 use crate::{
-    actors::duel::{messages::DuelMessage, state::Phase},
+    actors::duel::{DuelMessage, state::Phase},
     liveops::DuelOutcome,
     protocol::signal::{SignalCode, pushes::EndReason},
 };
+use serde_json::json;
 
 /// Ann (0) and Bob (1), connected.
 fn connected() -> Table {
@@ -156,4 +157,30 @@ fn a_match_is_over_when_both_have_been_gone_for_long() {
     assert_eq!((outcome(&table), table.now), (DuelOutcome::Unreported.as_str().to_owned(), due));
     let reason = table.told[0].back().expect("told")["payload"]["reason"].clone();
     assert_eq!(reason, serde_json::json!(EndReason::ConnectionLost));
+}
+
+/// `duel.relay_only`: what a peer says of his own addresses does not reach the other.
+#[test]
+fn where_addresses_are_hidden_relays_alone_are_passed_on() {
+    let mut table = Table::new(true);
+    table.settings.relay_only = true;
+    let players = [table.players[0], table.players[1]];
+    let mut say = |by: usize, message: DuelMessage| {
+        let step = table.state.message(players[by], &message, table.now, &table.settings).expect("allowed");
+        table.take(step);
+    };
+    let sdp = |kind: &str| format!("v=0\r\na=candidate:1 1 udp 1 203.0.113.9 9 typ {kind}\r\n");
+    let candidate =
+        |kind: &str| json!({"candidate": format!("candidate:1 1 udp 1 203.0.113.9 9 typ {kind}")});
+    say(0, DuelMessage::Offer { receiver: players[1], sdp: sdp("host") });
+    say(1, DuelMessage::Answer { receiver: players[0], sdp: sdp("srflx") });
+    for kind in ["host", "srflx", "relay"] {
+        say(0, DuelMessage::Candidate { receiver: players[1], candidate: candidate(kind) });
+    }
+    assert_eq!(table.count(1, "ice_candidate_received"), 1);
+    let offer = table.told[1].iter().find(|frame| frame["type"] == "sdp_offer_received").expect("the offer");
+    assert_eq!(offer["payload"]["sdp"], "v=0\r\n");
+    let answer =
+        table.told[0].iter().find(|frame| frame["type"] == "sdp_answer_received").expect("the answer");
+    assert_eq!(answer["payload"]["sdp"], "v=0\r\n");
 }
