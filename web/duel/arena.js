@@ -53,19 +53,25 @@ function ending(state, ui, act) {
     "div",
     { class: "over end", role: "group", "aria-label": verdict(match), key: "end", "data-test": "end" },
     h("div", { role: "alert" }, h("h2", null, verdict(match)), h("p", { class: "hint" }, explanation(match))),
-    match.rating && rating(match.rating),
-    state.notice && h("p", { role: "alert" }, noticeText(state.notice)),
-    state.incoming.filter((request) => request !== wanted).map((request) => challenge(request, act)),
+    // What comes later has its place from the start.
+    h("p", { class: "rating" }, match.rating && rating(match.rating)),
+    h("p", { class: "late", role: "alert" }, noticeText(state.notice)),
     match.sessionId === "practice"
       ? button(t("duel.again"), act.practise, { kind: "primary", iconName: "again" })
       : state.asked
         ? h("p", { role: "status" }, t("duel.rematch_asked", { name }))
-        : canRematch(state) && button(wanted ? t("duel.rematch_wanted", { name }) : t("duel.rematch"), wanted ? () => act.accept(wanted.sessionId) : () => act.ask(match.opponentId), { kind: "primary", iconName: "again", "data-test": "rematch" }),
+        : match.trouble !== "desync" && rematch(state, wanted, act),
     button(t("duel.to_lobby"), act.leave, { "data-test": "to-lobby" }),
+    h("div", { class: "challengers" }, state.incoming.filter((request) => request !== wanted).map((request) => challenge(request, act))),
   );
 }
 
-const canRematch = ({ match, lobby }) => match.ended && match.trouble !== "desync" && lobby?.some(({ playerId, status }) => playerId === match.opponentId && status === "available");
+/** Always there, so that nothing moves under a finger; to be pressed once the other one is free. */
+function rematch({ match, lobby }, wanted, act) {
+  const free = match.ended && lobby?.some(({ playerId, status }) => playerId === match.opponentId && status === "available");
+  const [text, press] = wanted ? [t("duel.rematch_wanted", { name: match.opponentName }), () => act.accept(wanted.sessionId)] : [t("duel.rematch"), () => act.ask(match.opponentId)];
+  return button(text, press, { kind: "primary", iconName: "again", disabled: !wanted && !free, "data-test": "rematch" });
+}
 
 function verdict({ trouble, result, ended, side, opponentName: name }) {
   if (trouble === "desync") return t("duel.trouble_desync");
@@ -82,7 +88,7 @@ function explanation({ trouble, detail, ended, sessionId }) {
   return ended ? t(`duel.${ended.outcome ?? "abandoned"}`) : trouble ? t("duel.abandoned") : t("duel.reporting");
 }
 
-const rating = ({ now, change }) => h("p", { class: "rating", "data-test": "rating" }, t("duel.rating"), " ", h("b", null, Math.round(now)), change !== null && h("span", { class: change < 0 ? "down" : "up" }, `${change < 0 ? "−" : "+"}${Math.abs(Math.round(change))}`));
+const rating = ({ now, change }) => h("span", { "data-test": "rating" }, t("duel.rating"), " ", h("b", null, Math.round(now)), change !== null && h("i", { class: change < 0 ? "down" : "up" }, `${change < 0 ? "−" : "+"}${Math.abs(Math.round(change))}`));
 
 // ---- touch ------------------------------------------------------------------------------------------------------------
 

