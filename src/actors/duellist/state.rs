@@ -174,12 +174,16 @@ impl DuellistState {
             let open = self.open.remove(duel)?;
             open.told.then(|| MatchFailed { session_id: *duel, reason: FailReason::Expired }.push())
         });
-        let told = told.collect();
-        let free = self.hold.is_some_and(|(_, until)| until <= now);
-        if free {
+        let mut told: Vec<_> = told.collect();
+        let silent = self.hold.filter(|(_, until)| *until <= now);
+        if let Some((duel, _)) = silent {
             self.hold = None;
+            if self.open.remove(&duel).is_some() {
+                // It was about to begin, and its node or its commit has gone.
+                told.push(MatchFailed { session_id: duel, reason: FailReason::ServerError }.push());
+            }
         }
-        (told, free)
+        (told, silent.is_some())
     }
 
     /// Open requests, for who has come back.
@@ -259,6 +263,10 @@ mod tests {
         let (told, free) = ann.sweep(later);
         assert!(told.is_empty() && free);
         assert!(ann.hold(second, later, &settings) && ann.release(second));
+        ann.asks(first, PlayerId::new(), later, &settings);
+        assert!(ann.hold(first, later, &settings));
+        let (told, free) = ann.sweep(later + settings.hold_ms);
+        assert_eq!((told.len(), free), (1, true), "he is told of one that was about to begin");
     }
 
     #[test]

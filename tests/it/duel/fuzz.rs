@@ -291,6 +291,10 @@ async fn a_hundred_players_at_random_break_no_rule() {
         }
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
+    for peer in &mut peers {
+        peer.have_come("").await;
+        peer.forget();
+    }
     for pair in peers.chunks_mut(2) {
         let [ann, bob] = pair else { unreachable!() };
         super::accepted(ann, bob).await;

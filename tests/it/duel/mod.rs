@@ -69,6 +69,11 @@ impl Peer {
         Ok(Self { guest, id, closed: None, transcript, unread, socket, packed })
     }
 
+    /// What was read and not asked for is asked for no more.
+    pub fn forget(&mut self) {
+        self.unread.clear();
+    }
+
     /// Drops the socket without a word and opens another, to the node at `base`.
     pub async fn reconnect(self, base: &str) -> Self {
         let guest = Guest { base: base.to_owned(), ..self.guest.clone() };

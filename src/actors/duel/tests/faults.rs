@@ -248,3 +248,19 @@ async fn a_connected_match_whose_node_died_with_everybody_is_found_again_by_a_re
     assert_eq!(ann.expect("match_ended").await["result"]["outcome"], "agreed");
     bob.expect("match_ended").await;
 }
+
+#[actix::test]
+async fn an_acceptance_whose_commit_is_lost_leaves_nobody_in_a_match() {
+    let stage = Stage::new();
+    let mut ann = ScriptedSignaller::enter(&stage, "Ann").await;
+    let mut bob = ScriptedSignaller::enter(&stage, "Bob").await;
+    request(&ann, &bob);
+    bob.expect("match_request_received").await;
+    stage.store.inject([Fault::LoseCommit]);
+    bob.say("accept_match", json!({"accepterId": bob.id, "requesterId": ann.id}));
+    assert_eq!(bob.expect("error").await["code"], 503);
+    for peer in [&mut ann, &mut bob] {
+        assert_eq!(peer.expect("match_failed").await["reason"], "server_error");
+    }
+    accepted(&mut bob, &mut ann).await;
+}
