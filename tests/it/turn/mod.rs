@@ -7,7 +7,7 @@ mod media;
 use crate::node::{Here, start};
 use client::Relayed;
 use playhouse::{
-    clock::UnixMs,
+    clock::{Clock as _, SystemClock, UnixMs},
     config::{Secret, Turn},
     ids::PlayerId,
     media::turn::{IceServer, ice_servers},
@@ -17,7 +17,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::time::timeout;
 
@@ -58,7 +58,7 @@ async fn in_a_room(node: &Here, name: &str) -> SocketPlayer {
 
 /// Credentials that this coturn takes, for one who is in no room.
 fn signed(coturn: &PrivateCoturn, player: PlayerId, before_s: i64) -> (String, String) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let now = SystemClock.now().0;
     let config =
         Turn { urls: coturn.urls(), secret: Some(Secret(coturn.secret().to_owned())), ..Turn::default() };
     let server = ice_servers(&config, player, UnixMs(now - before_s * 1_000)).remove(0);
