@@ -219,3 +219,31 @@ fn a_close_is_found_even_after_the_detach() {
     outbox.detach(socket); // the reader noticed first, and the peer reads on only now
     assert_eq!(drain(&outbox, socket).1, Some(CloseCode::TooSlow), "4001 would forbid to reconnect");
 }
+
+#[test]
+fn a_plain_outbox_has_no_numbers_keeps_the_newest_snapshot_and_says_its_last_words() {
+    let outbox = Outbox::new(Bounds { plain: true, ..BOUNDS }, 0);
+    let socket = outbox.attach(Encoding::Json);
+    outbox.push(event(1));
+    (1..=3).for_each(|n| outbox.push(tally(n)));
+    let (messages, _) = drain(&outbox, socket);
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert!(messages.iter().all(|message| message.get("seq").is_none()));
+    assert_eq!(messages[1]["payload"]["n"], 3);
+    outbox.push(event(4));
+    outbox.close(CloseCode::TooLarge, "too large");
+    outbox.push(event(5));
+    assert!(outbox.detach(socket), "its session ends before the last words are written");
+    let (messages, close) = drain(&outbox, socket);
+    assert_eq!((messages.len(), close), (1, Some(CloseCode::TooLarge)), "{messages:?}");
+    assert_eq!(messages[0]["payload"]["n"], 4);
+}
+
+#[test]
+fn a_plain_outbox_that_nobody_reads_is_closed_within_its_bound() {
+    let outbox = Outbox::new(Bounds { plain: true, ..BOUNDS }, 0);
+    let socket = outbox.attach(Encoding::Json);
+    (0..500).for_each(|n| outbox.push(event(n)));
+    assert!(outbox.queued_bytes() <= BOUNDS.hard_bytes);
+    assert_eq!(drain(&outbox, socket).1, Some(CloseCode::TooSlow));
+}

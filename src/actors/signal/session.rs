@@ -258,6 +258,7 @@ impl Handler<SessionNotice> for SignalSession {
         match notice {
             SessionNotice::Replaced => self.end_with(CloseCode::Replaced, REPLACED, ctx),
             SessionNotice::AccountEnded => {
+                self.refuse(&SignalError::new(SignalCode::NotAuthenticated, "you are signed out"));
                 self.end_with(CloseCode::AccountEnded, "the account's sessions were ended", ctx);
             }
             SessionNotice::NodeStops => {

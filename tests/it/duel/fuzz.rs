@@ -235,11 +235,12 @@ fn judge(peers: &[Peer]) -> BTreeMap<&'static str, usize> {
     counts
 }
 
-async fn crashes(here: &Here) -> usize {
+/// Entities that went without a word. A commit that the disk keeps waiting would be one: not so here.
+async fn crashes(here: &Here) -> Vec<String> {
     let metrics = reqwest::get(format!("http://{}/metrics", here.node.admin_address)).await.unwrap();
     let metrics = metrics.text().await.unwrap();
     let counters = metrics.lines().filter(|line| line.starts_with("playhouse_entity_crashes_total"));
-    counters.filter(|line| !line.ends_with(" 0")).count()
+    counters.filter(|line| !line.ends_with(" 0")).map(str::to_owned).collect()
 }
 
 #[actix::test]
@@ -249,7 +250,8 @@ async fn a_hundred_players_at_random_break_no_rule() {
     println!("PLAYHOUSE_SEED={seed} PLAYHOUSE_SIGNAL_SEQUENCES={sequences}");
     let here = start(|config| {
         (config.limits.messages_per_s, config.limits.messages_burst) = (1e6, 1e6);
-        (config.duel.answer_ms, config.duel.connect_ms, config.duel.report_ms) = (1_500, 1_500, 500);
+        (config.duel.answer_ms, config.duel.connect_ms, config.duel.report_ms) = (3_000, 4_000, 500);
+        (config.database.timeout_ms, config.cluster.ask_timeout_ms) = (60_000, 60_000);
     })
     .await;
     let gossip = Rc::new(RefCell::new(Gossip::default()));
@@ -268,14 +270,14 @@ async fn a_hundred_players_at_random_break_no_rule() {
         peers.push(actor.await.unwrap());
     }
     // Left alone, every session ends.
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    tokio::time::sleep(Duration::from_millis(7_500)).await;
     for peer in &mut peers {
         peer.have_come("").await;
     }
     let counts = judge(&peers);
     println!("{counts:?}");
     assert!(counts["sessions"] as u64 > sequences / 10 && counts.contains_key("started"), "{counts:?}");
-    assert_eq!(crashes(&here).await, 0);
+    assert_eq!(crashes(&here).await, [""; 0]);
     // And nobody has stayed in a match.
     for pair in peers.chunks_mut(2) {
         let [ann, bob] = pair else { unreachable!() };

@@ -204,3 +204,47 @@ async fn lost_parcels_leave_nobody_in_a_match() {
         accepted(&mut ann, &mut bob).await;
     }
 }
+
+#[actix::test]
+async fn a_request_does_not_outlive_its_players_for_long() {
+    let stage = Stage::new();
+    let mut ann = ScriptedSignaller::enter(&stage, "Ann").await;
+    let mut bob = ScriptedSignaller::enter(&stage, "Bob").await;
+    request(&ann, &bob);
+    bob.expect("match_request_received").await;
+    bob.drop_connection().await;
+    stage.run_ms(1_000).await;
+    bob.reconnect(&stage).await;
+    let asked = bob.expect("match_request_received").await;
+    assert_eq!(asked["requesterId"], json!(ann.id), "he is told again");
+    ann.drop_connection().await;
+    stage.run_ms(5_100).await;
+    assert_eq!(bob.expect("match_request_cancelled").await["sessionId"], asked["sessionId"]);
+    ann.reconnect(&stage).await;
+    bob.say("join_lobby", json!({"playerId": bob.id}));
+    bob.expect("lobby_update").await;
+    request(&ann, &bob);
+    bob.expect("match_request_received").await;
+    bob.drop_connection().await;
+    stage.run_ms(5_100).await;
+    assert_eq!(ann.expect("match_failed").await["reason"], "peer_lost");
+}
+
+#[actix::test]
+async fn a_connected_match_whose_node_died_with_everybody_is_found_again_by_a_report() {
+    let (mut stages, network) = Stage::nodes(2).await;
+    let mut ann = ScriptedSignaller::enter(&stages[0], "Ann").await;
+    let mut bob = ScriptedSignaller::enter(&stages[0], "Bob").await;
+    let session = accepted(&mut ann, &mut bob).await;
+    connect(&mut ann, &mut bob, &session).await;
+    stages[0].die();
+    network.cut_off(stages[0].cluster.me());
+    let _dead = stages.swap_remove(0);
+    stages[0].run_ms(7_000).await;
+    for peer in [&mut ann, &mut bob] {
+        peer.reconnect(&stages[0]).await;
+        peer.say("report_result", json!({"sessionId": session, "winnerId": null}));
+    }
+    assert_eq!(ann.expect("match_ended").await["result"]["outcome"], "agreed");
+    bob.expect("match_ended").await;
+}

@@ -120,7 +120,7 @@ impl Table {
         self.n += 1;
         let (to, sdp) = (self.players[to], format!("sdp {}", self.n));
         match words {
-            Words::Accept => DuelMessage::Accept { requester: to, crossed: self.n % 2 == 0 },
+            Words::Accept => DuelMessage::Accept { requester: to, crossed: self.n.is_multiple_of(2) },
             Words::Decline => DuelMessage::Decline { requester: to },
             Words::Cancel => DuelMessage::Cancel { target: to },
             Words::Offer => DuelMessage::Offer { receiver: to, sdp },
