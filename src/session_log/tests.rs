@@ -127,7 +127,7 @@ async fn what_a_crash_left_open_is_closed_and_the_living_are_not() {
     let dead = NodeId::new();
     let row = |row: &SessionLogRow| SessionLogRow { id: Uuid::now_v7(), node: dead.0, ..row.clone() };
     let left = row(&here.of(account).await[0]);
-    here.store.log_sessions(&[left.clone()]).await.expect("written");
+    here.store.log_sessions(std::slice::from_ref(&left)).await.expect("written");
     let (living, grace) = ([here.node.0], 0);
     let soon = UnixMs(left.connected_at + 1);
     turn(&here.store, None, soon, (grace, i64::MAX)).await.expect("looks");
