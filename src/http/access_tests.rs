@@ -2,7 +2,10 @@
 
 use super::tests::{Guest, Kit, assert_problem, get};
 use super::{guard::Access, routes};
-use crate::auth::{Principal, Role, SignInId};
+use crate::{
+    auth::{Principal, Role, SignInId},
+    ids::QueueId,
+};
 use actix_web::{http::Method, test::TestRequest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -76,6 +79,15 @@ const WHO: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/admin/service-tokens", HISTORY),
     ("POST", "/api/v1/admin/service-tokens", ADMIN),
     ("DELETE", "/api/v1/admin/service-tokens/{id}", ADMIN),
+    ("GET", "/api/v1/queues", STAFF),
+    ("POST", "/api/v1/queues", "OPERATOR ADMIN"),
+    ("GET", "/api/v1/queues/{id}", STAFF),
+    ("PATCH", "/api/v1/queues/{id}", "OPERATOR ADMIN"),
+    ("POST", "/api/v1/queues/{queue}/tickets", USER),
+    ("GET", "/api/v1/queues/{queue}/tickets/{ticket}", USER),
+    ("DELETE", "/api/v1/queues/{queue}/tickets/{ticket}", USER),
+    ("POST", "/api/v1/queues/{queue}/passes/complete", "service:queue.verify"),
+    ("POST", "/api/v1/queues/{queue}/passes/verify", "service:queue.verify"),
     ("GET", "/admin", ANYONE),
     ("GET", "/queue", ANYONE),
     ("GET", "/queue/{id}", ANYONE),
@@ -287,6 +299,10 @@ async fn what_is_others_is_not_found_or_refused() {
     let kit = Kit::unlimited().await;
     let (ann, bob) = (kit.somebody(Role::User).await, kit.somebody(Role::User).await);
     let theirs = super::tests::play(&kit.store, &[ann.id], true).await;
+    let operator = kit.somebody(Role::Operator).await;
+    let made = kit.ask(operator.sends(request("POST", "/api/v1/queues").set_json(json!({})))).await.1;
+    let queue: QueueId = made["queue"]["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+    let ticket = kit.state.queues.enter(queue, ann.id).await.expect("a ticket").ticket;
     let mut tried = BTreeSet::new();
     let mut other = async |pattern: &'static str, path: String, expected: u16| {
         tried.insert(pattern);
@@ -296,6 +312,13 @@ async fn what_is_others_is_not_found_or_refused() {
         }
     };
     other("/api/v1/matches/{id}", format!("/api/v1/matches/{theirs}"), 404).await;
+    let of_queue = format!("/api/v1/queues/{queue}");
+    other("/api/v1/queues/{id}", of_queue.clone(), 403).await;
+    let nowhere = format!("/api/v1/queues/{}/tickets", Uuid::now_v7());
+    other("/api/v1/queues/{queue}/tickets", nowhere, 404).await;
+    other("/api/v1/queues/{queue}/tickets/{ticket}", format!("{of_queue}/tickets/{ticket}"), 404).await;
+    other("/api/v1/queues/{queue}/passes/complete", format!("{of_queue}/passes/complete"), 401).await;
+    other("/api/v1/queues/{queue}/passes/verify", format!("{of_queue}/passes/verify"), 401).await;
     other("/api/v1/admin/accounts/{id}", format!("/api/v1/admin/accounts/{}", ann.id), 403).await;
     for action in
         ["ban", "role", "unban", "wallet", "wallet/ledger", "wallet/top-ups", "inventory", "matches"]

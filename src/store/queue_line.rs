@@ -189,7 +189,7 @@ impl Store {
                      (SELECT number FROM queue_line WHERE queue_id = $1 AND NOT inside ORDER BY number LIMIT $2)
                      RETURNING number, account_id, inside";
         if most == 0 {
-            return self.line_lengths(queue).await.map(Some); // each second, of each queue: no reason to write
+            return self.line_lengths(queue, epoch).await; // each second, of each queue: no reason to write
         }
         write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
@@ -208,12 +208,17 @@ impl Store {
         })
     }
 
-    async fn line_lengths(&self, queue: QueueId) -> Result<LineTaken, StoreError> {
-        Ok(read!(self.db(), pool => LineTaken {
-            places: Vec::new(),
-            waiting: sqlx::query_scalar(WAITING).bind(queue.0).fetch_one(pool).await?,
-            inside: sqlx::query_scalar(INSIDE).bind(queue.0).fetch_one(pool).await?,
-        }))
+    async fn line_lengths(&self, queue: QueueId, epoch: i64) -> Result<Option<LineTaken>, StoreError> {
+        let holds = "SELECT line_epoch FROM queues WHERE queue_id = $1";
+        read!(self.db(), pool => {
+            let holds: Option<i64> = sqlx::query_scalar(holds).bind(queue.0).fetch_optional(pool).await?;
+            if holds.is_none_or(|holds| holds > epoch) {
+                return Ok(None);
+            }
+            let waiting = sqlx::query_scalar(WAITING).bind(queue.0).fetch_one(pool).await?;
+            let inside = sqlx::query_scalar(INSIDE).bind(queue.0).fetch_one(pool).await?;
+            Ok(Some(LineTaken { places: Vec::new(), waiting, inside }))
+        })
     }
 
     /// These wait again where they were. `false`: a later actor has the line.
