@@ -32,6 +32,15 @@ const WHO: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/admin/accounts/{id}/wallet/ledger", STAFF),
     ("POST", "/api/v1/admin/accounts/{id}/wallet/top-ups", "OPERATOR ADMIN"),
     ("GET", "/api/v1/admin/reservations", STAFF),
+    ("GET", "/api/v1/queues", STAFF),
+    ("POST", "/api/v1/queues", "OPERATOR ADMIN"),
+    ("GET", "/api/v1/queues/{id}", STAFF),
+    ("PATCH", "/api/v1/queues/{id}", "OPERATOR ADMIN"),
+    ("POST", "/api/v1/queues/{queue}/tickets", USER),
+    ("GET", "/api/v1/queues/{queue}/tickets/{ticket}", USER),
+    ("DELETE", "/api/v1/queues/{queue}/tickets/{ticket}", USER),
+    ("POST", "/api/v1/queues/{queue}/passes/verify", "service:queue.verify"),
+    ("POST", "/api/v1/queues/{queue}/passes/complete", "service:queue.verify"),
     ("GET", "/api/v1/showtimes", USER),
     ("POST", "/api/v1/showtimes", "OPERATOR ADMIN"),
     ("GET", "/api/v1/showtimes/{id}", USER),
@@ -316,6 +325,15 @@ async fn what_is_others_is_not_found_or_refused() {
         assert_eq!(status, expected, "{method} {path}, {draft}: {body}");
     }
     no_showtime_and_no_reservation_of_anothers(&kit, &ann, &bob).await;
+    for (method, path, who) in WHO.iter().filter(|(_, path, _)| path.contains("queues/{")) {
+        let (status, body) = kit.ask(bob.sends(request(method, path))).await;
+        let expected = match *who {
+            USER => 404,
+            who if who.starts_with("service:") => 401,
+            _ => 403,
+        };
+        assert_eq!(status, expected, "{method} {path}: {body}");
+    }
     let (token, _) = service_token(&kit, &["queue.verify"]).await;
     other("/api/v1/admin/service-tokens/{id}", format!("/api/v1/admin/service-tokens/{}", token.id), 403)
         .await;
@@ -324,7 +342,7 @@ async fn what_is_others_is_not_found_or_refused() {
         .filter(|(.., who)| *who != ANYONE)
         .map(|(_, path, _)| *path)
         .filter(|path| path.contains('{') && !path.contains("events/{") && !path.contains("rewards/{"))
-        .filter(|path| !path.contains("showtimes/{") && !path.contains("reservations/{"))
+        .filter(|path| ["showtimes/{", "reservations/{", "queues/{"].iter().all(|of| !path.contains(of)))
         .collect();
     assert_eq!(tried, with_id, "every route that names something is tried on another's");
 }
