@@ -2,7 +2,10 @@
 
 use super::tests::{Guest, Kit, assert_problem, get};
 use super::{guard::Access, routes};
-use crate::auth::{Principal, Role, SignInId};
+use crate::{
+    auth::{Principal, Role, SignInId},
+    ids::QueueId,
+};
 use actix_web::{http::Method, test::TestRequest};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -32,15 +35,6 @@ const WHO: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/admin/accounts/{id}/wallet/ledger", STAFF),
     ("POST", "/api/v1/admin/accounts/{id}/wallet/top-ups", "OPERATOR ADMIN"),
     ("GET", "/api/v1/admin/reservations", STAFF),
-    ("GET", "/api/v1/queues", STAFF),
-    ("POST", "/api/v1/queues", "OPERATOR ADMIN"),
-    ("GET", "/api/v1/queues/{id}", STAFF),
-    ("PATCH", "/api/v1/queues/{id}", "OPERATOR ADMIN"),
-    ("POST", "/api/v1/queues/{queue}/tickets", USER),
-    ("GET", "/api/v1/queues/{queue}/tickets/{ticket}", USER),
-    ("DELETE", "/api/v1/queues/{queue}/tickets/{ticket}", USER),
-    ("POST", "/api/v1/queues/{queue}/passes/verify", "service:queue.verify"),
-    ("POST", "/api/v1/queues/{queue}/passes/complete", "service:queue.verify"),
     ("GET", "/api/v1/showtimes", USER),
     ("POST", "/api/v1/showtimes", "OPERATOR ADMIN"),
     ("GET", "/api/v1/showtimes/{id}", USER),
@@ -78,6 +72,15 @@ const WHO: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/admin/service-tokens", HISTORY),
     ("POST", "/api/v1/admin/service-tokens", ADMIN),
     ("DELETE", "/api/v1/admin/service-tokens/{id}", ADMIN),
+    ("GET", "/api/v1/queues", STAFF),
+    ("POST", "/api/v1/queues", "OPERATOR ADMIN"),
+    ("GET", "/api/v1/queues/{id}", STAFF),
+    ("PATCH", "/api/v1/queues/{id}", "OPERATOR ADMIN"),
+    ("POST", "/api/v1/queues/{queue}/tickets", USER),
+    ("GET", "/api/v1/queues/{queue}/tickets/{ticket}", USER),
+    ("DELETE", "/api/v1/queues/{queue}/tickets/{ticket}", USER),
+    ("POST", "/api/v1/queues/{queue}/passes/complete", "service:queue.verify"),
+    ("POST", "/api/v1/queues/{queue}/passes/verify", "service:queue.verify"),
     ("GET", "/admin", ANYONE),
     ("GET", "/queue", ANYONE),
     ("GET", "/queue/{id}", ANYONE),
@@ -288,6 +291,10 @@ async fn what_is_others_is_not_found_or_refused() {
     let kit = Kit::unlimited().await;
     let (ann, bob) = (kit.somebody(Role::User).await, kit.somebody(Role::User).await);
     let theirs = super::tests::play(&kit.store, &[ann.id], true).await;
+    let operator = kit.somebody(Role::Operator).await;
+    let made = kit.ask(operator.sends(request("POST", "/api/v1/queues").set_json(json!({})))).await.1;
+    let queue: QueueId = made["queue"]["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+    let ticket = kit.state.queues.enter(queue, ann.id).await.expect("a ticket").ticket;
     let mut tried = BTreeSet::new();
     let mut other = async |pattern: &'static str, path: String, expected: u16| {
         tried.insert(pattern);
@@ -297,6 +304,13 @@ async fn what_is_others_is_not_found_or_refused() {
         }
     };
     other("/api/v1/matches/{id}", format!("/api/v1/matches/{theirs}"), 404).await;
+    let of_queue = format!("/api/v1/queues/{queue}");
+    other("/api/v1/queues/{id}", of_queue.clone(), 403).await;
+    let nowhere = format!("/api/v1/queues/{}/tickets", Uuid::now_v7());
+    other("/api/v1/queues/{queue}/tickets", nowhere, 404).await;
+    other("/api/v1/queues/{queue}/tickets/{ticket}", format!("{of_queue}/tickets/{ticket}"), 404).await;
+    other("/api/v1/queues/{queue}/passes/complete", format!("{of_queue}/passes/complete"), 401).await;
+    other("/api/v1/queues/{queue}/passes/verify", format!("{of_queue}/passes/verify"), 401).await;
     other("/api/v1/admin/accounts/{id}", format!("/api/v1/admin/accounts/{}", ann.id), 403).await;
     for action in
         ["ban", "role", "unban", "wallet", "wallet/ledger", "wallet/top-ups", "inventory", "matches"]
@@ -325,15 +339,6 @@ async fn what_is_others_is_not_found_or_refused() {
         assert_eq!(status, expected, "{method} {path}, {draft}: {body}");
     }
     no_showtime_and_no_reservation_of_anothers(&kit, &ann, &bob).await;
-    for (method, path, who) in WHO.iter().filter(|(_, path, _)| path.contains("queues/{")) {
-        let (status, body) = kit.ask(bob.sends(request(method, path))).await;
-        let expected = match *who {
-            USER => 404,
-            who if who.starts_with("service:") => 401,
-            _ => 403,
-        };
-        assert_eq!(status, expected, "{method} {path}: {body}");
-    }
     let (token, _) = service_token(&kit, &["queue.verify"]).await;
     other("/api/v1/admin/service-tokens/{id}", format!("/api/v1/admin/service-tokens/{}", token.id), 403)
         .await;
@@ -342,7 +347,7 @@ async fn what_is_others_is_not_found_or_refused() {
         .filter(|(.., who)| *who != ANYONE)
         .map(|(_, path, _)| *path)
         .filter(|path| path.contains('{') && !path.contains("events/{") && !path.contains("rewards/{"))
-        .filter(|path| ["showtimes/{", "reservations/{", "queues/{"].iter().all(|of| !path.contains(of)))
+        .filter(|path| ["showtimes/{", "reservations/{"].iter().all(|of| !path.contains(of)))
         .collect();
     assert_eq!(tried, with_id, "every route that names something is tried on another's");
 }

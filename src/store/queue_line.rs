@@ -55,6 +55,7 @@ const COUNT: &str = "INSERT INTO queue_counts (queue_id, level, block, waiting) 
      ON CONFLICT (queue_id, level, block) DO UPDATE SET waiting = queue_counts.waiting + excluded.waiting";
 const WAITING: &str =
     "SELECT CAST(COALESCE(SUM(waiting), 0) AS BIGINT) FROM queue_counts WHERE queue_id = $1 AND level = 3";
+const INSIDE: &str = "SELECT COUNT(*) FROM queue_line WHERE queue_id = $1 AND inside";
 const STOOD: &str = "SELECT l.number, l.inside, CAST(
     (SELECT COALESCE(SUM(c.waiting), 0) FROM queue_counts c
       WHERE c.queue_id = l.queue_id AND c.level = 3 AND c.block < (l.number >> 18))
@@ -187,23 +188,36 @@ impl Store {
         let first = "UPDATE queue_line SET inside = TRUE WHERE queue_id = $1 AND number IN
                      (SELECT number FROM queue_line WHERE queue_id = $1 AND NOT inside ORDER BY number LIMIT $2)
                      RETURNING number, account_id, inside";
-        let inside = "SELECT COUNT(*) FROM queue_line WHERE queue_id = $1 AND inside";
+        if most == 0 {
+            return self.line_lengths(queue, epoch).await; // each second, of each queue: no reason to write
+        }
         write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
             let holds: Option<i64> = sqlx::query_scalar(LOCK).bind(queue.0).fetch_optional(&mut *tx).await?;
             if holds.is_none_or(|holds| holds > epoch) {
                 return Ok(None);
             }
-            let mut rows: Vec<LineRow> = match most {
-                0 => Vec::new(),
-                most => sqlx::query_as(first).bind(queue.0).bind(most).fetch_all(&mut *tx).await?,
-            };
+            let mut rows: Vec<LineRow> =
+                sqlx::query_as(first).bind(queue.0).bind(most).fetch_all(&mut *tx).await?;
             rows.sort_by_key(|row| row.number);
             count!(tx, queue, rows.iter().map(|row| row.number), -1);
             let waiting = sqlx::query_scalar(WAITING).bind(queue.0).fetch_one(&mut *tx).await?;
-            let inside = sqlx::query_scalar(inside).bind(queue.0).fetch_one(&mut *tx).await?;
+            let inside = sqlx::query_scalar(INSIDE).bind(queue.0).fetch_one(&mut *tx).await?;
             tx.commit().await?;
             Ok(Some(LineTaken { places: rows.iter().map(LineRow::place).collect(), waiting, inside }))
+        })
+    }
+
+    async fn line_lengths(&self, queue: QueueId, epoch: i64) -> Result<Option<LineTaken>, StoreError> {
+        let holds = "SELECT line_epoch FROM queues WHERE queue_id = $1";
+        read!(self.db(), pool => {
+            let holds: Option<i64> = sqlx::query_scalar(holds).bind(queue.0).fetch_optional(pool).await?;
+            if holds.is_none_or(|holds| holds > epoch) {
+                return Ok(None);
+            }
+            let waiting = sqlx::query_scalar(WAITING).bind(queue.0).fetch_one(pool).await?;
+            let inside = sqlx::query_scalar(INSIDE).bind(queue.0).fetch_one(pool).await?;
+            Ok(Some(LineTaken { places: Vec::new(), waiting, inside }))
         })
     }
 

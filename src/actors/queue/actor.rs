@@ -16,6 +16,9 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
+/// After so many rounds with two counts the line and SQL are compared.
+const UNEVEN: u32 = 3;
+
 /// A queue of the cluster.
 pub struct QueueActor {
     activation: Activation<Self>,
@@ -24,6 +27,8 @@ pub struct QueueActor {
     state: QueueState,
     /// The line may say something else than SQL.
     compare: bool,
+    /// So many rounds running they had not the same count: an end that is under way makes one or two.
+    uneven: u32,
     /// A round is under way; another is wanted after it.
     busy: bool,
     again: bool,
@@ -45,6 +50,7 @@ impl QueueActor {
                 announce: announce.clone(),
                 state,
                 compare: true,
+                uneven: 0,
                 busy: false,
                 again: false,
                 timer: None,
@@ -119,7 +125,8 @@ impl QueueActor {
     /// When the next round is due, in ms.
     fn performed(&mut self, turned: Turned) -> u64 {
         let Turned { state, passes, waiting, next_ms, even } = turned;
-        (self.state, self.compare) = (state, !even);
+        self.uneven = if even || self.compare { 0 } else { self.uneven + 1 };
+        (self.state, self.compare) = (state, self.uneven >= UNEVEN);
         if waiting > 0 || !passes.is_empty() {
             self.used_at = Instant::now();
         }

@@ -7,7 +7,7 @@ use crate::{
     config::Config,
     queue::tests::row,
     store::{AuditEntry, Store},
-    testkit::{PrivateRedis, test_config},
+    testkit::{PrivateCluster, PrivateRedis, test_config},
 };
 use futures_util::future::join_all;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -22,6 +22,7 @@ struct Kit {
     queue: QueueId,
     config: Config,
     redis: Option<(PrivateRedis, RedisLine)>,
+    group: Option<PrivateCluster>,
     _dir: tempfile::TempDir,
 }
 
@@ -38,7 +39,7 @@ impl Kit {
         let entry = AuditEntry::new(clock.now(), of, "test", "test".to_owned(), json!({}));
         store.create_queue(&made, &entry).await.expect("made");
         let line = Arc::new(SqlLine::new(store));
-        Self { line, queue: QueueId(made.queue_id), config, redis: None, _dir: dir }
+        Self { line, queue: QueueId(made.queue_id), config, redis: None, group: None, _dir: dir }
     }
 
     async fn redis() -> Self {
@@ -50,8 +51,19 @@ impl Kit {
             queue: QueueId::new(),
             config,
             redis: Some((server, line)),
+            group: None,
             _dir: dir,
         };
+        kit.form((0, 1_000_000), Vec::new(), 0, 0).await;
+        kit
+    }
+
+    async fn cluster() -> Self {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let (config, group) = (Config::default(), PrivateCluster::start(0).expect("a Redis Cluster"));
+        let line = RedisLine::open(&group.url(), &config).await.expect("connects");
+        let (line, queue) = (Arc::new(line), QueueId::new());
+        let kit = Self { line, queue, config, redis: None, group: Some(group), _dir: dir };
         kit.form((0, 1_000_000), Vec::new(), 0, 0).await;
         kit
     }
@@ -182,6 +194,22 @@ on_both! {
         }
         model.check(&kit).await;
     }
+}
+
+#[actix::test]
+async fn the_keys_of_a_line_are_in_one_slot_of_a_redis_cluster() {
+    let mut kit = Kit::cluster().await;
+    for _ in 0..3 {
+        assert_eq!(kit.line.figures(kit.queue).await.map(|figures| figures.0), Ok(0));
+        let places = kit.crowd(2, 1).await;
+        assert_eq!(kit.line.hold(kit.queue, EPOCH).await, Ok(Vec::new()));
+        assert_eq!(kit.take(EPOCH, 1, 2).await.expect("taken").places, places[..1]);
+        assert_eq!(kit.line.leave(kit.queue, places[1], UnixMs(3)).await, Ok(Gone::Waited));
+        kit.line.release(kit.queue, places[..1].to_vec()).await.expect("released");
+        kit.queue = QueueId::new(); // perhaps on another of its nodes
+        kit.form((0, 1_000_000), Vec::new(), 0, 0).await;
+    }
+    drop(kit.group.take());
 }
 
 /// Who should stand where.
