@@ -7,7 +7,7 @@ import { facts, loaded, more, panel, short, table, tag, time } from "../parts.js
 
 const POLICIES = ["bypass", "refuse"];
 const PER_PAGE = 100;
-const ROW_SEATS = 50;
+const ROW_SEATS = 25;
 
 export const showtimes = {
   name: "showtimes",
