@@ -39,7 +39,7 @@ impl Kit {
     async fn game(&self, leader: PlayerId) -> RoomId {
         let (room, by) = (RoomId::new(), caller(leader));
         let wish = CreateRoom { visibility: Some(Visibility::Private), ..CreateRoom::default() };
-        self.told(room, RoomCommand::Create { by: by.clone(), room: wish, showtime: None }).await;
+        self.told(room, RoomCommand::Create { by: by.clone(), room: Box::new(wish), showtime: None }).await;
         let bots = std::iter::repeat_n(RoomMessage::AddBot, 7); // so many that one who goes ends no game
         for message in bots.chain([RoomMessage::Start]) {
             let reply = self.told(room, RoomCommand::Client { by: by.clone(), message }).await;

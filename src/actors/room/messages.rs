@@ -35,7 +35,7 @@ pub enum RoomCommand {
         /// The first leader.
         by: Caller,
         /// As he wants it.
-        room: CreateRoom,
+        room: Box<CreateRoom>,
         /// The showtime whose room it is: its paid seats alone let in.
         #[serde(default)]
         showtime: Option<Uuid>,

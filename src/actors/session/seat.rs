@@ -112,7 +112,7 @@ impl SeatChange {
 
     async fn create_anew(&self, room: CreateRoom) -> Result<Option<RoomId>, Rejection> {
         let id = RoomId::new();
-        let command = RoomCommand::Create { by: self.caller.clone(), room, showtime: None };
+        let command = RoomCommand::Create { by: self.caller.clone(), room: Box::new(room), showtime: None };
         self.seated(id, self.door.cluster.ask::<RoomActor>(id.0, command).await).await
     }
 

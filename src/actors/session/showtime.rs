@@ -42,7 +42,7 @@ impl SeatChange {
             ..serde_json::from_value(door.room).unwrap_or_default()
         };
         let by = self.caller.clone();
-        let create = RoomCommand::Create { by, room: wish, showtime: Some(showtime) };
+        let create = RoomCommand::Create { by, room: Box::new(wish), showtime: Some(showtime) };
         // If another holder is faster the room lets this one in all the same, or has him try again.
         self.seated(room, self.door.cluster.ask::<RoomActor>(room.0, create).await).await
     }

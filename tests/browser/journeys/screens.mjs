@@ -22,6 +22,7 @@ export async function run({ open, log }) {
       await signIn(staff, token, role);
       await walk(staff, role);
       await thePlayer(staff, role, player);
+      await aShowtime(staff, role);
       await anEvent(staff, role);
       await staff.checkLayout("an event");
       if (role === "ADMIN") await forms(staff, player);
@@ -92,11 +93,21 @@ async function anEvent(staff, role) {
   await look(staff, "an event", role);
 }
 
+async function aShowtime(staff, role) {
+  const { page } = staff;
+  await page.goto("/admin#/showtimes");
+  assert.deepEqual(await page.locator("main .head button").allInnerTexts(), role === "AUDITOR" ? [] : ["New showtime"]);
+  await page.getByRole("row", { name: /The final/ }).getByRole("link").first().click();
+  // The ban of one who held a seat has given it back.
+  await page.getByRole("img", { name: /^47 free, 4 held, 9 sold$/ }).waitFor();
+  await look(staff, "a showtime", role);
+}
+
 /** Each form fits, says what it wants, and goes without a trace. */
 async function forms(staff, player) {
   const { page } = staff;
   const winter = await page.evaluate(() => location.hash);
-  for (const [hash, names] of [[`#/players/${player}`, ["Ban", "Mute"]], ["#/events", ["New event"]], [winter, ["Edit", "New reward", "Pause"]]]) {
+  for (const [hash, names] of [[`#/players/${player}`, ["Ban", "Give points", "Mute"]], ["#/events", ["New event"]], ["#/showtimes", ["New showtime"]], [winter, ["Edit", "New reward", "Pause"]]]) {
     await page.goto(`/admin${hash}`);
     await ready(page);
     for (const name of names) {

@@ -44,7 +44,7 @@ async fn of_a_payment_the_end_of_its_hold_and_its_return_one_happens() {
         let end = UnixMs(held.hold_expires_at);
         // One node's clock is a moment behind the other's: for both it is the right time.
         let pay = store.pay_reservation(id, ann, Uuid::now_v7(), UnixMs(end.0 - 1));
-        let (payment, gone) = if n % 3 == 0 {
+        let (payment, gone) = if n.is_multiple_of(3) {
             let give_back = store.give_back_hold(id, ann, end);
             let (payment, given) = in_some_order(n, pay, give_back).await;
             (payment.expect("asks"), matches!(given.expect("asks"), GivenBack::Done(_)))
@@ -73,7 +73,7 @@ async fn of_a_payment_the_end_of_its_hold_and_its_return_one_happens() {
 
 /// At once, the one or the other begun first.
 async fn in_some_order<A, B>(n: usize, a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         return futures_util::future::join(a, b).await;
     }
     let (b, a) = futures_util::future::join(b, a).await;
