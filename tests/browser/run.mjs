@@ -8,6 +8,7 @@
 // CONSOLE_PLAYER  the account that scripts/make_console_data.py prints: that node has something in every screen
 // ADMIN_NAME, ADMIN_PASSWORD  of an ADMIN who signs in to the console (playhouse admin create makes one)
 // OIDC_PORT  where the node looks for its OpenID Connect provider: the journey `sign-in` starts one there
+// PLAYHOUSE  the program of which media-failover starts nodes of its own (default: the debug build)
 // ARTIFACTS  where screenshots go (default: a new temporary directory)
 // CHROMIUM   the browser (default /usr/bin/chromium)
 //
