@@ -55,6 +55,7 @@ impl Node {
         let clock: SharedClock = Arc::new(SystemClock);
         let roles = Roles::of_node(&config)?;
         raise_file_limit();
+        let has_media = config.media.enabled; // here or on another node
         let (mut config, media) = open_media(config, &roles).await?;
         let listener = bind(config.server.listen, config.server.tcp_backlog)?;
         let address = listener.local_addr()?;
@@ -69,8 +70,8 @@ impl Node {
         let entities = Arc::new(store.clone());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters.clone(), peering);
         trace::start(&config, cluster.me())?;
-        let port = media.clone().map(|server| server as Arc<dyn MediaServer>);
-        cluster.register(RoomActor::factory(games, port));
+        let rooms_media = media_of(media.clone(), has_media, &cluster);
+        cluster.register(RoomActor::factory(games, rooms_media));
         let door = Door::new(cluster.clone(), Arc::new(store.clone()), identity.resume_secret());
         let state =
             HttpState::new(identity.clone(), store.clone(), config.clone(), clock.clone(), cluster.clone());
@@ -191,6 +192,19 @@ async fn open_media(
     tracing::warn!(port = config.media.udp_port, "no video and voice here: media.udp_port is taken");
     config.media.enabled = false;
     Ok((config, None))
+}
+
+/// The media of this node's rooms: its own, else those of others; and of others' rooms, if it has any.
+fn media_of(
+    here: Option<Arc<media::Server>>,
+    wanted: bool,
+    cluster: &Cluster,
+) -> Option<Arc<dyn MediaServer>> {
+    let here = here.map(|server| server as Arc<dyn MediaServer>);
+    if let Some(server) = &here {
+        media::serve(cluster, server.clone());
+    }
+    wanted.then(|| Arc::new(media::Anywhere::new(here, cluster.clone())) as Arc<dyn MediaServer>)
 }
 
 /// With `redis.url` the node is one of many, which must share a database.

@@ -18,6 +18,9 @@ mod entity;
 mod hub;
 mod inbox;
 mod lease;
+mod lines;
+#[cfg(test)]
+mod lines_tests;
 #[cfg(test)]
 mod nodes_tests;
 pub mod on_redis;
@@ -42,6 +45,7 @@ pub use arbiters::Arbiters;
 pub use bus::{Bus, BusError, Incoming};
 pub use entity::{AskError, Entity, Envelope, Factory};
 pub use hub::{Hub, Pass, SessionHandle};
+pub use lines::{Line, LineEvent, LineLost, OnLine, Service};
 pub use peers::{PeerNotice, Peering};
 pub use placement::{Beat, NodeInfo, Placement, PlacementError};
 pub use ports::{EntityStore, RoomIndex};
@@ -83,6 +87,7 @@ struct Inner {
     me: NodeId,
     /// `None` if this node is alone.
     peers: Option<Peers>,
+    lines: lines::Lines,
     on_epoch_change: OnceLock<ended::OnEpochChange>,
     closing: AtomicBool,
     started_at: UnixMs,
@@ -110,6 +115,7 @@ impl Cluster {
             kinds: RwLock::default(),
             me: peers.as_ref().map_or_else(NodeId::new, Peers::me),
             peers,
+            lines: lines::Lines::default(),
             on_epoch_change: OnceLock::new(),
             closing: AtomicBool::new(false),
         }))

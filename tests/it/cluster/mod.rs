@@ -3,6 +3,7 @@
 mod faults;
 mod history;
 mod judge;
+mod media;
 mod partitions;
 mod roles;
 #[cfg(feature = "load")]
