@@ -249,7 +249,8 @@ impl Connection {
             }
             return;
         }
-        let source = Source::new(self, kind, opened.receiver, opened.rid.is_some(), self.rules.clone());
+        let layered = kind == MediaKind::Video && opened.rid.is_some();
+        let source = Source::new(self, kind, opened.receiver, layered, self.rules.clone());
         source.begin_layer(opened.ssrc);
         source.level_extension.set(opened.level_extension);
         self.sources.borrow_mut().push(source.clone());

@@ -62,11 +62,11 @@ pub(super) struct Rung {
     pub(super) bps: u64,
 }
 
-/// The best of these that takes no more than `share`; if all take more, that which takes least. `spare`: so many of the
-/// best are passed over if there are others, for his pictures are small.
-pub(super) fn choose(rungs: &mut [Rung], share: Option<u64>, spare: usize) -> Option<u8> {
+/// The best of these that takes no more than `share`; if all take more, that which takes least. One who shows pictures no
+/// larger than `shown` gets none that is, if there are others.
+pub(super) fn choose(rungs: &mut [Rung], share: Option<u64>, shown: u32) -> Option<u8> {
     rungs.sort_by_key(|rung| (rung.pixels, rung.bps));
-    let top = rungs.len().saturating_sub(spare).max(1);
+    let top = rungs.iter().take_while(|rung| rung.pixels <= shown).count().max(1);
     let fits = |rung: &&Rung| share.is_none_or(|share| rung.bps <= share);
     let best = rungs.iter().take(top).rev().find(fits);
     best.or_else(|| rungs.first()).map(|rung| rung.layer)
@@ -85,15 +85,15 @@ mod tests {
 
     #[test]
     fn the_best_that_fits_is_chosen_and_the_least_if_none_does() {
-        let of = |share| choose(&mut rungs(), share, 0);
+        let of = |share| choose(&mut rungs(), share, u32::MAX);
         assert_eq!(of(None), Some(2));
         assert_eq!(
             [1_000_000, 900_000, 899_999, 300_000, 120_000, 10].map(|s| of(Some(s))),
             [2, 2, 1, 1, 0, 0].map(Some)
         );
-        assert_eq!(choose(&mut rungs(), None, 1), Some(1), "his pictures are small");
-        assert_eq!(choose(&mut rungs()[..1], None, 1), Some(2), "there is no other");
-        assert_eq!(choose(&mut [], None, 0), None);
+        assert_eq!(choose(&mut rungs(), None, 320 * 240), Some(1), "his pictures are small");
+        assert_eq!(choose(&mut rungs()[..1], None, 320 * 240), Some(2), "there is no other");
+        assert_eq!(choose(&mut [], None, u32::MAX), None);
     }
 
     /// Plays estimates, one a second; the shares.

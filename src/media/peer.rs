@@ -229,6 +229,7 @@ impl Receiving {
             agreed: Cell::new(false),
             layer: Cell::new(None),
             wanted: Cell::new(None),
+            small: Cell::new(false),
             rewrite: RefCell::default(),
         });
         self.connection.carry(&sink);

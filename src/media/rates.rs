@@ -27,8 +27,8 @@ impl MediaRoom {
 
     /// Each gets of each picture the best layer that his link carries. The change itself waits for a key frame.
     pub(super) fn choose_layers(&mut self, now: Instant) {
-        let (reach, full_pictures) = (self.reach(), self.shared.config.full_pictures);
-        let shares: BTreeMap<PlayerId, (Option<u64>, usize)> = self
+        let (reach, config) = (self.reach(), self.shared.config.clone());
+        let shares: BTreeMap<PlayerId, (Option<u64>, bool)> = self
             .peers
             .iter_mut()
             .filter_map(|(player, peer)| {
@@ -36,20 +36,22 @@ impl MediaRoom {
                 let pictures = receiving.pictures();
                 let estimate = receiving.connection.carries();
                 let share = receiving.ladder.share(estimate, pictures, &reach, now);
-                Some((*player, (share, usize::from(pictures > full_pictures))))
+                Some((*player, (share, pictures > config.full_pictures)))
             })
             .collect();
         for source in self.sources().into_iter().filter(|source| source.layered) {
             let mut rungs = source.rungs(now);
             for sink in source.sinks() {
-                let (share, spare) = shares.get(&sink.receiver).copied().unwrap_or_default();
-                sink.want(ladder::choose(&mut rungs, share, spare), &source, now);
+                let (share, small) = shares.get(&sink.receiver).copied().unwrap_or_default();
+                sink.small.set(small);
+                let shown = if small { config.small_pixels } else { u32::MAX };
+                sink.want(ladder::choose(&mut rungs, share, shown), &source, now);
             }
         }
     }
 
-    /// Tells senders of pictures what their slowest receiver can take. Who sends layers may send them all: each receiver
-    /// gets the one that his link carries.
+    /// Tells senders of pictures what their slowest receiver can take. Who sends layers may send all that somebody shows:
+    /// each receiver gets the one that his link carries.
     pub(super) fn bound_senders(&self, now: Instant) {
         let reach = self.reach();
         let pictures: BTreeMap<_, _> = self
@@ -61,12 +63,29 @@ impl MediaRoom {
         for (peer, source) in sources.filter(|(_, source)| source.kind == MediaKind::Video) {
             let Peer { sending: Some(sending), .. } = peer else { continue };
             let sinks = source.sinks();
-            let open = sinks.iter().filter(|sink| sink.is_open() && !source.layered);
-            let receivers =
-                open.map(|sink| (sink.to.carries(), pictures.get(&sink.receiver).copied().unwrap_or(1)));
-            source.bound.set(reach.of(source.bound.get(), receivers, now));
+            let open = sinks.iter().filter(|sink| sink.is_open());
+            let shown = open.clone().next().is_some();
+            let small = source.layered && shown && open.clone().all(|sink| sink.small.get());
+            let receivers = open
+                .filter(|_| !source.layered)
+                .map(|sink| (sink.to.carries(), pictures.get(&sink.receiver).copied().unwrap_or(1)));
+            source.bound.set(if small {
+                self.bound_of_small(&source, now).min(source.bound.get()).clamp(reach.least, reach.most)
+            } else {
+                reach.of(source.bound.get(), receivers, now)
+            });
             sending.bound(source.bound.get(), source.any_ssrc());
         }
+    }
+
+    /// Nobody shows it large: the layers that are larger need not be sent. What is not sent is not known either, so the
+    /// bound stays as it was set.
+    fn bound_of_small(&self, source: &Source, now: Instant) -> u64 {
+        const SPARE_PERCENT: u64 = 125;
+        let rungs = source.rungs(now);
+        let of_small = rungs.iter().filter(|rung| rung.pixels <= self.shared.config.small_pixels);
+        let (count, bps) = of_small.fold((0, 0), |(count, bps), rung| (count + 1, bps + rung.bps));
+        if (1..rungs.len()).contains(&count) { bps / 100 * SPARE_PERCENT } else { u64::MAX }
     }
 }
 

@@ -87,6 +87,8 @@ pub(super) struct Sink {
     /// Of a stream with layers: the one that goes out, and the one that should.
     pub(super) layer: Cell<Option<u8>>,
     pub(super) wanted: Cell<Option<u8>>,
+    /// He shows it small.
+    pub(super) small: Cell<bool>,
     pub(super) rewrite: RefCell<Rewrite>,
 }
 

@@ -90,6 +90,7 @@ async fn a_full_queue_takes_no_more() {
         agreed: Cell::new(true),
         layer: Cell::new(None),
         wanted: Cell::new(None),
+        small: Cell::new(false),
         rewrite: Default::default(),
     });
     let packet = || Outgoing {

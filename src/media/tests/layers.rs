@@ -19,8 +19,14 @@ struct Scene {
 impl Scene {
     /// One camera in layers, two who watch. What takes seconds takes tenths.
     async fn open() -> Self {
-        let config =
+        Self::with(|_| {}).await
+    }
+
+    /// With other settings.
+    async fn with(set: impl FnOnce(&mut config::Media)) -> Self {
+        let mut config =
             config::Media { threads: 1, bound_ms: 50, full_link_ms: 1_500, ..config::Media::default() };
+        set(&mut config);
         let stage = MediaStage::open(config).await.expect("a server");
         let sender = stage.join(false).await.expect("joins");
         let watchers = vec![stage.join(false).await.expect("joins"), stage.join(false).await.expect("joins")];
@@ -115,6 +121,17 @@ async fn layers_outlive_an_ice_restart_and_the_policy_is_kept_on_each() {
     scene.stage.all_to_all();
     scene.run(&ALL, "both may", |s| s.got(1).packets > shut + 30).await;
     assert_eq!(scene.got(1).breaks, breaks, "what was withheld is not missed");
+    scene.stage.server.stop();
+}
+
+#[actix::test]
+async fn who_is_sent_many_pictures_shows_them_small_and_gets_small_ones() {
+    let scene = Scene::with(|config| config.full_pictures = 0).await;
+    scene.run(&ALL, "both see the middle one", |s| s.sees(0, 1) && s.sees(1, 1)).await;
+    let packets = scene.got(0).packets;
+    scene.run(&ALL, "for good", |s| s.got(0).packets > packets + 60).await;
+    assert!(scene.sees(0, 1) && scene.sees(1, 1));
+    scene.assert_unbroken();
     scene.stage.server.stop();
 }
 
