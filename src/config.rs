@@ -110,7 +110,11 @@ sections! {
         clock_check_ms: u64 = 30_000, "ms", "how often the node's clock is compared with the database's (spec 1.5)";
         clock_warn_ms: u64 = 250, "ms", "a clock that is off by more is warned of";
         clock_fail_ms: u64 = 1_000, "ms", "a node whose clock is off by more is not ready";
-        readers: u32 = 4, "connections", "read pool";
+        readers: u32 = 4, "connections", "read pool, and that of each replica";
+        replicas: Vec<String> = Vec::new(), "URLs", "postgres:// of read replicas: lists, histories and exports are read there, where a row may come a moment late";
+        replica_check_ms: u64 = 1_000, "ms", "how often a replica is asked how far behind it is";
+        replica_lag_ms: u64 = 5_000, "ms", "a replica that is further behind is not read from";
+        slow_ms: u64 = 250, "ms", "a statement that took longer is logged with its text";
         busy_timeout_ms: u64 = 5_000, "ms", "SQLite's wait for another process's lock";
     }
     /// Redis or Valkey: with it the node is one of many.

@@ -5,13 +5,19 @@ use crate::{
     protocol::ErrorCode,
     trace,
 };
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{fmt, io::IsTerminal, sync::OnceLock};
-use tracing::{Event, Subscriber};
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
 use tracing_subscriber::{
-    EnvFilter,
+    EnvFilter, Layer,
+    filter::filter_fn,
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    layer::{Context, SubscriberExt as _},
     registry::LookupSpan,
+    util::SubscriberInitExt as _,
 };
 
 /// Sends logs to standard error: pretty on a terminal, JSON elsewhere. The first call of a process counts.
@@ -19,20 +25,67 @@ pub fn init_logs(config: &Config) {
     // What webrtc-rs has to say comes with each packet that a stranger has spoilt: not unless it is asked for.
     let ours = || EnvFilter::new(format!("rtc=off,{}", config.log.filter));
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| ours());
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let pretty = match config.log.format {
         LogFormat::Auto => std::io::stderr().is_terminal(),
         LogFormat::Pretty => true,
         LogFormat::Json => false,
     };
-    let installed = if pretty {
-        lines.try_init()
+    let lines = if pretty {
+        lines.boxed()
     } else {
-        lines.json().map_event_format(|json| Named::new(json, config.node.id.as_deref())).try_init()
+        lines.json().map_event_format(|json| Named::new(json, config.node.id.as_deref())).boxed()
     };
+    let statements = StatementTimes.with_filter(filter_fn(|event| event.target() == STATEMENTS));
+    let installed =
+        tracing_subscriber::registry().with(lines.with_filter(filter)).with(statements).try_init();
     if let Err(error) = installed {
         tracing::debug!(%error, "logs were set up before");
     }
+}
+
+/// What sqlx calls its events, one a statement.
+const STATEMENTS: &str = "sqlx::query";
+
+const STATEMENT_SECONDS: &str = "playhouse_statement_seconds";
+
+/// Every statement's time as a histogram, by its verb (spec 5.3).
+struct StatementTimes;
+
+impl<S: Subscriber> Layer<S> for StatementTimes {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut statement = Statement { verb: "OTHER", seconds: None };
+        event.record(&mut statement);
+        if let Some(seconds) = statement.seconds {
+            metrics::histogram!(STATEMENT_SECONDS, "verb" => statement.verb).record(seconds);
+        }
+    }
+}
+
+/// What an event says of its statement.
+struct Statement {
+    verb: &'static str,
+    seconds: Option<f64>,
+}
+
+impl Visit for Statement {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if field.name() == "elapsed_secs" {
+            self.seconds = Some(value);
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        const VERBS: [&str; 7] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "COMMIT", "BEGIN"];
+        if field.name() == "summary" {
+            let verb = VERBS
+                .iter()
+                .find(|verb| value.get(..verb.len()).is_some_and(|v| v.eq_ignore_ascii_case(verb)));
+            self.verb = verb.unwrap_or(&"OTHER");
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
 /// JSON lines, each with the node's name if it has one (`node.id`), and with the `trace_id` and `span_id` of the request
@@ -77,7 +130,17 @@ where
 /// The process's metrics, for `/metrics`; `None` if another recorder was there first.
 pub fn metrics() -> Option<PrometheusHandle> {
     static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-    HANDLE.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).clone()
+    HANDLE.get_or_init(|| builder().install_recorder().ok()).clone()
+}
+
+/// Statements in buckets, which add up over nodes; whole operations in quantiles, which are finer.
+fn builder() -> PrometheusBuilder {
+    const BUCKETS: [f64; 12] = [1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
+    let statements = Matcher::Full(STATEMENT_SECONDS.to_owned());
+    PrometheusBuilder::new().set_buckets_for_metric(statements, &BUCKETS).unwrap_or_else(|error| {
+        tracing::error!(%error, "statements are timed without buckets"); // never: there are buckets
+        PrometheusBuilder::new()
+    })
 }
 
 /// Figures that alerts and the autoscaler go by are there from the start, for entities of these kinds: to Prometheus, a
@@ -95,4 +158,31 @@ pub fn begin_at_zero(kinds: &[&'static str]) {
     }
     metrics::counter!("playhouse_commands_total").increment(0);
     metrics::gauge!("playhouse_sockets").increment(0.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_timed_by_their_verb() {
+        let recorder = builder().build_recorder();
+        let layer = StatementTimes.with_filter(filter_fn(|event| event.target() == STATEMENTS));
+        let subscriber = tracing_subscriber::registry().with(layer);
+        metrics::with_local_recorder(&recorder, || {
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::debug!(target: STATEMENTS, summary = "SELECT * FROM rooms", elapsed_secs = 0.004);
+                tracing::debug!(target: STATEMENTS, summary = "insert INTO seats (a)", elapsed_secs = 0.02);
+                tracing::debug!(target: "another", summary = "SELECT", elapsed_secs = 9.0);
+            });
+        });
+        let text = recorder.handle().render();
+        assert!(text.contains(r#"playhouse_statement_seconds_bucket{verb="SELECT",le="0.005"} 1"#), "{text}");
+        assert!(
+            text.contains(r#"playhouse_statement_seconds_bucket{verb="SELECT",le="0.0025"} 0"#),
+            "{text}"
+        );
+        assert!(text.contains(r#"playhouse_statement_seconds_count{verb="INSERT"} 1"#), "{text}");
+        assert!(text.contains(r#"playhouse_statement_seconds_count{verb="SELECT"} 1"#), "{text}");
+    }
 }

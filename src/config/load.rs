@@ -47,7 +47,7 @@ impl Config {
             let shown = match value {
                 serde_json::Value::Null => "(none)".to_owned(),
                 _ if SECRETS.contains(&setting.name.as_str()) => "(set)".to_owned(),
-                value => value.to_string(),
+                value => without_passwords(&value.to_string()),
             };
             out.push_str(&format!(
                 "# {} ({})\n{} = {shown}\n\n",
@@ -56,6 +56,23 @@ impl Config {
         }
         out
     }
+}
+
+/// `postgres://user:password@host` keeps its password to itself.
+fn without_passwords(text: &str) -> String {
+    let mut parts = text.split("://");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |shown, rest| {
+        let authority = &rest[..rest.find(['/', '"', '?']).unwrap_or(rest.len())];
+        let named = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+        match named {
+            Some((user, password)) => {
+                let after = &rest[user.len() + 1 + password.len()..];
+                format!("{shown}://{user}:(set){after}")
+            }
+            None => format!("{shown}://{rest}"),
+        }
+    })
 }
 
 /// `a.b=v` as TOML; a bare word is a string.

@@ -31,6 +31,18 @@ fn a_secret_is_not_printed() {
 }
 
 #[test]
+fn the_password_in_an_address_is_not_printed() {
+    let sets = [
+        "database.url=postgres://ann:hush@db:5432/p?a=b",
+        "database.replicas=[\"postgres://ann:hush@r1/p\"]",
+    ];
+    let shown = Config::load(None, &sets.map(str::to_owned)).expect("valid").describe();
+    assert!(shown.contains("database.url = \"postgres://ann:(set)@db:5432/p?a=b\""), "{shown}");
+    assert!(shown.contains("[\"postgres://ann:(set)@r1/p\"]") && !shown.contains("hush"), "{shown}");
+    assert!(shown.contains("redis.prefix = \"playhouse\""));
+}
+
+#[test]
 fn every_setting_is_described() {
     let text = Config::default().describe();
     for setting in Config::settings() {

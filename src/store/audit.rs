@@ -1,6 +1,6 @@
 //! The audit log: every change that staff make, in the transaction of the change itself (spec 2.2). Only added to.
 
-use super::{Store, StoreError, read, write};
+use super::{Store, StoreError, browse, write};
 use crate::{auth::Role, clock::UnixMs, ids::PlayerId};
 use serde::Serialize;
 use serde_json::Value;
@@ -101,7 +101,7 @@ impl Store {
         let sql = "SELECT id, at, actor, role, action, target, detail FROM audit
                    WHERE ($1 IS NULL OR actor = $1) AND ($2 IS NULL OR target = $2) AND ($3 IS NULL OR id < $3)
                    ORDER BY id DESC LIMIT $4";
-        Ok(read!(self.db(), pool => {
+        Ok(browse!(self.db(), pool => {
             let query = sqlx::query_as(sql).bind(filter.actor).bind(&filter.target).bind(filter.before);
             query.bind(i64::from(limit)).fetch_all(pool).await?
         }))

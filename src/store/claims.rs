@@ -5,7 +5,7 @@
 //! Rows are locked in one order: grant, claim, taker, reward. Called by [`crate::liveops::claims`] alone, which
 //! decides; a COMMIT whose answer is lost is an error to it, after which it reads what is there.
 
-use super::{Db, GrantRewardCommand, Store, StoreError, confirm, fact, read, write};
+use super::{Db, GrantRewardCommand, Store, StoreError, browse, confirm, fact, read, write};
 use crate::{
     clock::UnixMs,
     ids::PlayerId,
@@ -117,7 +117,7 @@ impl Store {
         let oldest = u128::try_from(from.saturating_sub(TWO_DAYS_MS)).unwrap_or(0) << BITS_BELOW_MS;
         let sql = "SELECT (created_at - $1) / $2, status, count(*) FROM claims
                    WHERE claim_id >= $3 AND created_at >= $1 AND ($4 IS NULL OR event_id = $4) GROUP BY 1, 2";
-        Ok(read!(self.db(), pool => {
+        Ok(browse!(self.db(), pool => {
             let query = sqlx::query_as(sql).bind(from).bind(step_ms).bind(Uuid::from_u128(oldest)).bind(event);
             query.fetch_all(pool).await?
         }))

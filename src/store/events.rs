@@ -1,6 +1,6 @@
 //! SQL of events. Every change by staff is written with its audit entry, in one transaction.
 
-use super::{AuditEntry, Store, StoreError, audit, read, write};
+use super::{AuditEntry, Store, StoreError, audit, browse, read, write};
 use crate::clock::{MINUTE_MS, UnixMs};
 use serde_json::{Value, value::RawValue};
 use sqlx::types::Json;
@@ -154,7 +154,7 @@ impl Store {
         let sql = "SELECT DISTINCT account_id FROM activity_counters WHERE minute >= $1 AND minute < $2
                    ORDER BY account_id LIMIT $3";
         let (from, to) = (from.0.div_euclid(MINUTE_MS), to.0.div_euclid(MINUTE_MS));
-        Ok(read!(self.db(), pool => {
+        Ok(browse!(self.db(), pool => {
             sqlx::query_scalar(sql).bind(from).bind(to).bind(i64::from(limit)).fetch_all(pool).await?
         }))
     }

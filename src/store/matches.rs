@@ -1,6 +1,6 @@
 //! What was played: headers, participants and event logs of matches.
 
-use super::{Store, StoreError, read};
+use super::{Store, StoreError, browse, read};
 use crate::ids::{MatchId, PlayerId};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -76,7 +76,7 @@ impl Store {
         let sql = "SELECT m.match_id, m.started_at, m.ended_at, m.winner FROM match_players p
                    JOIN matches m ON m.match_id = p.match_id WHERE p.account_id = $1 AND m.ended_at IS NOT NULL
                    AND ($2 IS NULL OR m.match_id < $2) ORDER BY m.match_id DESC LIMIT $3";
-        Ok(read!(self.db(), pool => {
+        Ok(browse!(self.db(), pool => {
             let query = sqlx::query_as(sql).bind(account.0).bind(before).bind(i64::from(limit));
             query.fetch_all(pool).await?
         }))

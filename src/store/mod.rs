@@ -23,6 +23,9 @@ mod matches;
 mod moderation;
 mod oidc;
 mod outbox;
+#[cfg(test)]
+mod replica_tests;
+mod replicas;
 mod rewards;
 mod rooms;
 mod staff_accounts;
@@ -40,7 +43,7 @@ pub(crate) use claims::{ClaimFilter, ClaimRow, Reserved};
 pub use commit::{Activated, Commit, CommitError, Due, Fence, Listing, Row};
 pub(crate) use credentials::{Added, BackOff, CredentialsRow};
 use db::write_entity;
-pub(crate) use db::{Db, read, write};
+pub(crate) use db::{Db, browse, read, write};
 pub(crate) use dead_letters::{DeadLetter, DeadLetterFilter};
 pub use epochs::EpochChange;
 pub use error::StoreError;
@@ -53,6 +56,7 @@ pub use matches::{MatchRecord, MatchRow};
 pub(crate) use moderation::{MuteRow, MutedRow, PlayerRow, Report, ReportFilter};
 pub(crate) use oidc::OidcAttempt;
 pub(crate) use outbox::{ADD_FACT, DueFact, Failed, NOTE_CONSUMED, OutboxRow, TAKE_OUT, confirm, fact};
+use replicas::Replicas;
 pub(crate) use rewards::{RewardChange, RewardRow};
 pub(crate) use rooms::RoomFilter;
 pub(crate) use staff_accounts::{AccountQuery, BanRow, SignInRow, StaffAccountRow};
@@ -77,7 +81,7 @@ pub struct Store {
 impl Store {
     /// Opens the database of the settings and brings it up to date.
     pub async fn open(config: &Config, clock: SharedClock) -> Result<Self, StoreError> {
-        let db = Db::open(config).await?;
+        let db = Db::open(config, &clock).await?;
         let facts = Arc::new(Notify::new());
         let writer = Arc::new(Writer::start(db.clone(), &config.database, facts.clone()));
         Ok(Self { db, writer, clock, facts })

@@ -1,7 +1,7 @@
 //! What moderators look at and do: reports, mutes, and the players they find. Changes carry their audit entry in
 //! the same transaction.
 
-use super::{AuditEntry, Store, StoreError, audit, read, write};
+use super::{AuditEntry, Store, StoreError, audit, browse, read, write};
 use crate::clock::UnixMs;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -120,7 +120,7 @@ impl Store {
             "WHERE ($1 IS NULL OR (r.resolved_at IS NOT NULL) = $1) AND ($2 IS NULL OR r.about = $2)
              AND ($3 IS NULL OR r.id < $3) ORDER BY r.id DESC LIMIT $4"
         );
-        Ok(read!(self.db(), pool => {
+        Ok(browse!(self.db(), pool => {
             let query = sqlx::query_as(sql).bind(filter.resolved).bind(filter.about).bind(filter.before);
             query.bind(i64::from(limit)).fetch_all(pool).await?
         }))
@@ -239,7 +239,7 @@ impl Store {
     ) -> Result<Vec<PlayerRow>, StoreError> {
         let id = Uuid::parse_str(search).ok();
         let like = if search.is_empty() || id.is_some() { String::new() } else { like(search) };
-        Ok(read!(self.db(), pool => {
+        Ok(browse!(self.db(), pool => {
             let query = sqlx::query_as(PLAYERS).bind(id).bind(&like).bind(before);
             query.bind(i64::from(limit)).fetch_all(pool).await?
         }))

@@ -1,6 +1,6 @@
 //! The room index: seats, codes and lists, as the rooms' own commits wrote them.
 
-use super::{Listing, Store, StoreError, read};
+use super::{Listing, Store, StoreError, browse, read};
 use crate::{
     clock::UnixMs,
     ids::{PlayerId, RoomId},
@@ -70,11 +70,11 @@ impl Store {
                    ORDER BY room_id DESC LIMIT $7";
         let search = filter.search.as_deref().unwrap_or_default().trim();
         let (like, id) = (super::moderation::like(search), Uuid::parse_str(search).ok());
-        let rows: Vec<ListingRow> = read!(self.db(), pool => {
+        let rows: Vec<ListingRow> = browse!(self.db(), pool => {
             let query = sqlx::query_as(sql).bind(filter.before.unwrap_or(Uuid::max()));
             let query = query.bind(filter.status.as_deref().unwrap_or_default());
             let query = query.bind(filter.game.as_deref().unwrap_or_default()).bind(search);
-            query.bind(like).bind(id).bind(i64::from(limit)).fetch_all(pool).await?
+            query.bind(&like).bind(id).bind(i64::from(limit)).fetch_all(pool).await?
         });
         Ok(rows.into_iter().map(Listing::from).collect())
     }
@@ -83,7 +83,7 @@ impl Store {
     pub(crate) async fn room_figures(&self) -> Result<(i64, i64, i64), StoreError> {
         let sql = "SELECT COUNT(CASE WHEN status = 'waiting' THEN 1 END), COUNT(CASE WHEN status = 'playing' THEN 1 END),
                    CAST(COALESCE(SUM(members), 0) AS BIGINT) FROM rooms";
-        Ok(read!(self.db(), pool => sqlx::query_as(sql).fetch_one(pool).await?))
+        Ok(browse!(self.db(), pool => sqlx::query_as(sql).fetch_one(pool).await?))
     }
 }
 
@@ -115,7 +115,7 @@ impl Store {
         let sql = "SELECT * FROM rooms WHERE visibility = 'public' AND room_id < $1
                    AND ($2 = '' OR status = $2) ORDER BY room_id DESC LIMIT $3";
         let (status, limit) = (status.unwrap_or_default(), i64::from(limit));
-        let rows: Vec<ListingRow> = read!(self.db(), pool => {
+        let rows: Vec<ListingRow> = browse!(self.db(), pool => {
             sqlx::query_as(sql).bind(before).bind(status).bind(limit).fetch_all(pool).await?
         });
         let full = rows.len() as i64 == limit;

@@ -3,8 +3,8 @@
 //! Called by `auth`, which decides who may.
 
 use super::{
-    AuditEntry, EpochChange, Store, StoreError, audit, epochs::raise_epoch, fact, identity::status_fact,
-    read, write,
+    AuditEntry, EpochChange, Store, StoreError, audit, browse, epochs::raise_epoch, fact,
+    identity::status_fact, read, write,
 };
 use crate::clock::UnixMs;
 use serde::Serialize;
@@ -71,8 +71,8 @@ impl Store {
         let pattern = query.prefix.as_deref().map(|prefix| {
             format!("{}%", prefix.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
         });
-        Ok(read!(self.db(), pool => {
-            let find = sqlx::query_as(FIND).bind(query.id).bind(pattern).bind(query.before);
+        Ok(browse!(self.db(), pool => {
+            let find = sqlx::query_as(FIND).bind(query.id).bind(&pattern).bind(query.before);
             find.bind(i64::from(limit)).fetch_all(pool).await?
         }))
     }

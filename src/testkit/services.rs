@@ -156,6 +156,41 @@ impl PrivatePostgres {
         if !made.status.success() {
             return Err(format!("initdb: {}", String::from_utf8_lossy(&made.stderr)).into());
         }
+        Self::run(bin, dir, options)
+    }
+
+    /// A replica of it, which follows by streaming and can be read from.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn standby(&self) -> Result<Self, Failure> {
+        let dir = tempfile::tempdir()?;
+        if is_root() {
+            std::os::unix::fs::chown(dir.path(), Some(uid("postgres")?), None)?;
+        }
+        let copied = as_postgres(&self.bin.join("pg_basebackup"))
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-U",
+                "postgres",
+                "-p",
+                &self.port.to_string(),
+                "-R",
+                "-c",
+                "fast",
+                "-D",
+            ])
+            .arg(dir.path().join("data"))
+            .current_dir(dir.path())
+            .output()?;
+        if !copied.status.success() {
+            return Err(format!("pg_basebackup: {}", String::from_utf8_lossy(&copied.stderr)).into());
+        }
+        Self::run(self.bin.clone(), dir, self.options)
+    }
+
+    fn run(bin: PathBuf, dir: TempDir, options: &'static [&'static str]) -> Result<Self, Failure> {
         let port = free_port();
         let child = Self::spawn(&bin, &dir, port, options)?;
         let postgres = Self { port, bin, dir, child, options };
