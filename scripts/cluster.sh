@@ -5,7 +5,8 @@
 #
 # Three nodes by default; built in release unless PLAYHOUSE names a binary.
 #
-# The nodes play on 8081, 8082 …, their operators' listeners are on 9081, 9082 …
+# The nodes play on 8081, 8082 …, their operators' listeners are on 9081, 9082 … With PLAYHOUSE_PORT=20000 it is 20001 …
+# and 21001 …
 set -Eeuo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,6 +16,7 @@ case ${1:-3} in
   *) echo "how many nodes, 1 to 9? (try --help)" >&2; exit 2 ;;
 esac
 shift || true
+first=${PLAYHOUSE_PORT:-8080}
 longest_stop=30 # seconds; a node takes twice server.drain_ms at worst
 dir=$(mktemp -d)
 services=() # Redis and PostgreSQL
@@ -123,15 +125,15 @@ until_up PostgreSQL "${services[-1]}" "$dir/postgres.log" pg_isready -q -h 127.0
 # ---------------------------------------------------------------- the nodes
 
 for ((n = 1; n <= nodes; n++)); do
-  for port in $((8080 + n)) $((9080 + n)); do
+  for port in $((first + n)) $((first + 1000 + n)); do
     ! listens "$port" || fail "something listens on port $port already"
   done
-  setsid env -u PLAYHOUSE_CONFIG "$playhouse" --set "server.listen=127.0.0.1:$((8080 + n))" --set "admin.listen=127.0.0.1:$((9080 + n))" \
+  setsid env -u PLAYHOUSE_CONFIG "$playhouse" --set "server.listen=127.0.0.1:$((first + n))" --set "admin.listen=127.0.0.1:$((first + 1000 + n))" \
     --set "node.id=node$n" --set "media.udp_port=$((47100 + n))" --set "redis.url=redis://127.0.0.1:$redis" \
     --set "database.url=postgres://postgres@127.0.0.1:$postgres/postgres" "$@" >"$dir/node$n.log" 2>&1 &
   servers+=($!)
-  until_up "node $n" "${servers[-1]}" "$dir/node$n.log" curl -fsS "http://127.0.0.1:$((9080 + n))/readyz"
-  echo "node$n  http://127.0.0.1:$((8080 + n))  process ${servers[-1]}  log $dir/node$n.log"
+  until_up "node $n" "${servers[-1]}" "$dir/node$n.log" curl -fsS "http://127.0.0.1:$((first + 1000 + n))/readyz"
+  echo "node$n  http://127.0.0.1:$((first + n))  process ${servers[-1]}  log $dir/node$n.log"
 done
 echo "Redis on $redis, process ${services[0]}; PostgreSQL on $postgres, process ${services[1]}"
 echo "All nodes are one cluster: a room made on one is joined on any. Try kill -9 on a node above. Ctrl-C stops all."

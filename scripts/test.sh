@@ -286,6 +286,8 @@ browser_tests() {
   need_chromium
   need_python
   command -v turnserver >/dev/null || apt_install coturn
+  need_services # media-failover starts nodes of its own
+  export PLAYHOUSE=$target/debug/playhouse
   (cd tests/browser && npm ci --silent --no-audit --no-fund)
   local base='' ports
   read -r -a ports <<<"$(python3 -c 'import socket; s = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]; print(*(x.getsockname()[1] for x in s))')"

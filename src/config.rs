@@ -177,6 +177,7 @@ sections! {
         lease_ms: u64 = 5_000, "ms", "a node whose lease was not renewed for so long counts as dead (spec 6.2)";
         close_load: u64 = 16, "entities", "and an eighth: so much less must another node have to do before an entity goes there and not to the node that asks";
         crash_pause_ms: u64 = 100, "ms", "wait before a crashed entity is put up again, so that a poisoned state does not spin";
+        lines: usize = 10_000, "lines", "lines to other nodes at most, one for each room whose media are on another; more are refused";
         dead_owners: u32 = 4, "owners", "owners that are found dead before a placement is given up";
         fresh_ms: u64 = 50, "ms", "a list of nodes that is no older need not be brought anew";
         remembered: usize = 65_536, "entities", "entities on other nodes that are remembered; then all are forgotten and looked up anew";
@@ -298,6 +299,9 @@ sections! {
         public_address: IpAddr = IpAddr::from([127, 0, 0, 1]), "address", "where players reach the UDP port: the node's own address, or the one that is forwarded to it";
         sdp_bytes: usize = 16_384, "bytes", "longest session description";
         sdp_sections: usize = 8, "lines", "media lines in an offer at most";
+        layers: usize = 3, "layers", "layers of simulcast that a player may send of his picture; 1 has none";
+        full_pictures: usize = 2, "pictures", "who is sent more pictures than this shows them small";
+        small_pixels: u32 = 150_000, "pixels", "and gets no layer with more pixels than this, if there is another";
         publishers: usize = 12, "players", "who may send in a room";
         peer_kbps: u32 = 2_000, "kbit/s", "what a player may send in all; browsers are told, what is over by a quarter is dropped";
         least_kbps: u32 = 100, "kbit/s", "a sender of pictures is never asked to send less, however slow a receiver";

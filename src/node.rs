@@ -72,6 +72,7 @@ impl Node {
         let clock: SharedClock = Arc::new(SystemClock);
         let roles = Roles::of_node(&config)?;
         raise_file_limit();
+        let has_media = config.media.enabled; // here or on another node
         let (mut config, media) = open_media(config, &roles).await?;
         let listener = bind(config.server.listen, config.server.tcp_backlog)?;
         let address = listener.local_addr()?;
@@ -89,8 +90,8 @@ impl Node {
         let entities = Arc::new(store.clone());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters.clone(), peering);
         trace::start(&config, cluster.me())?;
-        let port = media.clone().map(|server| server as Arc<dyn MediaServer>);
-        cluster.register(RoomActor::factory(games, port));
+        let rooms_media = media_of(media.clone(), has_media, &cluster);
+        cluster.register(RoomActor::factory(games, rooms_media));
         actors::register_duels(&cluster);
         let ratings = StoredRatings::new(store.clone(), clock.clone(), &config.rating);
         let matches = ClusterMatches::new(cluster.clone(), Arc::new(store.clone()));
@@ -250,6 +251,19 @@ async fn open_media(
     tracing::warn!(port = config.media.udp_port, "no video and voice here: media.udp_port is taken");
     config.media.enabled = false;
     Ok((config, None))
+}
+
+/// The media of this node's rooms: its own, else those of others; and of others' rooms, if it has any.
+fn media_of(
+    here: Option<Arc<media::Server>>,
+    wanted: bool,
+    cluster: &Cluster,
+) -> Option<Arc<dyn MediaServer>> {
+    let here = here.map(|server| server as Arc<dyn MediaServer>);
+    if let Some(server) = &here {
+        media::serve(cluster, server.clone());
+    }
+    wanted.then(|| Arc::new(media::Anywhere::new(here, cluster.clone())) as Arc<dyn MediaServer>)
 }
 
 /// With `redis.url` the node is one of many, which must share a database.

@@ -61,6 +61,15 @@ impl Roles {
         Self(roles.iter().copied().collect())
     }
 
+    /// What a node of these settings does for others: one whose media are off, or could not be opened, carries none.
+    pub fn at_work(config: &Config) -> Self {
+        let mut roles = Self::of(&config.node.roles);
+        if !config.media.enabled {
+            roles.0.remove(&Role::Media);
+        }
+        roles
+    }
+
     /// Those of the settings.
     ///
     /// # Errors

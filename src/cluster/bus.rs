@@ -3,7 +3,7 @@
 //! A [`Parcel`] is MessagePack with named fields under a version. Its envelope is read first and its body after,
 //! so that a node can refuse politely what it does not understand. Fields it does not know it ignores.
 
-use super::AskError;
+use super::{AskError, lines::Part};
 use crate::{
     clock::UnixMs,
     ids::{NodeId, PlayerId, SessionId, SessionRef},
@@ -107,6 +107,8 @@ pub(super) enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<UnixMs>,
     },
+    /// Of a line between the sender and the receiver.
+    Line { line: Uuid, part: Part },
 }
 
 impl Parcel {

@@ -95,6 +95,7 @@ impl Cluster {
                 }
             }
             Body::EpochChanged(change) => self.epoch_changed(&change),
+            Body::Line { line, part } => self.on_line(from, line, part),
             Body::Seek { session } => self.hub().seek_seat(session),
             Body::HandOver { session, player, .. } => {
                 let gone = || self.hub().gone_to(session).map_or(AskError::NotFound, |_| AskError::Moved);

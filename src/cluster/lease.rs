@@ -36,6 +36,7 @@ impl Cluster {
             Ok(beat) => self.beaten(peers, beat).await,
             Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
         }
+        self.beat_lines();
         let now = Instant::now();
         peers.give_up(|waiting| waiting.until <= now);
     }
@@ -107,6 +108,7 @@ impl Cluster {
             tracing::warn!(%node, "a node is gone");
             lock(&peers.lost).insert(node, self.clock().now());
             peers.give_up(|waiting| waiting.node == node);
+            self.lines_lost(node);
             for kind in self.kinds() {
                 kind.node_lost(node);
             }

@@ -18,6 +18,9 @@ mod entity;
 mod hub;
 mod inbox;
 mod lease;
+mod lines;
+#[cfg(test)]
+mod lines_tests;
 #[cfg(test)]
 mod nodes_tests;
 pub mod on_redis;
@@ -47,6 +50,7 @@ pub use bus::{Bus, BusError, Incoming};
 pub(crate) use bus::{pack, unpack};
 pub use entity::{AskError, Entity, Envelope, Factory};
 pub use hub::{Hub, Pass, SessionHandle};
+pub use lines::{Line, LineEvent, LineLost, LineService, OnLine};
 pub use peers::{PeerNotice, Peering};
 pub use placement::{Beat, NodeInfo, Placement, PlacementError};
 pub use ports::{EntityStore, RoomIndex, ShowtimeDoor};
@@ -93,6 +97,7 @@ struct Inner {
     me: NodeId,
     /// `None` if this node is alone.
     peers: Option<Peers>,
+    lines: lines::Lines,
     on_epoch_change: OnceLock<ended::OnEpochChange>,
     closing: AtomicBool,
     started_at: UnixMs,
@@ -122,6 +127,7 @@ impl Cluster {
             services: RwLock::default(),
             me: peers.as_ref().map_or_else(NodeId::new, Peers::me),
             peers,
+            lines: lines::Lines::default(),
             on_epoch_change: OnceLock::new(),
             closing: AtomicBool::new(false),
         }))

@@ -43,7 +43,7 @@ impl NodeInfo {
             id,
             name: node.id.clone().unwrap_or_else(|| id.to_string()),
             address: node.address.clone().unwrap_or_else(|| config.server.listen.to_string()),
-            roles: Roles::of(&node.roles),
+            roles: Roles::at_work(config),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             load: 0,
             sessions: 0,

@@ -4,7 +4,6 @@
 //! guesses: what is unknown or ill-typed is an error that names the setting.
 
 use super::{Config, SECRETS};
-use crate::roles::Role;
 use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
@@ -19,11 +18,6 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Whether this node carries video and voice.
-    pub fn has_media(&self) -> bool {
-        self.media.enabled && self.node.roles.contains(&Role::Media)
-    }
-
     /// Settings from file, environment and `--set` pairs, in rising order.
     pub fn load(file: Option<&std::path::Path>, sets: &[String]) -> Result<Self, ConfigError> {
         let mut figment = Figment::from(Serialized::defaults(Self::default()));

@@ -51,6 +51,11 @@ impl Estimate {
         let fell = if falls { Some(now) } else { before.and_then(|before| before.fell) };
         Self { bps, fell }
     }
+
+    /// When it last said that the link is full.
+    pub(super) fn fell_at(&self) -> Option<Instant> {
+        self.fell
+    }
 }
 
 /// Bounds of what senders are told.

@@ -9,6 +9,7 @@ use super::{
     Pc,
     budget::Estimate,
     mux::Datagram,
+    rewrite::Left,
     source::{Outgoing, Rules, Sink, Source, count},
     tap::Report,
     wire::{Opened, Taken, Turn, Wire},
@@ -183,10 +184,17 @@ impl Connection {
                 sink.rewrite.borrow_mut().skip();
                 continue;
             }
-            let Some(number) = sink.rewrite.borrow_mut().map(packet.number) else { continue };
+            let rewritten = match sink.rewrite.borrow_mut().map(&packet.marks) {
+                Ok(rewritten) => rewritten,
+                Err(Left::Straggler) => continue,
+                Err(Left::NoKeyFrame) => {
+                    sink.layer.set(None); // he waits for one
+                    continue;
+                }
+            };
             count(&tally.packets_out, 1);
             count(&tally.bytes_out, packet.payload.len() as u64);
-            wire.write(packet, number, now);
+            wire.write(packet, rewritten, now);
         }
     }
 
@@ -228,13 +236,22 @@ impl Connection {
             RtpCodecKind::Video => MediaKind::Video,
             _ => return,
         };
-        // Of simulcast's layers the first one that comes is forwarded.
-        if self.pc != Pc::Pub || self.sources.borrow().iter().any(|source| source.kind == kind) {
-            let rid = opened.rid;
-            tracing::debug!(player_id = %self.player, ?kind, ?rid, "one stream of a kind is enough");
+        if self.pc != Pc::Pub {
             return;
         }
-        let source = Source::new(self, kind, opened.receiver, opened.ssrc, self.rules.clone());
+        let existing = self.sources.borrow().iter().find(|source| source.kind == kind).cloned();
+        if let Some(source) = existing {
+            let more = opened.rid.is_some() && source.layered && source.receiver == opened.receiver;
+            if more && source.layers() < self.rules.layers {
+                source.begin_layer(opened.ssrc);
+            } else {
+                tracing::debug!(player_id = %self.player, ?kind, rid = ?opened.rid, "one stream of a kind is enough");
+            }
+            return;
+        }
+        let layered = kind == MediaKind::Video && opened.rid.is_some();
+        let source = Source::new(self, kind, opened.receiver, layered, self.rules.clone());
+        source.begin_layer(opened.ssrc);
         source.level_extension.set(opened.level_extension);
         self.sources.borrow_mut().push(source.clone());
         self.tell(News::Source(source));
@@ -242,10 +259,10 @@ impl Connection {
 
     fn forward(&self, packet: &rtc::rtp::Packet) {
         let sources = self.sources.borrow();
-        let Some(source) = sources.iter().find(|source| source.ssrc.get() == packet.header.ssrc) else {
-            return;
-        };
-        if let Some(speaking) = source.forward(packet, Instant::now()) {
+        let of = |source: &Rc<Source>| Some((source.clone(), source.layer_of(packet.header.ssrc)?));
+        let Some((source, layer)) = sources.iter().find_map(of) else { return };
+        drop(sources);
+        if let Some(speaking) = source.forward(layer, packet, Instant::now()) {
             self.tell(News::Speaking(speaking));
         }
     }
@@ -257,11 +274,17 @@ impl Connection {
             }
             Report::KeyFrame(ssrc) => {
                 let sink = self.sinks.borrow().get(&ssrc).and_then(Weak::upgrade);
-                if let Some(source) =
-                    sink.filter(|sink| sink.is_open()).and_then(|sink| sink.source.upgrade())
+                if let Some(sink) = sink.filter(|sink| sink.is_open())
+                    && let Some(source) = sink.source.upgrade()
                 {
-                    source.want_key_frame(Instant::now());
+                    source.want_key_frame_of(
+                        sink.layer.get().or(sink.wanted.get()).unwrap_or(0),
+                        Instant::now(),
+                    );
                 }
+            }
+            Report::Clock(ssrc, clock) => {
+                self.sources.borrow().iter().for_each(|source| source.report(ssrc, clock));
             }
         }
     }

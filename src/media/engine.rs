@@ -3,7 +3,10 @@
 //! Owns the node's certificate and the codecs. Called by connections, and by the test kit for players' own sides. Never
 //! transcodes: Opus and VP8 alone are negotiated, so that what one sends all can receive.
 
-use super::tap::{Reports, Tap};
+use super::{
+    outlet::Outlet,
+    tap::{Reports, Tap},
+};
 use rtc::{
     crypto::{self, RTCCryptoProvider, SignatureScheme},
     interceptor::{NackGeneratorBuilder, NackResponderBuilder, Registry, Slot},
@@ -12,7 +15,9 @@ use rtc::{
         certificate::{CertificateParams, RTCCertificate},
         configuration::{
             RTCConfigurationBuilder,
-            interceptor_registry::{configure_rtcp_reports, configure_twcc_receiver_only},
+            interceptor_registry::{
+                configure_rtcp_reports, configure_simulcast_extension_headers, configure_twcc_receiver_only,
+            },
             media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8, MediaEngine},
             setting_engine::{SettingEngine, SettingEngineBuilder},
         },
@@ -38,6 +43,11 @@ const OPUS: u8 = 111;
 pub(super) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 /// When a packet left: browsers estimate by it what their link carries.
 pub(super) const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
+/// Names a packet's line in the description, and its layer of simulcast.
+#[cfg(any(test, feature = "testkit"))]
+pub(super) const LINE: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+#[cfg(any(test, feature = "testkit"))]
+pub(super) const LAYER: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
 /// Packets kept for those who miss them, a stream; a power of two.
 const KEPT_PACKETS: u16 = 1_024;
 /// A lost packet is asked for so often.
@@ -89,7 +99,7 @@ impl Engine {
         reports: Reports,
     ) -> Result<RTCPeerConnection, Error> {
         let settings = self.settings().with_lite(true).with_answering_dtls_role(RTCDtlsRole::Server);
-        let mut connection = self.build(way, reports, settings.build())?;
+        let mut connection = self.build(way, way == Way::In, reports, settings.build())?;
         add_candidate(&mut connection, port)?;
         Ok(connection)
     }
@@ -102,7 +112,7 @@ impl Engine {
         address: SocketAddr,
     ) -> Result<(RTCPeerConnection, PlayerReports), Error> {
         let reports = Reports::default();
-        let mut connection = self.build(way, reports.clone(), self.settings().build())?;
+        let mut connection = self.build(way, way == Way::Out, reports.clone(), self.settings().build())?;
         add_candidate(&mut connection, address)?;
         Ok((connection, reports))
     }
@@ -116,9 +126,21 @@ impl Engine {
             .with_ice_timeouts(Some(self.timeouts.0), Some(self.timeouts.1), keep_alive)
     }
 
-    fn build(&self, way: Way, reports: Reports, settings: SettingEngine) -> Result<RTCPeerConnection, Error> {
+    /// `layered`: what a player sends on it may come in layers of simulcast.
+    fn build(
+        &self,
+        way: Way,
+        layered: bool,
+        reports: Reports,
+        settings: SettingEngine,
+    ) -> Result<RTCPeerConnection, Error> {
         let mut media = media_engine()?;
-        let registry = configure_rtcp_reports(Registry::new()).with(Slot::from(500), Tap::new(reports));
+        if layered {
+            configure_simulcast_extension_headers(&mut media)?;
+        }
+        let tap = Tap::new(reports.clone());
+        let registry = configure_rtcp_reports(Registry::new()).with(Slot::from(500), tap);
+        let registry = registry.with(Slot::from(Outlet::SLOT), Outlet::new(reports));
         let registry = match way {
             Way::In => {
                 let nacks = NackGeneratorBuilder::new().with_skip_last_n(2).with_max_nacks_per_packet(ASKS);
@@ -205,13 +227,16 @@ pub(super) fn without_candidates(sdp: &str) -> String {
     kept.fold(String::with_capacity(sdp.len()), |all, line| all + line.trim_end() + "\r\n")
 }
 
-/// What an offer may contain: so many lines of sound and pictures, nothing else, and no layers of simulcast: browsers
-/// refuse what the crate answers to those.
-pub(super) fn is_offer_within(sdp: &str, sections: usize) -> bool {
+/// What an offer may contain: so many lines of sound and pictures, nothing else, and so many layers of a picture.
+pub(super) fn is_offer_within(sdp: &str, sections: usize, layers: usize) -> bool {
     let media = sdp.lines().filter_map(|line| line.strip_prefix("m="));
     let known = media.clone().all(|line| line.starts_with("audio ") || line.starts_with("video "));
-    let layered = sdp.lines().any(|line| line.starts_with("a=simulcast:"));
-    known && !layered && (1..=sections).contains(&media.count())
+    let named = sdp.split("m=").all(|section| section.matches("a=rid:").count() <= layers);
+    let simulcast = sdp.lines().filter_map(|line| line.strip_prefix("a=simulcast:"));
+    let layered =
+        simulcast.map(|list| list.trim().strip_prefix("send ").map(|list| list.split([';', ',']).count()));
+    let few = layered.into_iter().all(|count| count.is_some_and(|count| count <= layers && layers > 1));
+    known && named && few && (1..=sections).contains(&media.count())
 }
 
 /// The first ufrag and password of a description: all lines are bundled, so there is one.
@@ -228,10 +253,13 @@ mod tests {
 
     #[test]
     fn offers_are_bounded_and_carry_media_alone() {
-        assert!(is_offer_within(OFFER, 2) && !is_offer_within(OFFER, 1));
-        assert!(!is_offer_within("v=0\r\n", 8), "nothing is offered");
-        assert!(!is_offer_within("m=audio 9 X 111\r\nm=application 9 X webrtc-datachannel\r\n", 8));
-        assert!(!is_offer_within(&format!("{OFFER}a=simulcast:send q;h;f\r\n"), 8));
+        assert!(is_offer_within(OFFER, 2, 3) && !is_offer_within(OFFER, 1, 3));
+        assert!(!is_offer_within("v=0\r\n", 8, 3), "nothing is offered");
+        assert!(!is_offer_within("m=audio 9 X 111\r\nm=application 9 X webrtc-datachannel\r\n", 8, 3));
+        let layered = |list: &str, most| is_offer_within(&format!("{OFFER}a=simulcast:{list}\r\n"), 8, most);
+        assert!(layered("send q;h;f", 3) && layered("send h;~f", 2) && layered("send q,a;h", 3));
+        assert!(!layered("send q;h;f", 2) && !layered("send q", 1) && !layered("recv q;h", 3));
+        assert!(!is_offer_within(&format!("{OFFER}{}", "a=rid:q send\r\n".repeat(4)), 8, 3));
     }
 
     #[test]

@@ -9,12 +9,17 @@
 
 mod budget;
 mod connection;
+mod elsewhere;
 mod engine;
+mod ladder;
+mod layer;
 mod levels;
 mod mux;
 mod negotiation;
+mod outlet;
 mod peer;
 mod policy;
+mod rates;
 mod rewrite;
 mod room;
 mod server;
@@ -25,8 +30,10 @@ pub mod synthetic;
 mod table;
 mod tap;
 pub mod turn;
+mod vp8;
 mod wire;
 
+pub use elsewhere::{Anywhere, serve};
 pub use server::Server;
 
 use crate::{
@@ -38,11 +45,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Opens rooms' media on this node.
+/// Opens rooms' media, on this node or another.
 pub trait MediaServer: Send + Sync + 'static {
     /// Begins the media of a room: nobody is in it, nothing is forwarded. What it has to say goes to `events`, in order.
     /// The first command on the link is [`MediaCommand::Open`]. Dropping the link closes the room's media.
     fn link(&self, room: RoomId, events: MediaEvents) -> Box<dyn MediaLink>;
+
+    /// Whether there are any to open at the moment.
+    fn is_there(&self) -> bool {
+        true
+    }
 }
 
 /// One room's line to its media.
@@ -162,7 +174,7 @@ pub enum Pc {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ClientSignal {
     /// Offers on `pub`: the first time, to renegotiate, or with a new ufrag to restart ICE. Sound and pictures, one of
-    /// each; no data channels, no layers of simulcast.
+    /// each, the pictures in `media.layers` layers of simulcast at most; no data channels.
     Offer {
         /// Description.
         sdp: String,

@@ -48,7 +48,8 @@ impl MediaRoom {
 
     /// His browser offers what it sends.
     fn offered(&mut self, player: PlayerId, sdp: &str) -> Result<(), Refusal> {
-        if !engine::is_offer_within(sdp, self.shared.config.sdp_sections) {
+        let config = &self.shared.config;
+        if !engine::is_offer_within(sdp, config.sdp_sections, config.layers) {
             return Err(Refusal::BadDescription);
         }
         let existing = self.peers.get(&player).and_then(|peer| peer.sending.clone());

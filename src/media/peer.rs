@@ -6,6 +6,7 @@ use super::{
     ClientSignal, MediaState, Pc, PcState, PeerState, Track,
     connection::{Connection, Link},
     engine,
+    ladder::Ladder,
     policy::Allowed,
     source::{Sink, Source},
 };
@@ -134,6 +135,8 @@ pub(super) struct Receiving {
     open: Option<Instant>,
     /// Something has changed since.
     dirty: bool,
+    /// What his link is trusted with.
+    pub(super) ladder: Ladder,
 }
 
 /// A stream on its line.
@@ -151,7 +154,14 @@ pub(super) struct Offer {
 
 impl Receiving {
     pub(super) fn new(connection: Rc<Connection>) -> Self {
-        Self { connection, slots: Vec::new(), free: HashMap::new(), open: None, dirty: false }
+        Self {
+            connection,
+            slots: Vec::new(),
+            free: HashMap::new(),
+            open: None,
+            dirty: false,
+            ladder: Ladder::default(),
+        }
     }
 
     /// Brings his lines up to date with what there is to receive: an offer if that changes any. While one is open the
@@ -217,6 +227,9 @@ impl Receiving {
             payload_type: engine::payload_type(kind),
             allowed: Cell::new(allowed.is(source.player, source.kind, receiver)),
             agreed: Cell::new(false),
+            layer: Cell::new(None),
+            wanted: Cell::new(None),
+            small: Cell::new(false),
             rewrite: RefCell::default(),
         });
         self.connection.carry(&sink);
@@ -231,7 +244,9 @@ impl Receiving {
         self.open = None;
         self.slots.iter().for_each(|slot| slot.sink.agreed.set(true));
         self.connection.wake();
-        self.begin_pictures();
+        if self.connection.is_connected() {
+            self.begin_pictures(); // else once it is: asked for now, they would come too early
+        }
         Ok(std::mem::take(&mut self.dirty))
     }
 

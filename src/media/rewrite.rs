@@ -1,14 +1,60 @@
-//! Sequence numbers as a receiver sees them: without the gaps that the policy makes.
+//! A stream as its receiver sees it: one that runs on, whatever the policy withholds and whichever layer he gets.
 //!
-//! Owns one number for each receiver and stream. Called for each packet that goes to him. Never touches timestamps: a
-//! source's clock runs on while it is not heard, and shifting them makes players buffer more and more.
+//! Owns, for each receiver and stream, by how much its counters are shifted: sequence numbers, and of a stream with layers
+//! timestamps and VP8's own counters. Called for each packet that goes to him. Never touches the timestamps of a stream
+//! without layers: its clock runs on while it is not heard, and shifting them makes players buffer more and more.
+
+use super::vp8::Counters;
 
 /// Packets after a gap during which what is older than the gap is told by its number.
 const WATCHED: u16 = 4_096;
 /// Serial number arithmetic (RFC 1982): less than half the circle ahead is later.
 const HALF: u16 = 0x8000;
+/// A step of the clock (90 kHz) that no switch of layers takes: 10 s.
+const LEAP: u32 = 900_000;
+/// A frame, where nothing better is known: 1/30 s.
+const FRAME: u32 = 3_000;
 
-/// Maps a source's sequence numbers to a receiver's.
+/// What of a packet is rewritten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    pub(super) number: u16,
+    pub(super) timestamp: u32,
+    /// Of a stream with layers.
+    pub(super) layered: Option<Layered>,
+}
+
+/// What is said of a packet of a layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Layered {
+    /// Which.
+    pub(super) layer: u8,
+    /// Its timestamp by the clock that all layers of the stream share, as far as that is known.
+    pub(super) common: u32,
+    /// A key frame begins with it: a receiver can begin here.
+    pub(super) begins: bool,
+    pub(super) counters: Counters,
+}
+
+/// How a packet goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rewritten {
+    pub(super) number: u16,
+    pub(super) timestamp: u32,
+    /// To be written into the payload, if they differ from its own.
+    pub(super) counters: Option<Counters>,
+}
+
+/// Why a packet does not go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// A late packet from before a gap: its number is another's now.
+    Straggler,
+    /// His stream must begin with a key frame.
+    NoKeyFrame,
+}
+
+/// Maps a source's counters to a receiver's.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rewrite {
     offset: u16,
@@ -17,6 +63,19 @@ pub(super) struct Rewrite {
     /// The first number of the source after the last gap, for a while.
     resumed_at: Option<u16>,
     gap: bool,
+    layers: Layers,
+}
+
+/// Of a stream with layers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Layers {
+    /// The one that goes out.
+    layer: Option<u8>,
+    clock: u32,
+    counters: Counters,
+    /// The latest that went out.
+    last_timestamp: Option<u32>,
+    last_counters: Counters,
 }
 
 impl Rewrite {
@@ -25,8 +84,29 @@ impl Rewrite {
         self.gap = true;
     }
 
-    /// The receiver's number. `None` for a late packet from before a gap: its number is another's now.
-    pub(super) fn map(&mut self, number: u16) -> Option<u16> {
+    /// As the receiver gets it.
+    pub(super) fn map(&mut self, marks: &Marks) -> Result<Rewritten, Left> {
+        let Marks { number, timestamp, layered } = *marks;
+        if let Some(layered) = layered
+            && (self.gap || self.layers.layer != Some(layered.layer))
+        {
+            if !layered.begins {
+                return Err(Left::NoKeyFrame);
+            }
+            self.gap = true;
+            self.layers.begin(timestamp, layered);
+        }
+        let number = self.number(number).ok_or(Left::Straggler)?;
+        match layered {
+            Some(layered) => {
+                let (timestamp, counters) = self.layers.shift(timestamp, layered.counters);
+                Ok(Rewritten { number, timestamp, counters })
+            }
+            None => Ok(Rewritten { number, timestamp, counters: None }),
+        }
+    }
+
+    fn number(&mut self, number: u16) -> Option<u16> {
         if self.gap || self.last.is_none() {
             self.offset = self.last.map_or(0, |last| last.wrapping_add(1).wrapping_sub(number));
             self.resumed_at = Some(number);
@@ -49,57 +129,29 @@ impl Rewrite {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_gap_is_closed_and_a_loss_stays_a_loss() {
-        let mut rewrite = Rewrite::default();
-        assert_eq!([10, 11, 13].map(|n| rewrite.map(n)), [10, 11, 13].map(Some), "12 was lost");
-        rewrite.skip();
-        assert_eq!([100, 101, 103].map(|n| rewrite.map(n)), [14, 15, 17].map(Some));
+impl Layers {
+    /// From this packet on, the first of a key frame, it is this layer's turn.
+    fn begin(&mut self, timestamp: u32, layered: Layered) {
+        self.layer = Some(layered.layer);
+        let next = self.last_timestamp.map_or(layered.common, |last| {
+            let ahead = layered.common.wrapping_sub(last);
+            if (1..LEAP).contains(&ahead) { layered.common } else { last.wrapping_add(FRAME) }
+        });
+        self.clock = next.wrapping_sub(timestamp);
+        self.counters = self.last_counters.shift_to_follow(layered.counters);
     }
 
-    #[test]
-    fn order_within_a_stretch_is_kept_and_stragglers_of_the_gap_are_dropped() {
-        let mut rewrite = Rewrite::default();
-        assert_eq!([10, 12, 11].map(|n| rewrite.map(n)), [10, 12, 11].map(Some));
-        rewrite.skip();
-        assert_eq!(rewrite.map(50), Some(13));
-        assert_eq!(rewrite.map(49), None, "it was withheld");
-        assert_eq!(rewrite.map(51), Some(14));
-    }
-
-    #[test]
-    fn numbers_wrap() {
-        let mut rewrite = Rewrite::default();
-        assert_eq!([65_534, 65_535, 0].map(|n| rewrite.map(n)), [65_534, 65_535, 0].map(Some));
-        rewrite.skip();
-        assert_eq!(rewrite.map(65_500), Some(1));
-        let far = (0..u32::from(u16::MAX)).map(|n| 65_500_u16.wrapping_add(n as u16));
-        assert!(
-            far.into_iter().all(|n| rewrite.map(n).is_some()),
-            "a long stretch is not taken for stragglers"
-        );
-    }
-
-    proptest! {
-        /// Whatever is withheld, a receiver of an ordered stream counts no loss.
-        #[test]
-        fn withheld_packets_are_never_missed(first: u16, withheld in proptest::collection::vec(any::<bool>(), 1..500)) {
-            let (mut rewrite, mut before) = (Rewrite::default(), None::<u16>);
-            for (n, withheld) in withheld.into_iter().enumerate() {
-                let number = first.wrapping_add(n as u16);
-                if withheld {
-                    rewrite.skip();
-                    continue;
-                }
-                let out = rewrite.map(number).expect("in order");
-                prop_assert!(before.is_none_or(|before| out == before.wrapping_add(1)));
-                before = Some(out);
-            }
+    fn shift(&mut self, timestamp: u32, counters: Counters) -> (u32, Option<Counters>) {
+        let shifted = timestamp.wrapping_add(self.clock);
+        let is_later = |last: u32| shifted.wrapping_sub(last) < u32::MAX / 2;
+        if self.last_timestamp.is_none_or(is_later) {
+            self.last_timestamp = Some(shifted);
         }
+        let now = counters.shifted(self.counters);
+        self.last_counters = self.last_counters.or_later(now);
+        (shifted, (now != counters).then_some(now))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,6 @@
 
 use super::{
     MediaCommand, MediaEvent, MediaEvents, Pc, Policy, RoomStats,
-    budget::Reach,
     connection::{Connection, Link, News},
     engine::Engine,
     levels::Thresholds,
@@ -243,35 +242,10 @@ impl MediaRoom {
             >= u128::from(self.shared.config.bound_ms)
         {
             self.bounded_at = now;
+            self.choose_layers(now);
             self.bound_senders(now);
         }
         self.tell_states();
-    }
-
-    /// Tells senders of pictures what their slowest receiver can take.
-    fn bound_senders(&self, now: Instant) {
-        let config = &self.shared.config;
-        let bps = |kbps: u32| u64::from(kbps) * 1_000;
-        let full = Duration::from_millis(config.full_link_ms);
-        let reach = Reach { least: bps(config.least_kbps), most: bps(config.peer_kbps), full };
-        let pictures: BTreeMap<_, _> = self
-            .peers
-            .iter()
-            .filter_map(|(player, peer)| Some((*player, peer.receiving.as_ref()?.pictures())))
-            .collect();
-        for (peer, source) in
-            self.peers.values().flat_map(|peer| peer.sources().into_iter().map(move |s| (peer, s)))
-        {
-            if source.kind == MediaKind::Video
-                && let Some(sending) = &peer.sending
-            {
-                let open = source.sinks().into_iter().filter(|sink| sink.is_open());
-                let receivers =
-                    open.map(|sink| (sink.to.carries(), pictures.get(&sink.receiver).copied().unwrap_or(1)));
-                source.bound.set(reach.of(source.bound.get(), receivers, now));
-                sending.bound(source.bound.get(), source.ssrc.get());
-            }
-        }
     }
 
     fn stats(&self) -> RoomStats {
@@ -316,6 +290,7 @@ pub(super) fn rules(shared: &Shared) -> Rules {
             hold: ms(config.speech_hold_ms),
         },
         key_frame_every: ms(config.key_frame_ms),
+        layers: config.layers,
         tally: Tally::default(),
         alive: shared.alive.clone(),
     }

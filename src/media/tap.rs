@@ -4,6 +4,7 @@
 //! what the room needs into [`Reports`], which the connection's task reads after each burst. Floods end here: of reports
 //! that cost us packets so many a second pass and no more.
 
+use super::layer::Clock;
 use rtc::{
     interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket},
     rtcp::{
@@ -11,14 +12,16 @@ use rtc::{
             full_intra_request::FullIntraRequest, picture_loss_indication::PictureLossIndication,
             receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate,
         },
+        sender_report::SenderReport,
         transport_feedbacks::transport_layer_nack::TransportLayerNack,
     },
+    rtp,
     sansio::Protocol,
     shared::error::Error,
 };
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -34,22 +37,45 @@ pub(super) enum Report {
     KeyFrame(u32),
     /// His link carries so many bits a second in all.
     Carries(u64),
+    /// How the clock of a stream of his stands.
+    Clock(u32, Clock),
 }
 
 /// Reports that wait to be read.
 #[derive(Clone, Default)]
-pub(super) struct Reports(Arc<Mutex<Vec<Report>>>);
+pub(super) struct Reports(Arc<Mutex<Waiting>>);
+
+#[derive(Default)]
+struct Waiting {
+    reports: Vec<Report>,
+    /// Of the burst that is being read.
+    packets: Vec<rtp::Packet>,
+}
 
 impl Reports {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All that wait.
     pub(super) fn take(&self) -> Vec<Report> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.lock().reports)
+    }
+
+    /// The packets that have come since: as many as datagrams were read, a burst at most.
+    pub(super) fn take_packets(&self) -> Vec<rtp::Packet> {
+        std::mem::take(&mut self.lock().packets)
+    }
+
+    /// A packet has come.
+    pub(super) fn put_packet(&self, packet: rtp::Packet) {
+        self.lock().packets.push(packet);
     }
 
     fn put(&self, report: Report) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() < WAITING && !waiting.contains(&report) {
-            waiting.push(report);
+        let mut waiting = self.lock();
+        if waiting.reports.len() < WAITING && !waiting.reports.contains(&report) {
+            waiting.reports.push(report);
         }
     }
 }
@@ -77,6 +103,8 @@ impl Tap {
             request.fir.iter().for_each(|entry| self.reports.put(Report::KeyFrame(entry.ssrc)));
         } else if let Some(estimate) = packet.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
             self.reports.put(Report::Carries(estimate.bitrate.max(0.0) as u64));
+        } else if let Some(sent) = packet.downcast_ref::<SenderReport>() {
+            self.reports.put(Report::Clock(sent.ssrc, Clock { ntp: sent.ntp_time, rtp: sent.rtp_time }));
         } else if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
             let asked = nack.nacks.iter().map(|pair| pair.packet_list().len()).sum();
             return self.may_ask_for(asked, now);

@@ -1,6 +1,7 @@
 //! Calls over a real port: who receives what, under which policy, whatever others do.
 
 mod faults;
+mod layers;
 
 use super::{
     ClientSignal, MediaCommand, MediaEvent, MediaState, Pc, PcState,

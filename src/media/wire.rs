@@ -7,9 +7,11 @@ use super::{
     budget::Budget,
     engine,
     mux::{Datagram, Line},
+    rewrite::Rewritten,
     source::Outgoing,
     stun::Kind,
     tap::{Report, Reports},
+    vp8,
 };
 use rtc::{
     media_stream::MediaStreamTrack,
@@ -143,12 +145,9 @@ impl Wire {
                 _ => {}
             }
         }
-        while let Some(message) = self.pc.poll_read() {
-            if let RTCMessage::RtpPacket(_, packet) = message.message {
-                turn.packets.push(packet);
-            }
-        }
+        while self.pc.poll_read().is_some() {} // what matters of it is in the reports
         self.flush();
+        turn.packets = self.reports.take_packets();
         turn.reports = self.reports.take();
         turn
     }
@@ -175,13 +174,14 @@ impl Wire {
     }
 
     /// Sends a packet of a stream under the receiver's number for it.
-    pub(super) fn write(&mut self, packet: Outgoing, number: u16, now: Instant) {
+    pub(super) fn write(&mut self, packet: Outgoing, rewritten: Rewritten, now: Instant) {
+        let Rewritten { number, timestamp, counters } = rewritten;
         let mut header = rtp::Header {
             version: 2,
             marker: packet.marker,
             payload_type: packet.sink.payload_type,
             sequence_number: number,
-            timestamp: packet.timestamp,
+            timestamp,
             ssrc: packet.sink.ssrc,
             ..rtp::Header::default()
         };
@@ -190,7 +190,11 @@ impl Wire {
         {
             tracing::trace!(%error, "a packet goes without its time");
         }
-        let packet = rtp::Packet { header, payload: packet.payload };
+        let payload = match counters {
+            Some(counters) => vp8::with_counters(packet.payload, counters),
+            None => packet.payload,
+        };
+        let packet = rtp::Packet { header, payload };
         self.give(RTCMessage::RtpPacket(String::new(), packet), now);
     }
 

@@ -98,7 +98,7 @@ fn mafia_settings(out: &mut String) {
     put(out, serde_json::to_string_pretty(&sorted(settings)).expect("JSON is text"));
     put(
         out,
-        "```\n\nUnder `roles`, `null` is by head count. Without media on the node, `media` is false in every room.",
+        "```\n\nUnder `roles`, `null` is by head count. Where no node carries media, `media` is false in every new room.",
     );
 }
 

@@ -14,7 +14,8 @@ use crate::{
     config::Config,
     game::Registry,
     ids::NodeId,
-    media::MediaServer,
+    media::{self, Anywhere, MediaServer},
+    roles::{Role, Roles},
 };
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -104,7 +105,13 @@ impl Stage {
         let arbiters = Arbiters::current();
         let cluster = Cluster::new(Arc::new(config), clock, entities.clone(), arbiters, peering);
         let media = ScriptedMedia::default();
-        let server = cluster.config().media.enabled.then(|| Arc::new(media.clone()) as Arc<dyn MediaServer>);
+        let scripted: Arc<dyn MediaServer> = Arc::new(media.clone());
+        let here = Roles::at_work(cluster.config()).has(Role::Media).then_some(scripted);
+        if let Some(here) = &here {
+            media::serve(&cluster, here.clone());
+        }
+        let wanted = cluster.config().media.enabled;
+        let server = wanted.then(|| Arc::new(Anywhere::new(here, cluster.clone())) as Arc<dyn MediaServer>);
         cluster.register(RoomActor::factory(games, server));
         actors::register_duels(&cluster);
         let matches = Arc::new(ClusterMatches::new(cluster.clone(), entities.clone()));

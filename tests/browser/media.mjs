@@ -8,7 +8,7 @@ export function watch() {
   const Socket = window.WebSocket;
   // A page that resumes is not told again who it is.
   const known = JSON.parse(sessionStorage.getItem("seen") ?? "{}");
-  const seen = (window.__seen = { pcs: [], tracks: [], roles: null, socket: null, refusals: [], me: known.me, role: known.role, phase: known.phase });
+  const seen = (window.__seen = { pcs: [], tracks: [], roles: null, socket: null, refusals: [], resets: { pub: 0, sub: 0 }, me: known.me, role: known.role, phase: known.phase });
   window.RTCPeerConnection = class extends Pc {
     constructor(...args) {
       super(...args);
@@ -24,6 +24,7 @@ export function watch() {
   };
   function note({ type, payload }) {
     if (type === "media.offer") seen.tracks = payload.tracks;
+    if (type === "media.reset") seen.resets[payload.pc] += 1;
     if (type === "media.allowed") seen.allowed = payload;
     if (type === "session.welcome") seen.me = payload.player_id;
     if (type === "room.state") {

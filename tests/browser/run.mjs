@@ -10,6 +10,7 @@
 // OIDC_PORT  where the node looks for its OpenID Connect provider: the journey `sign-in` starts one there
 // TURN_PORT, TURN_SECRET  of the TURN server that the node tells players of: the journey `duel-relay` starts it there
 // DUEL_SECONDS  how long the duel is played (default 60)
+// PLAYHOUSE  the program of which media-failover starts nodes of its own (default: the debug build)
 // ARTIFACTS  where screenshots go (default: a new temporary directory)
 // CHROMIUM   the browser (default /usr/bin/chromium)
 //

@@ -2,7 +2,7 @@
 // Called by `media.js`. Nothing leaves the page from here.
 
 const KEY = "playhouse.devices";
-const PICTURE = { width: { ideal: 320 }, height: { ideal: 240 }, frameRate: { ideal: 20, max: 30 } };
+const PICTURE = { width: { ideal: 960 }, height: { ideal: 540 }, frameRate: { ideal: 20, max: 30 } };
 const SOUND = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 /** `{camera, microphone, video, audio}`: ids of devices, and whether they are wanted. */

@@ -5,6 +5,8 @@ const CLOSED = { closed: true };
 /** A connection that says `disconnected` for so long is mended; one that takes so long to stand has failed. */
 const GRACE_MS = 4_000;
 const STAND_MS = 12_000;
+/** The picture in three sizes: each receiver gets the one that his link carries. */
+const LAYERS = [["q", 4, 120_000], ["h", 2, 350_000], ["f", 1, 1_000_000]].map(([rid, scaleResolutionDownBy, maxBitrate]) => ({ rid, scaleResolutionDownBy, maxBitrate }));
 const PAUSES_MS = [500, 1_000, 2_000, 4_000, 8_000];
 
 export class MediaLink {
@@ -149,7 +151,8 @@ export class MediaLink {
     const made = this.#make(pc);
     made.senders = {};
     for (const kind of ["audio", "video"]) {
-      const line = made.pc.addTransceiver(this.#sends[kind] ?? kind, { direction: "sendonly" });
+      const sendEncodings = kind === "video" ? LAYERS.map((layer) => ({ ...layer })) : [{}];
+      const line = made.pc.addTransceiver(this.#sends[kind] ?? kind, { direction: "sendonly", sendEncodings });
       made.senders[kind] = line.sender;
     }
     if (tell) this.#sayReset(pc);

@@ -18,8 +18,8 @@ class FakePc {
   constructor() {
     FakePc.made.push(this);
   }
-  addTransceiver(kind) {
-    const line = { mid: String(this.lines.length), kind, sender: { replaceTrack: async (track) => (line.kind = track), getParameters: () => ({ encodings: [{}] }), setParameters: async (p) => (line.parameters = p) } };
+  addTransceiver(kind, { sendEncodings }) {
+    const line = { sendEncodings, mid: String(this.lines.length), kind, sender: { replaceTrack: async (track) => (line.kind = track), getParameters: () => ({ encodings: [{}] }), setParameters: async (p) => (line.parameters = p) } };
     this.lines.push(line);
     return line;
   }
@@ -198,6 +198,13 @@ test("an offer that cannot be read is mended, not fatal", async () => {
   await on.settle();
   await on.pass();
   assert.deepEqual(on.types(), ["reset sub"]);
+});
+
+test("the picture is sent in three sizes, the sound in one", async () => {
+  const on = await standing();
+  const [audio, video] = FakePc.made[0].lines;
+  assert.deepEqual([audio.sendEncodings.length, video.sendEncodings.map((layer) => [layer.rid, layer.scaleResolutionDownBy])], [1, [["q", 4], ["h", 2], ["f", 1]]]);
+  on.link.stop();
 });
 
 test("tracks change without renegotiation, and the dead rest", async () => {

@@ -79,7 +79,7 @@ async fn open_room(cluster: &Cluster, rooms: &dyn RoomIndex, room: RoomId, playe
         session: Some(leader.session),
         request: None,
     };
-    let command = RoomCommand::Create { by, room: CreateRoom::default(), showtime: None };
+    let command = RoomCommand::Create { by, room: Box::default(), showtime: None };
     match cluster.ask::<RoomActor>(room.0, command).await {
         Ok(RoomReply::Seated) => begun(),
         Ok(RoomReply::Refused(no)) if no.code == ErrorCode::AlreadyInRoom => Arranged::Busy(leader.player_id),

@@ -78,6 +78,7 @@ impl RoomActor {
             run_began: self.activation.began,
             config: self.activation.cluster.config(),
             games: &self.games,
+            media: self.media.is_there(),
             chance: draw(),
         };
         decide(&cx)

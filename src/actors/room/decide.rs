@@ -31,6 +31,8 @@ pub(super) struct Cx<'a> {
     pub run_began: UnixMs,
     pub config: &'a Config,
     pub games: &'a Registry,
+    /// A room's media can be had, on this node or another.
+    pub media: bool,
     pub chance: Chance,
 }
 
@@ -151,7 +153,7 @@ impl RoomState {
             running: None,
         };
         let wished = wish.settings.clone().unwrap_or_default();
-        room.settings = kind.merge(&room.settings, &playable(wished, true, cx.config), None)?;
+        room.settings = kind.merge(&room.settings, &playable(wished, true, cx.media), None)?;
         let mut step = Step::new(&mut room, cx);
         step.seat(by, false);
         step.answer(by, OkKind::Room);

@@ -7,7 +7,6 @@ use super::{
     state::Member,
 };
 use crate::{
-    config::Config,
     ids::PlayerId,
     protocol::{
         ErrorCode,
@@ -46,7 +45,7 @@ impl Step<'_> {
         let Some(kind) = self.cx.games.get(&self.room.game) else {
             return refuse(ErrorCode::Internal, "the room's game is unknown here");
         };
-        let patch = playable(patch.clone(), false, self.cx.config);
+        let patch = playable(patch.clone(), false, self.cx.media);
         self.room.settings = kind.merge(&self.room.settings, &patch, None)?;
         self.unready_all();
         self.log("room.settings_changed", None);
@@ -140,9 +139,9 @@ impl Step<'_> {
     }
 }
 
-/// A patch that this node can play: without media if it has none.
-pub(super) fn playable(mut settings: Map<String, Value>, new: bool, config: &Config) -> Value {
-    if !config.has_media() && (new || settings.contains_key("media")) {
+/// A patch that can be played here: without media if there are none.
+pub(super) fn playable(mut settings: Map<String, Value>, new: bool, media: bool) -> Value {
+    if !media && (new || settings.contains_key("media")) {
         settings.insert("media".to_owned(), Value::Bool(false));
     }
     Value::Object(settings)

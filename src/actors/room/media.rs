@@ -80,6 +80,11 @@ impl RoomMedia {
         *self = Self::default();
     }
 
+    /// Whether any could be begun now, here or on another node.
+    pub(super) fn is_there(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.is_there())
+    }
+
     /// Hands a command over. What is not taken is counted.
     pub(super) fn tell(&self, command: MediaCommand) -> Result<(), LinkError> {
         let told = self.open.as_ref().map_or(Err(LinkError::Lost), |open| open.link.tell(command));
@@ -148,7 +153,8 @@ fn events_to(room: Addr<RoomActor>, link: u64, broken: Arc<AtomicBool>) -> Media
 impl RoomActor {
     /// Tells the media what the room has become. To be called before members are told.
     pub(super) fn tune_media(&mut self, ctx: &mut Context<Self>) -> News {
-        let state = self.state.as_ref().filter(|_| self.media.server.is_some());
+        let wanted = self.media.lost || self.media.open.is_some() || self.media.is_there();
+        let state = self.state.as_ref().filter(|_| wanted && self.media.server.is_some());
         let Some(hearing) = state.and_then(|state| state.hearing(&self.games)) else {
             self.media.lost = false;
             (self.media.states, self.media.allowed) = (BTreeMap::new(), BTreeMap::new());
@@ -211,8 +217,19 @@ impl RoomActor {
         for player_id in told {
             self.push(&To::All, &Push::new("media.state", &StateOf { player_id, state: failed }));
         }
+        self.begin_anew_later(ctx);
+    }
+
+    /// Once there are any to begin: the node that carried them may have been the last.
+    fn begin_anew_later(&self, ctx: &mut Context<Self>) {
         let pause = Duration::from_millis(self.activation.cluster.config().room.retry_ms);
         ctx.run_later(pause, |room, ctx| {
+            if !room.media.lost {
+                return;
+            }
+            if !room.media.is_there() {
+                return room.begin_anew_later(ctx);
+            }
             room.media.lost = false;
             let news = room.tune_media(ctx);
             room.tell_of_media(news, &BTreeSet::new());

@@ -5,6 +5,7 @@
 use crate::media::{
     Pc, Track,
     engine::{self, Engine, Way},
+    vp8::Payload,
 };
 use bytes::{Bytes, BytesMut};
 use rtc::{
@@ -17,6 +18,7 @@ use rtc::{
         sdp::RTCSessionDescription,
         state::RTCPeerConnectionState,
     },
+    rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate,
     rtp,
     rtp_transceiver::{
         RTCRtpTransceiverDirection, RTCRtpTransceiverInit,
@@ -45,7 +47,14 @@ pub struct Received {
     pub lost: u64,
     /// The newest packet's own count, as its sender wrote it.
     pub newest: u64,
+    /// Of a stream with layers: pixels of the last key frame.
+    pub pixels: u32,
+    /// Frames whose picture id, or whose clock, did not follow on the one before; a decoder stumbles over each.
+    pub breaks: u64,
+    /// Changes of the picture's size.
+    pub sizes: u64,
     next: Option<u16>,
+    last: Option<(u16, u32)>,
 }
 
 /// One end.
@@ -57,6 +66,8 @@ pub struct End {
     state: Mutex<RTCPeerConnectionState>,
     received: Mutex<HashMap<u32, Received>>,
     level_extension: Mutex<Option<u8>>,
+    /// Of the extensions that name a packet's line and layer.
+    name_extensions: Mutex<Option<(u8, u8)>>,
     /// It reads nothing from its socket.
     pub deaf: AtomicBool,
     closed: AtomicBool,
@@ -80,6 +91,7 @@ impl End {
             state: Mutex::new(RTCPeerConnectionState::New),
             received: Mutex::default(),
             level_extension: Mutex::default(),
+            name_extensions: Mutex::default(),
             deaf: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             key_frames_asked: AtomicU64::new(0),
@@ -130,10 +142,9 @@ impl End {
                 *lock(&self.state) = state;
             }
         }
-        while let Some(message) = pc.poll_read() {
-            if let RTCMessage::RtpPacket(_, packet) = message.message {
-                lock(&self.received).entry(packet.header.ssrc).or_default().note(&packet);
-            }
+        while pc.poll_read().is_some() {}
+        for packet in self.reports.take_packets() {
+            lock(&self.received).entry(packet.header.ssrc).or_default().note(&packet);
         }
         while let Some(datagram) = pc.poll_write() {
             self.socket.try_send_to(&datagram.message, datagram.transport.peer_addr).ok();
@@ -144,13 +155,28 @@ impl End {
 
     /// Adds a stream that will be sent under this name.
     pub(super) fn add(&self, name: &str, kind: RtpCodecKind, ssrc: u32) -> anyhow::Result<()> {
-        let encoding = RTCRtpEncodingParameters {
-            rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
+        self.add_layers(name, kind, &[(String::new(), ssrc)])
+    }
+
+    /// The same, in layers: what each is called, and its own name.
+    pub(super) fn add_layers(
+        &self,
+        name: &str,
+        kind: RtpCodecKind,
+        layers: &[(String, u32)],
+    ) -> anyhow::Result<()> {
+        let encoding = |(rid, ssrc): &(String, u32)| RTCRtpEncodingParameters {
+            rtp_coding_parameters: RTCRtpCodingParameters {
+                rid: rid.clone(),
+                ssrc: Some(*ssrc),
+                ..Default::default()
+            },
             active: true,
             codec: engine::codec(kind),
             ..RTCRtpEncodingParameters::default()
         };
-        let track = MediaStreamTrack::new(name.into(), name.into(), name.into(), kind, vec![encoding]);
+        let encodings = layers.iter().map(encoding).collect();
+        let track = MediaStreamTrack::new(name.into(), name.into(), name.into(), kind, encodings);
         let direction = RTCRtpTransceiverDirection::Sendonly;
         let init = RTCRtpTransceiverInit { direction, ..RTCRtpTransceiverInit::default() };
         lock(&self.pc).add_transceiver_from_track(track, Some(init))?;
@@ -170,12 +196,15 @@ impl End {
         let mut pc = lock(&self.pc);
         pc.set_remote_description(Instant::now(), RTCSessionDescription::answer(answer.to_owned())?)?;
         let senders: Vec<_> = pc.get_senders().collect();
-        let extension = senders.into_iter().find_map(|sender| {
-            let mut sender = pc.rtp_sender(sender)?;
-            let extensions = &sender.get_parameters().rtp_parameters.header_extensions;
-            extensions.iter().find(|e| e.uri == engine::AUDIO_LEVEL).map(|e| e.id as u8)
-        });
-        *lock(&self.level_extension) = extension;
+        let mut extension = |uri: &str| {
+            senders.iter().find_map(|sender| {
+                let mut sender = pc.rtp_sender(*sender)?;
+                let extensions = &sender.get_parameters().rtp_parameters.header_extensions;
+                extensions.iter().find(|e| e.uri == uri).map(|e| e.id as u8)
+            })
+        };
+        *lock(&self.level_extension) = extension(engine::AUDIO_LEVEL);
+        *lock(&self.name_extensions) = extension(engine::LINE).zip(extension(engine::LAYER));
         self.wake.notify_one();
         Ok(())
     }
@@ -208,7 +237,26 @@ impl End {
         let mut payload = vec![0x10; bytes.max(9)];
         payload[1..9].copy_from_slice(&count.to_be_bytes());
         let packet = rtp::Packet { header, payload: payload.into() };
-        let message = RTCMessage::RtpPacket(String::new(), packet);
+        self.write(RTCMessage::RtpPacket(String::new(), packet));
+    }
+
+    /// Sends a packet as it is; with the name of its layer on this line, as browsers write it into their first packets.
+    pub(super) fn send_packet(&self, mut packet: rtp::Packet, named: Option<(&str, &str)>) {
+        if let (Some((line, layer)), Some((mid, rid))) = (*lock(&self.name_extensions), named) {
+            packet.header.set_extension(line, Bytes::copy_from_slice(mid.as_bytes())).ok();
+            packet.header.set_extension(layer, Bytes::copy_from_slice(rid.as_bytes())).ok();
+        }
+        self.write(RTCMessage::RtpPacket(String::new(), packet));
+    }
+
+    /// Says that its link carries so many bits a second.
+    pub fn estimate(&self, bps: u64) {
+        let ssrcs = lock(&self.received).keys().copied().collect();
+        let estimate = ReceiverEstimatedMaximumBitrate { sender_ssrc: 0, bitrate: bps as f32, ssrcs };
+        self.write(RTCMessage::RtcpPacket(String::new(), vec![Box::new(estimate)]));
+    }
+
+    fn write(&self, message: RTCMessage) {
         lock(&self.pc).handle_write(TaggedRTCMessage { now: Instant::now(), message }).ok();
         self.wake.notify_one();
     }
@@ -270,6 +318,22 @@ impl Received {
         self.packets += 1;
         if let Some(Ok(count)) = packet.payload.get(1..9).map(<[u8; 8]>::try_from) {
             self.newest = u64::from_be_bytes(count);
+        }
+        self.note_picture(packet.header.timestamp, &Payload::of(&packet.payload));
+    }
+
+    /// Frames of layered streams are of one packet each.
+    fn note_picture(&mut self, timestamp: u32, payload: &Payload) {
+        const LEAP: u32 = 900_000;
+        let Some(picture) = payload.counters.picture else { return };
+        if let Some((last, before)) = self.last.replace((picture, timestamp)) {
+            let follows = picture == last.wrapping_add(1) & 0x7FFF;
+            let forward = (1..LEAP).contains(&timestamp.wrapping_sub(before));
+            self.breaks += u64::from(!follows || !forward);
+        }
+        if let Some(pixels) = payload.key_frame {
+            self.sizes += u64::from(self.pixels != pixels);
+            self.pixels = pixels;
         }
     }
 }

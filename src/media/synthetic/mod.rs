@@ -3,9 +3,11 @@
 //! Owns a [`MediaStage`]: a media server, one room on it, and players who publish and receive by themselves. Never in a
 //! release build.
 
+mod camera;
 mod end;
 mod foreign;
 
+pub use camera::{Camera, SIZES};
 pub use end::{End, Received};
 pub use foreign::Ends;
 

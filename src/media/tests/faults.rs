@@ -8,6 +8,7 @@ use crate::{
         budget::Budget,
         connection::{Connection, Link, News},
         engine::Way,
+        rewrite::Marks,
         room::{Shared, rules},
         source::{Outgoing, Sink},
         synthetic::until,
@@ -87,12 +88,14 @@ async fn a_full_queue_takes_no_more() {
         payload_type: 96,
         allowed: Cell::new(true),
         agreed: Cell::new(true),
+        layer: Cell::new(None),
+        wanted: Cell::new(None),
+        small: Cell::new(false),
         rewrite: Default::default(),
     });
     let packet = || Outgoing {
         sink: sink.clone(),
-        number: 1,
-        timestamp: 1,
+        marks: Marks { number: 1, timestamp: 1, layered: None },
         marker: true,
         payload: Default::default(),
     };

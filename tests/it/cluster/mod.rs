@@ -4,6 +4,7 @@ mod faults;
 mod history;
 mod judge;
 mod matchmaking;
+mod media;
 mod partitions;
 mod roles;
 #[cfg(feature = "load")]
