@@ -11,7 +11,6 @@ use crate::{
     protocol::{
         ErrorCode,
         matchmaking::{MatchFound, MatchMode},
-        messages::CreateRoom,
         signal::SignalCode,
     },
 };
