@@ -8,6 +8,8 @@
 mod actor;
 mod messages;
 mod state;
+#[cfg(test)]
+mod state_tests;
 #[cfg(all(test, feature = "testkit"))]
 mod tests;
 mod turn;
