@@ -107,7 +107,8 @@ async fn a_room_without_media_of_its_own_uses_another_node_and_a_third_when_that
     tokio::time::sleep(Duration::from_secs(2)).await; // its figures are a second old
     let carrier = carriers(&nodes).await;
     assert_eq!(carrier.len(), 1, "one of the two, and not the room's own");
-    (ada.forget(), ben.forget());
+    ada.forget();
+    ben.forget();
 
     let mut dead = nodes.remove(carrier[0]);
     dead.kill();
