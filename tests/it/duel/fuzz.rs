@@ -277,7 +277,10 @@ async fn a_hundred_players_at_random_break_no_rule() {
     }
     let counts = judge(&peers);
     println!("{counts:?}");
-    assert!(counts["sessions"] as u64 > sequences / 10 && counts.contains_key("started"), "{counts:?}");
+    assert!(
+        counts["sessions"] as u64 > (sequences / 10).min(100) && counts.contains_key("started"),
+        "{counts:?}"
+    );
     assert_eq!(crashes(&here).await, [""; 0]);
     // And nobody has stayed in a match.
     for pair in peers.chunks_mut(2) {
