@@ -104,6 +104,7 @@ const WHO: &[(&str, &str, &str)] = &[
     ("GET", "/api/v1/admin/reports", STAFF),
     ("GET", "/api/v1/admin/reports/{id}", STAFF),
     ("POST", "/api/v1/admin/reports/{id}/resolve", "OPERATOR ADMIN"),
+    ("GET", "/api/v1/admin/session-log", STAFF),
     ("GET", "/api/v1/admin/rooms", STAFF),
     ("GET", "/api/v1/admin/rooms/{id}", STAFF),
     ("POST", "/api/v1/admin/rooms/{id}/end", "OPERATOR ADMIN"),
