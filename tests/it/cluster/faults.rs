@@ -163,7 +163,8 @@ async fn a_rolling_restart_tells_everybody_and_takes_nothing_back() {
 /// Entities of a node that have found another owner's epoch in the database, and stopped.
 async fn fenced(node: &Process) -> u64 {
     let text = reqwest::get(format!("{}/metrics", node.admin())).await.unwrap().text().await.unwrap();
-    let line = text.lines().find(|line| line.starts_with("playhouse_entity_fenced_total{")).unwrap();
+    let line =
+        text.lines().find(|line| line.starts_with(r#"playhouse_entity_fenced_total{kind="room""#)).unwrap();
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
