@@ -100,5 +100,5 @@ impl Drop for PrivateCoturn {
 
 /// The first of a row of ports below those that the system gives to others.
 fn relay_ports() -> u16 {
-    20_000 + (free_port() % 200) * RELAYS
+    12_000 + (free_port() % 200) * RELAYS
 }

@@ -1,6 +1,7 @@
 //! Servers of a test's own: Redis and PostgreSQL as child processes on free ports, gone with the test.
 
 use super::Failure;
+use rand::RngExt as _;
 use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -12,11 +13,15 @@ use tempfile::TempDir;
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A port that was free a moment ago.
+/// Below the ports from which systems choose for outgoing connections (32,768 on Linux): one of those may be taken by a
+/// client between here and its use.
+const PORTS: std::ops::Range<u16> = 24_000..32_000;
+
+/// A port that was free a moment ago, for whoever must know it before it is bound.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .map_or(0, |address| address.port())
+    let mut rng = rand::rng();
+    let mut drawn = std::iter::repeat_with(|| rng.random_range(PORTS)).take(1_000);
+    drawn.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap_or(0)
 }
 
 pub(super) fn wait_for(port: u16, what: &str) -> Result<(), Failure> {
