@@ -156,7 +156,7 @@ def avro(value):
 
 def make_showtime(base, admin, players):
     """An evening whose seats are partly sold and partly held."""
-    wish = {"title": "The final of the northern villages", "starts_at": NOW + 2 * DAY, "price_points": 0}
+    wish = {"title": "A night of the old hands", "starts_at": NOW + 2 * DAY, "price_points": 0}
     showtime = post(base, "/showtimes", admin, wish)["showtime"]["id"]
     labels = [f"{row}{n}" for row in "ABCDEF" for n in range(1, 11)]
     seats = post(base, f"/showtimes/{showtime}/seats", admin, {"labels": labels})["items"]

@@ -208,10 +208,12 @@ impl Node {
         }
         self.cluster.signals().notify_all(SessionNotice::NodeStops);
         let [public, admin] = &self.servers;
-        let (_, gone) = tokio::join!(public.stop(true), self.sockets.gone(longest));
-        if !gone {
+        // Sockets live on the workers' threads, which end at once when no HTTP connection is left: only then.
+        public.pause().await;
+        if !self.sockets.gone(longest).await {
             tracing::warn!(left = self.sockets.count(), "some sockets did not end in time");
         }
+        public.stop(true).await;
         self.cluster.close();
         self.cluster.leave().await;
         if let Some(media) = &self.media {
