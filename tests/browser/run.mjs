@@ -33,7 +33,11 @@ const wanted = process.argv.slice(2);
 const names = readdirSync(folder).map((file) => file.replace(/\.mjs$/, "")).filter((name) => !wanted.length || wanted.includes(name));
 
 async function runJourney(browser, name) {
-  const { title, run } = await import(`./journeys/${name}.mjs`);
+  const { title, run, setAside } = await import(`./journeys/${name}.mjs`);
+  if (setAside && !wanted.length) {
+    console.log(`NOT RUN ${title}: ${setAside}`);
+    return true;
+  }
   const visitors = [];
   const log = (text) => console.log(`  ${name}: ${text}`);
   const open = async (options) => {

