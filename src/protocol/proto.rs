@@ -1,7 +1,7 @@
 //! The envelopes in Protocol Buffers (spec 5.1): `proto/playhouse.proto`, written by hand for prost, so that nobody needs
 //! protoc. Ping and pong have types; every other payload is JSON in a string.
 //!
-//! Used by [`super::frame`] and [`super::push`]. A push is written without being built: its fields in front, then the
+//! Used by [`super::frame`] and `push`. A push is written without being built: its fields in front, then the
 //! payload's bytes as all receivers share them.
 
 use super::{Answer, ClientFrame, frame::BadFrame};

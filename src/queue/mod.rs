@@ -1,7 +1,7 @@
 //! Admission queues (spec 3.1, 3.3): tickets in order of arrival, passes while there is room.
 //!
 //! [`Queues`] is what the rest of the node knows: REST, sessions and whoever sells seats ask it, and it asks a node with
-//! the role `queue`: this one, or another over the cluster, which must answer in time. There a [`Desk`] answers from
+//! the role `queue`: this one, or another over the cluster, which must answer in time. There a `Desk` answers from
 //! the `line` and from SQL. Who comes in is decided by the queue's actor (`actors::queue`) alone. Knows no HTTP, no
 //! socket and no seat.
 

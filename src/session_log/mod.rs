@@ -1,6 +1,6 @@
 //! Who was connected when, from where and how it ended (spec 5.2).
 //!
-//! Owns the queue between connections and the table: a connection notes its rows ([`Journey`]) and never waits; a task
+//! Owns the queue between connections and the table: a connection notes its rows (`Journey`) and never waits; a task
 //! writes them in batches, again until the database takes them; what finds the queue full is dropped and counted. `sweep`
 //! closes what crashes left open and forgets what is too old. Called by `transport` and `node`; staff read the table
 //! over HTTP. Knows no game and no socket.
