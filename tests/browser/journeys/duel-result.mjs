@@ -6,8 +6,6 @@ import { until } from "../media.mjs";
 import { challenge, enter, facts, rowOf } from "./duel.mjs";
 
 export const title = "a duel to the end: crossing challenges, giving up, a result both agree on, ratings, rematch, a reload, a second window";
-/** Runs only when it is asked for by name. */
-export const setAside = "the attacks that it types do not arrive since the pages were put together; to be found out";
 
 /** Rounds of fifteen seconds, for both: nobody needs to wait for four minutes. */
 const brief = (open) => async (options) => {
@@ -54,6 +52,9 @@ async function givingUp(ann, bora) {
   await rowOf(ann, bora).locator('[data-test="challenge"]:not([disabled])').waitFor();
 }
 
+/** So long from one end of the stage to the other. */
+const WALK_MS = 1_800;
+
 /** Ann attacks to both sides, Bora stands still: two rounds, and both machines report the same. */
 async function toTheEnd(ann, bora, log) {
   await challenge(ann, bora);
@@ -63,7 +64,8 @@ async function toTheEnd(ann, bora, log) {
     for (let i = 0; !done; i++) {
       const way = i % 2 ? "KeyA" : "KeyD";
       await keyboard.down(way);
-      for (let n = 0; n < (i ? 8 : 20) && !done; n++) await keyboard.press(n % 3 === 2 ? "KeyK" : "KeyJ", { delay: 40 });
+      await new Promise((there) => setTimeout(there, WALK_MS)); // a blow in the air brings nobody nearer
+      for (let n = 0; n < 12 && !done; n++) await keyboard.press(n % 3 === 2 ? "KeyK" : "KeyJ", { delay: 40 });
       await keyboard.up(way);
     }
   };
