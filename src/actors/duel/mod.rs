@@ -8,6 +8,7 @@ mod actor;
 mod committing;
 mod hiding;
 mod messages;
+mod phase;
 mod players;
 mod rules;
 mod state;
@@ -16,4 +17,5 @@ mod tests;
 
 pub use actor::DuelActor;
 pub use messages::{DuelCommand, DuelMessage, DuelReply, Party};
-pub use state::{DuelState, Phase, Step};
+pub use phase::Phase;
+pub use state::{DuelState, Step};

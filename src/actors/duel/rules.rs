@@ -4,7 +4,8 @@
 use super::{
     hiding,
     messages::DuelMessage,
-    state::{ACCEPTER, DuelState, Phase, REQUESTER, Side, Step},
+    phase::Phase,
+    state::{ACCEPTER, DuelState, REQUESTER, Side, Step},
 };
 use crate::{
     clock::UnixMs,

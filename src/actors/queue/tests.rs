@@ -1,161 +1,16 @@
 //! Rounds of a queue on a real database and either line, time set by hand: what holds whatever happens.
 
-use super::{
-    state::QueueState,
-    turn::{Turn, TurnError, Turned},
-};
+mod kit;
+
+use super::turn::TurnError;
 use crate::{
-    auth::{Role, tests::SetClock},
-    clock::{Clock as _, UnixMs},
-    cluster::{Arbiters, Cluster},
-    ids::{PlayerId, QueueId},
-    queue::{
-        Answer, Desk, Line, RedisLine, Refusal, Request, SqlLine, Take, Ticket, TicketStatus,
-        history::History,
-    },
-    store::{AuditEntry, Place, QUEUE, QueueChange, QueueRow, Saved, Store},
-    testkit::{PrivateRedis, test_config},
+    clock::Clock as _,
+    ids::PlayerId,
+    queue::{Answer, Refusal, Request, Take, TicketStatus, history::History},
+    store::{Place, QueueChange},
 };
+use kit::{Kit, state};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use serde_json::json;
-use std::sync::Arc;
-
-/// A queue, and who acts for its actor.
-struct Kit {
-    desk: Arc<Desk>,
-    cluster: Cluster,
-    store: Store,
-    clock: Arc<SetClock>,
-    queue: QueueId,
-    epoch: i64,
-    state: QueueState,
-    compare: bool,
-    redis: Option<PrivateRedis>,
-    _dir: tempfile::TempDir,
-}
-
-impl Kit {
-    async fn new(change: impl FnOnce(&mut QueueRow)) -> Self {
-        Self::on(None, change).await
-    }
-
-    async fn on_redis(change: impl FnOnce(&mut QueueRow)) -> Self {
-        Self::on(Some(PrivateRedis::start().expect("redis")), change).await
-    }
-
-    async fn on(redis: Option<PrivateRedis>, change: impl FnOnce(&mut QueueRow)) -> Self {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let mut config = test_config(dir.path()).await;
-        config.queue.settings_ms = 0; // what is changed is seen at once
-        let clock = SetClock::new();
-        let store = Store::open(&config, clock.clone()).await.expect("opens");
-        let line: Arc<dyn Line> = match &redis {
-            Some(redis) => Arc::new(RedisLine::open(&redis.url(), &config).await.expect("connects")),
-            None => Arc::new(SqlLine::new(store.clone())),
-        };
-        let config = Arc::new(config);
-        let entities = Arc::new(store.clone());
-        let cluster = Cluster::new(config, clock.clone(), entities, Arbiters::current(), None);
-        let desk = Arc::new(Desk::new(line, store.clone(), cluster.clone(), b"secret"));
-        let mut row = crate::queue::tests::row();
-        change(&mut row);
-        let entry = entry(clock.now());
-        assert!(matches!(store.create_queue(&row, &entry).await, Ok(Saved::Done(_))));
-        let (queue, state) = (QueueId(row.queue_id), QueueState::default());
-        let mut kit =
-            Self { desk, cluster, store, clock, queue, epoch: 0, state, compare: true, redis, _dir: dir };
-        kit.activate().await;
-        kit
-    }
-
-    /// Another actor has the queue from now on.
-    async fn activate(&mut self) {
-        let activated = self.store.activate(QUEUE, self.queue.0).await.expect("activates").expect("exists");
-        self.epoch = activated.epoch;
-        self.state = serde_json::from_slice(&activated.state).expect("a state");
-        self.compare = true;
-    }
-
-    fn round(&self) -> Turn {
-        let (desk, cluster, state) = (self.desk.clone(), self.cluster.clone(), self.state.clone());
-        Turn { desk, cluster, queue: self.queue, epoch: self.epoch, state, compare: self.compare }
-    }
-
-    /// One round; who came in, by number.
-    async fn turn(&mut self) -> Vec<i64> {
-        let turned = self.round().run().await.expect("a round");
-        self.turned(turned)
-    }
-
-    fn turned(&mut self, turned: Turned) -> Vec<i64> {
-        (self.state, self.compare) = (turned.state, !turned.even);
-        turned.passes.iter().map(|pass| pass.place.number).collect()
-    }
-
-    async fn ask(&self, request: Request) -> Answer {
-        self.desk.serve(request).await
-    }
-
-    async fn enter(&self, account: PlayerId) -> Ticket {
-        match self.ask(Request::Enter { queue: self.queue, account }).await {
-            Answer::Entered(ticket) => ticket,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn crowd(&self, n: usize) -> Vec<Place> {
-        let mut places = Vec::new();
-        for _ in 0..n {
-            let account = PlayerId::new();
-            places.push(Place { number: self.enter(account).await.number, account });
-        }
-        places
-    }
-
-    async fn look(&self, place: Place) -> TicketStatus {
-        match self.ask(Request::Look { queue: self.queue, places: vec![place] }).await {
-            Answer::Looked(mut statuses) => statuses.remove(0),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn pass(&self, place: Place) -> String {
-        match self.look(place).await {
-            TicketStatus::Admitted { pass, .. } => pass,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn verify(&self, pass: &str) -> Answer {
-        self.ask(Request::Verify { queue: self.queue, pass: pass.to_owned() }).await
-    }
-
-    async fn complete(&self, pass: &str) -> Answer {
-        self.ask(Request::Complete { queue: self.queue, pass: pass.to_owned() }).await
-    }
-
-    async fn change(&self, change: QueueChange) {
-        let now = self.clock.now();
-        let done = self.store.change_queue(self.queue, &change, now, &entry(now)).await;
-        assert!(matches!(done, Ok(Saved::Done(_))), "{done:?}");
-    }
-
-    async fn active(&self) -> i64 {
-        self.store.count_live_passes(self.queue).await.expect("counts")
-    }
-
-    async fn row(&self) -> QueueRow {
-        self.store.queue(self.queue).await.expect("reads").expect("exists")
-    }
-}
-
-fn entry(now: UnixMs) -> AuditEntry {
-    AuditEntry::new(now, (None, Role::Admin), "test", "test".to_owned(), json!({}))
-}
-
-fn state(state: &str) -> QueueChange {
-    QueueChange { state: Some(state.to_owned()), ..QueueChange::default() }
-}
 
 #[actix::test]
 async fn the_first_come_in_while_there_is_room_and_the_next_when_one_is_done() {

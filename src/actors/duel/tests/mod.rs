@@ -6,7 +6,8 @@ mod rules;
 
 use super::{
     messages::{DuelMessage, Party},
-    state::{DuelState, Phase, Step},
+    phase::Phase,
+    state::{DuelState, Step},
 };
 use crate::{
     clock::UnixMs,

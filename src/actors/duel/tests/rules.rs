@@ -2,7 +2,7 @@
 
 use super::{Table, Words, read};
 use crate::{
-    actors::duel::{DuelMessage, state::Phase},
+    actors::duel::{DuelMessage, Phase},
     liveops::DuelOutcome,
     protocol::signal::{SignalCode, pushes::EndReason},
 };
