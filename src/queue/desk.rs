@@ -29,6 +29,8 @@ const PASS_LOOKS: u32 = 10;
 const PASS_PAUSE: Duration = Duration::from_millis(20);
 /// A line that is lost again while it is formed is given up after so many times.
 const FORMINGS: u32 = 3;
+/// Another process may be forming the line for the first time, and has its numbers already.
+const FORMED_ELSEWHERE: Duration = Duration::from_millis(200);
 
 /// See the module.
 pub(crate) struct Desk {
@@ -40,6 +42,8 @@ pub(crate) struct Desk {
     cluster: Cluster,
     rows: Mutex<HashMap<QueueId, (UnixMs, Arc<QueueRow>)>>,
     woken: Mutex<HashMap<QueueId, UnixMs>>,
+    /// Whose turn it is to form a line.
+    forming: Mutex<HashMap<QueueId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl From<StoreError> for Refusal {
@@ -70,6 +74,7 @@ impl Desk {
             cluster,
             rows: Mutex::default(),
             woken: Mutex::default(),
+            forming: Mutex::default(),
         }
     }
 
@@ -133,9 +138,16 @@ impl Desk {
         Err(Refusal::Unavailable)
     }
 
-    /// Begins the line, or begins it again from what SQL knows. Those who waited bring their places themselves.
+    /// Begins the line, or begins it again from what SQL knows. Those who waited bring their places themselves. Of many
+    /// who find it missing at once, as all do who come first, one forms it.
     pub(crate) async fn form(&self, queue: &QueueRow) -> Result<(), Refusal> {
-        let (id, now) = (QueueId(queue.queue_id), self.clock.now());
+        let id = QueueId(queue.queue_id);
+        let turn = self.forming.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().clone();
+        let _turn = turn.lock().await;
+        if self.is_formed(id).await? {
+            return Ok(());
+        }
+        let now = self.clock.now();
         let numbers = self.store.more_numbers(id, self.settings.block).await?.ok_or(Refusal::NoQueue)?;
         let inside = self.store.live_passes(id).await?.iter().map(PassRow::place).collect();
         let first = numbers.0 == 0;
@@ -143,11 +155,22 @@ impl Desk {
         let open_ms =
             if first { 0 } else { u64::try_from(queue.abandon_after_ms).unwrap_or(0).max(quiet_ms) };
         if !first {
+            tokio::time::sleep(FORMED_ELSEWHERE).await;
+            if self.is_formed(id).await? {
+                return Ok(());
+            }
             metrics::counter!("playhouse_queue_lines_lost_total").increment(1);
             tracing::warn!(queue_id = %id, quiet_ms, "a line was lost; it forms anew from those who wait");
         }
         let (quiet_until, open_until) = (now + quiet_ms, now + open_ms);
         Ok(self.line.form(id, Forming { numbers, inside, quiet_until, open_until }).await?)
+    }
+
+    async fn is_formed(&self, id: QueueId) -> Result<bool, Refusal> {
+        match self.line.figures(id).await {
+            Err(LineError::Lost) => Ok(false),
+            found => Ok(found.map(|_| true)?),
+        }
     }
 
     async fn enter(&self, id: QueueId, account: PlayerId) -> Result<Ticket, Refusal> {

@@ -8,6 +8,15 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+/// Where one of our binaries is: as built with this test, or, for figures of a release, in `PLAYHOUSE_BINARIES`.
+pub fn binary(name: &str) -> PathBuf {
+    match std::env::var_os("PLAYHOUSE_BINARIES") {
+        Some(dir) => Path::new(&dir).join(name),
+        None if name == "playhouse-load" => env!("CARGO_BIN_EXE_playhouse-load").into(),
+        None => env!("CARGO_BIN_EXE_playhouse").into(),
+    }
+}
+
 /// A node as a process of its own, on ports that stay the same over its restarts.
 pub struct Process {
     child: Child,
@@ -105,7 +114,7 @@ impl Drop for Process {
 
 /// Returns once the node says that it is up.
 fn spawn(dir: &Path, ports: (u16, u16), settings: &[String], log: Option<&Path>) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_playhouse"));
+    let mut command = Command::new(binary("playhouse"));
     if let Some(log) = log {
         let log = File::options().create(true).append(true).open(log).unwrap();
         command.stderr(log).env_remove("RUST_LOG");

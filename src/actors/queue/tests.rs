@@ -9,6 +9,7 @@ use crate::{
     queue::{Answer, Refusal, Request, Take, TicketStatus, history::History},
     store::{Place, QueueChange},
 };
+use futures_util::future::join_all;
 use kit::{Kit, state};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
@@ -147,6 +148,16 @@ async fn an_actor_that_dies_between_two_steps_loses_nobody_and_lets_nobody_in_tw
     assert_eq!(kit.active().await, 2);
     assert_eq!(kit.look(places[0]).await, TicketStatus::Expired, "whose pass was ended does not wait again");
     assert_eq!(kit.turn().await, [0; 0]);
+}
+
+#[actix::test]
+async fn a_crowd_that_comes_first_forms_one_line_and_waits_for_nobody_to_come_back() {
+    let mut kit = Kit::on_redis(|row| row.capacity = 2).await;
+    let crowd = (0..50).map(|_| kit.enter(PlayerId::new()));
+    let mut numbers: Vec<i64> = join_all(crowd).await.iter().map(|ticket| ticket.number).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=50).collect::<Vec<_>>(), "out of one block");
+    assert_eq!(kit.turn().await, [1, 2], "at once");
 }
 
 #[actix::test]

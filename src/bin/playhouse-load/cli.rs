@@ -234,6 +234,9 @@ pub struct QueueArgs {
     /// Places of the queue.
     #[arg(long, default_value_t = 50)]
     pub capacity: usize,
+    /// Seats that are sold to those inside, for points; when they are sold the line is sent home. 500 at most.
+    #[arg(long, default_value_t = 0)]
+    pub seats: usize,
     /// Admissions a second at most.
     #[arg(long)]
     pub rate_per_s: Option<f64>,

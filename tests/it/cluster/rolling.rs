@@ -6,7 +6,7 @@
 //! `PLAYHOUSE_ROLLING_GAMES` plays fewer or more of them.
 
 use super::{NODES, Servers};
-use crate::figures::deadline_shift_ms;
+use crate::{figures::deadline_shift_ms, process::binary};
 use serde_json::Value;
 use std::{
     path::Path,
@@ -26,7 +26,7 @@ struct Load(Child);
 
 impl Load {
     fn start(bases: &[String], games: u64, report: &Path) -> Self {
-        let mut load = Command::new(env!("CARGO_BIN_EXE_playhouse-load"));
+        let mut load = Command::new(binary("playhouse-load"));
         load.args(["mafia", "--games", &games.to_string(), "--phase-ms", &PHASE_MS.to_string(), "--json"]);
         load.arg(report).args(bases.iter().flat_map(|base| ["--url", base.as_str()]));
         Self(load.stdin(Stdio::null()).spawn().unwrap())

@@ -2,6 +2,7 @@
 //! killed.
 
 mod crowd;
+mod night;
 mod queue_down;
 
 use crate::process::Process;

@@ -5,6 +5,7 @@
 //! pass for one number. Needs a queue of its own and a service's token, so somebody of the staff makes both first.
 
 mod person;
+mod seats;
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -22,11 +23,14 @@ use crate::guests::{self, Guest};
 use crate::meter::{Meter, Percentiles, latencies, mib};
 use crate::report::Report;
 use crate::target::Target;
+use seats::Seats;
 use std::sync::Arc;
 
 /// Settings of a server that is started for it.
-pub const SETTINGS: [&str; 1] = ["server.max_connections=20000"];
+pub const SETTINGS: [&str; 2] = ["server.max_connections=20000", "showtimes.hold_ms=10000"];
 
+/// How long one may stay inside.
+const PASS_TTL: Duration = Duration::from_secs(60);
 /// What a REST call may take before it is tried again.
 const LONGEST_CALL: Duration = Duration::from_secs(10);
 
@@ -38,6 +42,8 @@ struct Hall<'a> {
     queue: String,
     /// Of the box office.
     service: String,
+    /// What is sold inside.
+    seats: Option<Seats>,
     history: RefCell<History>,
     tally: Tally,
     began: Instant,
@@ -56,6 +62,10 @@ struct Tally {
     left: Cell<u64>,
     silent: Cell<u64>,
     admitted: Cell<u64>,
+    /// Passes that had run out when they were shown, or by the end of the stay.
+    ran_out: Cell<u64>,
+    /// Who were told that all is sold.
+    dismissed: Cell<u64>,
 }
 
 fn count(cell: &Cell<u64>) {
@@ -76,7 +86,7 @@ pub async fn run(args: &QueueArgs, target: &Target, bar: &ProgressBar) -> Result
         .pool_max_idle_per_host(args.sockets - sockets)
         .timeout(LONGEST_CALL)
         .build()?;
-    let (queue, service) = open(args, target, &http).await?;
+    let Opened { queue, service, seats } = open(args, target, &http).await?;
     bar.set_length(args.people as u64);
     bar.set_message("signing in");
     let guests = guests::sign_in(target, args.people, bar).await?;
@@ -90,6 +100,7 @@ pub async fn run(args: &QueueArgs, target: &Target, bar: &ProgressBar) -> Result
         http,
         queue,
         service,
+        seats,
         history: RefCell::default(),
         tally: Tally::default(),
         began: Instant::now(),
@@ -122,6 +133,8 @@ pub async fn run(args: &QueueArgs, target: &Target, bar: &ProgressBar) -> Result
         ("calls tried again", &tally.retries),
         ("left the line", &tally.left),
         ("fell silent", &tally.silent),
+        ("passes that ran out", &tally.ran_out),
+        ("told that all is sold", &tally.dismissed),
     ] {
         report.row(name, cell.get() as f64, "");
     }
@@ -129,7 +142,7 @@ pub async fn run(args: &QueueArgs, target: &Target, bar: &ProgressBar) -> Result
     report.row("inside at once, at most", shown.most_inside as f64, "");
     report.row("polls", tally.polls.get() as f64 / cpu.seconds, "/s");
     report.percentiles("poll", &Percentiles::of(&meter.total()));
-    let honesty = hall.honesty.borrow();
+    let honesty = hall.honesty.borrow().clone();
     if !honesty.is_empty() {
         let told = |q: f64| honesty.value_at_quantile(q) as f64 / 1_000.0;
         report.row("wait in fact, of what was told half-way, median", told(0.5), "×");
@@ -138,14 +151,45 @@ pub async fn run(args: &QueueArgs, target: &Target, bar: &ProgressBar) -> Result
     report.cpu(&cpu);
     report.row("server memory, peak", mib(meter.peak_rss()), "MiB");
     report.faults = shown.faults.clone();
+    if let Some(seats) = &hall.seats {
+        let faults = tell(&mut report, &hall, seats).await?;
+        report.faults.extend(faults);
+    }
     report.faults.extend(outcomes.into_iter().filter_map(|outcome| Some(format!("{:#}", outcome.err()?))));
     report.timeline(&meter.samples(), "polls");
     report.details = json!({"cpu": cpu, "samples": meter.samples(), "admitted": shown.admitted});
     Ok(report)
 }
 
-/// A queue of this run's own, and a token that verifies its passes.
-async fn open(args: &QueueArgs, target: &Target, http: &reqwest::Client) -> Result<(String, String)> {
+/// What became of the seats, and what must not be.
+async fn tell(report: &mut Report, hall: &Hall<'_>, seats: &Seats) -> Result<Vec<String>> {
+    report.row("seats sold", seats.paid.borrow().len() as f64, "");
+    for (name, cell) in [
+        ("holds refused: seat taken", &seats.refused),
+        ("holds given back", &seats.given_back),
+        ("holds left to run out", &seats.walked_away),
+        ("payments after the hold", &seats.too_late),
+    ] {
+        report.row(name, cell.get() as f64, "");
+    }
+    seats
+        .audit(async |path, token| {
+            let url = format!("{}/api/v1/{path}", hall.target.url(0));
+            Ok(hall.http.get(url).bearer_auth(token).send().await?.error_for_status()?.json().await?)
+        })
+        .await
+}
+
+/// What this run has made for itself.
+struct Opened {
+    queue: String,
+    /// A token that verifies passes.
+    service: String,
+    seats: Option<Seats>,
+}
+
+/// A queue, a token that verifies its passes, and seats if there are any.
+async fn open(args: &QueueArgs, target: &Target, http: &reqwest::Client) -> Result<Opened> {
     let (name, password) = match target.make_admin()? {
         Some(admin) => admin,
         None => {
@@ -167,12 +211,23 @@ async fn open(args: &QueueArgs, target: &Target, http: &reqwest::Client) -> Resu
     let token = text(&signed_in["tokens"]["access_token"]);
     let body = json!({
         "name": "a load test", "capacity": args.capacity, "rate_per_s": args.rate_per_s,
-        "claim_ttl_ms": 15_000, "pass_ttl_ms": 60_000, "abandon_after_ms": 30_000,
+        "claim_ttl_ms": 15_000, "pass_ttl_ms": PASS_TTL.as_millis(), "abandon_after_ms": 30_000,
+        "sold_out": if args.seats > 0 { "dismiss" } else { "keep" },
     });
-    let queue = post("queues", &token, body).await?;
+    let queue = text(&post("queues", &token, body).await?["queue"]["id"]);
     let body = json!({"name": "load test", "scopes": ["queue.verify"]});
-    let service = post("admin/service-tokens", &token, body).await?;
-    Ok((text(&queue["queue"]["id"]), text(&service["token"])))
+    let service = text(&post("admin/service-tokens", &token, body).await?["token"]);
+    let mut seats = None;
+    if args.seats > 0 {
+        let body = json!({"title": "a load test", "starts_at": 0, "queue": queue, "price_points": seats::PRICE,
+                          "on_queue_down": "refuse"});
+        let showtime = text(&post("showtimes", &token, body).await?["showtime"]["id"]);
+        let labels: Vec<String> = (1..=args.seats).map(|n| n.to_string()).collect();
+        let made = post(&format!("showtimes/{showtime}/seats"), &token, json!({"labels": labels})).await?;
+        let ids = made["items"].as_array().context("seats")?.iter().map(|seat| text(&seat["id"])).collect();
+        seats = Some(Seats::new(showtime, ids, token));
+    }
+    Ok(Opened { queue, service, seats })
 }
 
 /// Whose tickets are looked at.
