@@ -302,6 +302,7 @@ sections! {
         layers: usize = 3, "layers", "layers of simulcast that a player may send of his picture; 1 has none";
         full_pictures: usize = 2, "pictures", "who is sent more pictures than this shows them small";
         small_pixels: u32 = 150_000, "pixels", "and gets no layer with more pixels than this, if there is another";
+        small_kbps: u32 = 600, "kbit/s", "whom everybody shows small is not asked to send less";
         publishers: usize = 12, "players", "who may send in a room";
         peer_kbps: u32 = 2_000, "kbit/s", "what a player may send in all; browsers are told, what is over by a quarter is dropped";
         least_kbps: u32 = 100, "kbit/s", "a sender of pictures is never asked to send less, however slow a receiver";

@@ -9,7 +9,7 @@ use crate::{
         duel::DuelActor,
         matchmaker::{ClusterMatches, MatchmakerActor, Ports, StoredRatings},
         room::RoomActor,
-        session::{Door, SessionNotice},
+        session::{Door, Mutes, SessionNotice},
         signal::SignalDoor,
     },
     auth::{self, Identity},
@@ -91,7 +91,8 @@ impl Node {
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters.clone(), peering);
         trace::start(&config, cluster.me())?;
         let rooms_media = media_of(media.clone(), has_media, &cluster);
-        cluster.register(RoomActor::factory(games, rooms_media));
+        let mutes = Mutes::default();
+        cluster.register(RoomActor::factory(games, rooms_media, mutes.clone()));
         actors::register_duels(&cluster);
         let ratings = StoredRatings::new(store.clone(), clock.clone(), &config.rating);
         let matches = ClusterMatches::new(cluster.clone(), Arc::new(store.clone()));
@@ -100,7 +101,8 @@ impl Node {
         let queues = Queues::of_node(&config, &store, &cluster, identity.queue_secret()).await;
         let queues = queues.context("Redis (redis.url)")?;
         let secret = identity.resume_secret();
-        let door = Door::new(cluster.clone(), Arc::new(store.clone()), secret, Some(queues.clone()));
+        let door =
+            Door::new(cluster.clone(), Arc::new(store.clone()), secret, Some(queues.clone()), mutes.clone());
         let (who, cfg) = (identity.clone(), config.clone());
         let state = HttpState::new(who, store.clone(), cfg, clock.clone(), cluster.clone(), queues.clone());
         let mut activity = None;
@@ -109,7 +111,7 @@ impl Node {
             activity = Some(stream.await.context("Redis (redis.url)")?);
         }
         let poll = Duration::from_millis(config.moderation.poll_ms);
-        actix::spawn(door.mutes.clone().follow(store.clone(), clock.clone(), poll));
+        actix::spawn(mutes.follow(store.clone(), clock.clone(), poll));
         let (sockets, watched) = (Sockets::default(), identity.clone());
         let me = (cluster.me(), config.node.id.clone());
         let log = SessionLog::start(store.clone(), &config.session_log, clock.clone(), me);

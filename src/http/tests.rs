@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    actors::room::RoomActor,
+    actors::{room::RoomActor, session::Mutes},
     auth::{Identity, tests::SetClock},
     clock::UnixMs,
     cluster::{Arbiters, Cluster},
@@ -50,7 +50,7 @@ impl Kit {
         let identity = Identity::open(&store, &config, clock.clone()).await.expect("identity");
         let (entities, arbiters) = (Arc::new(store.clone()), Arbiters::current());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters, None);
-        cluster.register(RoomActor::factory(Registry::standard(), None));
+        cluster.register(RoomActor::factory(Registry::standard(), None, Mutes::default()));
         crate::actors::register_duels(&cluster);
         let queues = Queues::embedded(&store, &cluster, identity.queue_secret());
         let state = HttpState::new(identity, store.clone(), config, clock.clone(), cluster, queues);

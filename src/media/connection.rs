@@ -122,7 +122,7 @@ impl Connection {
             timer.as_mut().reset(deadline.into());
             tokio::select! {
                 biased;
-                () = timer.as_mut() => drop(self.with(|wire| wire.timeout(Instant::now()))),
+                () = timer.as_mut() => {}
                 read = inbox.recv_many(&mut burst, BURST) => {
                     if read == 0 {
                         return;
@@ -130,6 +130,11 @@ impl Connection {
                     self.read(&mut burst);
                 }
                 () = self.wake.notified() => {}
+            }
+            // Where packets never cease the timer itself would never have its turn.
+            let now = Instant::now();
+            if now >= deadline {
+                self.with(|wire| wire.timeout(now));
             }
         }
     }
@@ -185,7 +190,10 @@ impl Connection {
                 continue;
             }
             let rewritten = match sink.rewrite.borrow_mut().map(&packet.marks) {
-                Ok(rewritten) => rewritten,
+                Ok(rewritten) => {
+                    sink.layer.set(packet.marks.layered.map(|layered| layered.layer));
+                    rewritten
+                }
                 Err(Left::Straggler) => continue,
                 Err(Left::NoKeyFrame) => {
                     sink.layer.set(None); // he waits for one

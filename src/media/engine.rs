@@ -50,6 +50,9 @@ pub(super) const LINE: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 pub(super) const LAYER: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
 /// Packets kept for those who miss them, a stream; a power of two.
 const KEPT_PACKETS: u16 = 1_024;
+/// Packets of a stream after which one that was lost is still taken: it is asked for every 100 ms, and the crate's own
+/// 64 are sent in less.
+const REPLAYED: usize = 1_024;
 /// A lost packet is asked for so often.
 const ASKS: u16 = 8;
 
@@ -124,6 +127,7 @@ impl Engine {
             .with_include_loopback_candidate(true)
             .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
             .with_ice_timeouts(Some(self.timeouts.0), Some(self.timeouts.1), keep_alive)
+            .with_srtp_replay_protection_window(REPLAYED)
     }
 
     /// `layered`: what a player sends on it may come in layers of simulcast.
@@ -227,6 +231,20 @@ pub(super) fn without_candidates(sdp: &str) -> String {
     kept.fold(String::with_capacity(sdp.len()), |all, line| all + line.trim_end() + "\r\n")
 }
 
+/// An answer that asks browsers for no less of a picture than this, however their estimate falls: what is left then is
+/// a key frame every few seconds, asked for by everybody who waits for one. Others ignore it.
+pub(super) fn with_least(answer: &str, kbps: u32) -> String {
+    let mut asking = String::with_capacity(answer.len());
+    for line in answer.lines() {
+        asking = asking + line + "\r\n";
+        let codec = line.strip_prefix("a=rtpmap:").and_then(|codec| codec.split_once(' '));
+        if let Some((payload_type, "VP8/90000")) = codec {
+            asking += &format!("a=fmtp:{payload_type} x-google-min-bitrate={kbps}\r\n");
+        }
+    }
+    asking
+}
+
 /// What an offer may contain: so many lines of sound and pictures, nothing else, and so many layers of a picture.
 pub(super) fn is_offer_within(sdp: &str, sections: usize, layers: usize) -> bool {
     let media = sdp.lines().filter_map(|line| line.strip_prefix("m="));
@@ -268,6 +286,13 @@ mod tests {
         assert!(!rest.contains("candidate") && rest.ends_with("m=video 9 X 96\r\n"));
         assert_eq!(credentials(&rest), Some(("user", "word")));
         assert_eq!(credentials("a=ice-ufrag:user\r\n"), None);
+    }
+
+    #[test]
+    fn an_answer_asks_for_no_less_than_a_picture_needs() {
+        let codecs = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:96 VP8/90000\r\na=mid:1\r\n";
+        let expected = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:96 VP8/90000\r\na=fmtp:96 x-google-min-bitrate=100\r\na=mid:1\r\n";
+        assert_eq!(with_least(codecs, 100), expected);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! A player has two connections, so that offers never cross: on `pub` the browser offers what it sends, on `sub` the
 //! server offers what it forwards, one offer at a time.
 
+mod arrivals;
 mod budget;
 mod connection;
 mod elsewhere;

@@ -64,6 +64,7 @@ impl MediaRoom {
         let answer = connection.with(|wire| wire.answer(sdp)).unwrap_or(Err(Error::ErrConnectionClosed));
         match answer {
             Ok(sdp) => {
+                let sdp = engine::with_least(&sdp, self.shared.config.least_kbps);
                 connection.end_closed_sources();
                 connection.wake();
                 self.with(player, |peer| {

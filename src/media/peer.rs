@@ -230,6 +230,7 @@ impl Receiving {
             layer: Cell::new(None),
             wanted: Cell::new(None),
             small: Cell::new(false),
+            share: Cell::new(None),
             rewrite: RefCell::default(),
         });
         self.connection.carry(&sink);

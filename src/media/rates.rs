@@ -4,12 +4,12 @@
 
 use super::{
     budget::Reach,
-    ladder,
+    ladder::{self, Rung},
     peer::Peer,
     room::MediaRoom,
     source::{Sink, Source},
 };
-use crate::{game::MediaKind, ids::PlayerId};
+use crate::{config, game::MediaKind, ids::PlayerId};
 use std::{
     collections::BTreeMap,
     rc::Rc,
@@ -43,9 +43,21 @@ impl MediaRoom {
             let mut rungs = source.rungs(now);
             for sink in source.sinks() {
                 let (share, small) = shares.get(&sink.receiver).copied().unwrap_or_default();
+                sink.share.set(share);
                 sink.small.set(small);
-                let shown = if small { config.small_pixels } else { u32::MAX };
-                sink.want(ladder::choose(&mut rungs, share, shown), &source, now);
+                sink.choose(&mut rungs, &config, &source, now);
+            }
+        }
+    }
+
+    /// Who gets, or waits for, a layer that its sender has paused gets another at once. Called at each tick.
+    pub(super) fn replace_paused_layers(&self, now: Instant) {
+        for source in self.sources().into_iter().filter(|source| source.layered) {
+            let is_paused =
+                |sink: &Rc<Sink>| sink.wanted.get().is_none_or(|layer| !source.is_sent(layer, now));
+            let mut rungs = source.rungs(now);
+            for sink in source.sinks().into_iter().filter(is_paused) {
+                sink.choose(&mut rungs, &self.shared.config, &source, now);
             }
         }
     }
@@ -82,14 +94,23 @@ impl MediaRoom {
     /// bound stays as it was set.
     fn bound_of_small(&self, source: &Source, now: Instant) -> u64 {
         const SPARE_PERCENT: u64 = 125;
+        let config = &self.shared.config;
         let rungs = source.rungs(now);
-        let of_small = rungs.iter().filter(|rung| rung.pixels <= self.shared.config.small_pixels);
+        let of_small = rungs.iter().filter(|rung| rung.pixels <= config.small_pixels);
         let (count, bps) = of_small.fold((0, 0), |(count, bps), rung| (count + 1, bps + rung.bps));
-        if (1..rungs.len()).contains(&count) { bps / 100 * SPARE_PERCENT } else { u64::MAX }
+        // A picture that stands still takes little: measured then, it would have nothing left once it moves.
+        let bound = (bps / 100 * SPARE_PERCENT).max(u64::from(config.small_kbps) * 1_000);
+        if (1..rungs.len()).contains(&count) { bound } else { u64::MAX }
     }
 }
 
 impl Sink {
+    /// Chooses of these the layer that he is to get.
+    fn choose(self: &Rc<Self>, rungs: &mut [Rung], config: &config::Media, source: &Source, now: Instant) {
+        let shown = if self.small.get() { config.small_pixels } else { u32::MAX };
+        self.want(ladder::choose(rungs, self.share.get(), shown), source, now);
+    }
+
     /// He is to get this layer, if any is sent. Until a key frame of it comes he gets what he got.
     fn want(self: &Rc<Self>, layer: Option<u8>, source: &Source, now: Instant) {
         let Some(layer) = layer else { return };

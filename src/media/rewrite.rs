@@ -10,8 +10,8 @@ use super::vp8::Counters;
 const WATCHED: u16 = 4_096;
 /// Serial number arithmetic (RFC 1982): less than half the circle ahead is later.
 const HALF: u16 = 0x8000;
-/// A step of the clock (90 kHz) that no switch of layers takes: 10 s.
-const LEAP: u32 = 900_000;
+/// Of the clock (90 kHz): a layer's own clock is believed if it is behind the time that has passed by no more: 1 s.
+const BELIEVED: u32 = 90_000;
 /// A frame, where nothing better is known: 1/30 s.
 const FRAME: u32 = 3_000;
 
@@ -31,6 +31,8 @@ pub(super) struct Layered {
     pub(super) layer: u8,
     /// Its timestamp by the clock that all layers of the stream share, as far as that is known.
     pub(super) common: u32,
+    /// When it came, by a clock of as many ticks that begins with the stream.
+    pub(super) arrived: u32,
     /// A key frame begins with it: a receiver can begin here.
     pub(super) begins: bool,
     pub(super) counters: Counters,
@@ -73,8 +75,9 @@ struct Layers {
     layer: Option<u8>,
     clock: u32,
     counters: Counters,
-    /// The latest that went out.
+    /// The latest that went out, and when it came.
     last_timestamp: Option<u32>,
+    last_arrived: u32,
     last_counters: Counters,
 }
 
@@ -99,7 +102,7 @@ impl Rewrite {
         let number = self.number(number).ok_or(Left::Straggler)?;
         match layered {
             Some(layered) => {
-                let (timestamp, counters) = self.layers.shift(timestamp, layered.counters);
+                let (timestamp, counters) = self.layers.shift(timestamp, layered);
                 Ok(Rewritten { number, timestamp, counters })
             }
             None => Ok(Rewritten { number, timestamp, counters: None }),
@@ -130,22 +133,29 @@ impl Rewrite {
 }
 
 impl Layers {
-    /// From this packet on, the first of a key frame, it is this layer's turn.
+    /// From this packet on, the first of a key frame, it is this layer's turn. Its clock goes no further than the time that
+    /// has passed: browsers keep back for as long what seems to come too early, and take many seconds to learn better.
     fn begin(&mut self, timestamp: u32, layered: Layered) {
         self.layer = Some(layered.layer);
         let next = self.last_timestamp.map_or(layered.common, |last| {
-            let ahead = layered.common.wrapping_sub(last);
-            if (1..LEAP).contains(&ahead) { layered.common } else { last.wrapping_add(FRAME) }
+            let passed = layered.arrived.wrapping_sub(self.last_arrived).max(FRAME);
+            let (ahead, by_arrival) = (layered.common.wrapping_sub(last), last.wrapping_add(passed));
+            let is_believed = (1..=passed).contains(&ahead) && passed - ahead <= BELIEVED;
+            if is_believed { layered.common } else { by_arrival }
         });
         self.clock = next.wrapping_sub(timestamp);
         self.counters = self.last_counters.shift_to_follow(layered.counters);
     }
 
-    fn shift(&mut self, timestamp: u32, counters: Counters) -> (u32, Option<Counters>) {
+    fn shift(
+        &mut self,
+        timestamp: u32,
+        Layered { arrived, counters, .. }: Layered,
+    ) -> (u32, Option<Counters>) {
         let shifted = timestamp.wrapping_add(self.clock);
-        let is_later = |last: u32| shifted.wrapping_sub(last) < u32::MAX / 2;
+        let is_later = |last: u32| (1..u32::MAX / 2).contains(&shifted.wrapping_sub(last));
         if self.last_timestamp.is_none_or(is_later) {
-            self.last_timestamp = Some(shifted);
+            (self.last_timestamp, self.last_arrived) = (Some(shifted), arrived);
         }
         let now = counters.shifted(self.counters);
         self.last_counters = self.last_counters.or_later(now);

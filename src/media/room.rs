@@ -245,6 +245,7 @@ impl MediaRoom {
             self.choose_layers(now);
             self.bound_senders(now);
         }
+        self.replace_paused_layers(now);
         self.tell_states();
     }
 

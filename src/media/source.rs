@@ -4,9 +4,10 @@
 //! receivers' connections there is no actor, no lock and no await. Never queues a packet for one who may not have it.
 
 use super::{
+    arrivals::Arrival,
     connection::Connection,
     ladder::Rung,
-    layer::{Clock, KeyFrame, Layer},
+    layer::{Clock, KeyFrame, Layer, ticks},
     levels::{Meter, Thresholds},
     rewrite::{Layered, Marks, Rewrite},
     vp8::Payload,
@@ -66,6 +67,7 @@ pub(super) struct Source {
     /// What its sender was told last that he may send, in bit/s.
     pub(super) bound: Cell<u64>,
     from: Weak<Connection>,
+    began: Instant,
     rules: Rc<Rules>,
     sinks: RefCell<Vec<Rc<Sink>>>,
     meter: RefCell<Meter>,
@@ -89,6 +91,8 @@ pub(super) struct Sink {
     pub(super) wanted: Cell<Option<u8>>,
     /// He shows it small.
     pub(super) small: Cell<bool>,
+    /// What it may take of his link, in bit/s.
+    pub(super) share: Cell<Option<u64>>,
     pub(super) rewrite: RefCell<Rewrite>,
 }
 
@@ -118,6 +122,7 @@ impl Source {
             ended: Cell::new(false),
             bound: Cell::new(u64::from(u32::MAX)),
             from: Rc::downgrade(from),
+            began: Instant::now(),
             rules,
             sinks: RefCell::default(),
             meter: RefCell::default(),
@@ -150,9 +155,18 @@ impl Source {
     /// Those of its layers that are sent at the moment.
     pub(super) fn rungs(&self, now: Instant) -> Vec<Rung> {
         let layers = self.layers.borrow();
+        let latest = latest(&layers);
         let rung =
             |(n, layer): (usize, &Layer)| Rung { layer: n as u8, pixels: layer.pixels, bps: layer.bps() };
-        layers.iter().enumerate().filter(|(_, layer)| layer.is_sent(now)).map(rung).collect()
+        let sent = || layers.iter().enumerate().filter(|(_, layer)| layer.is_sent(now, latest));
+        let steady: Vec<_> = sent().filter(|(_, layer)| layer.is_steady(now)).map(rung).collect();
+        if steady.is_empty() { sent().map(rung).collect() } else { steady }
+    }
+
+    /// Whether pictures of this layer come.
+    pub(super) fn is_sent(&self, layer: u8, now: Instant) -> bool {
+        let layers = self.layers.borrow();
+        layers.get(usize::from(layer)).is_some_and(|layer| layer.is_sent(now, latest(&layers)))
     }
 
     /// Its sender says how the clock of a layer stands.
@@ -166,58 +180,75 @@ impl Source {
     pub(super) fn forward(&self, layer: u8, packet: &rtp::Packet, now: Instant) -> Option<bool> {
         let tally = &self.rules.tally;
         count(&tally.packets_in, 1);
-        let marks = self.marks(layer, packet, now);
-        let sinks = self.sinks.borrow();
-        let mut taken = false;
-        for sink in sinks.iter() {
-            if sink.is_open() && !self.silenced.get() {
-                taken = true;
-                if marks.layered.is_none_or(|layered| sink.takes(&layered)) {
-                    self.hand_over(sink, marks, packet);
-                }
-            } else {
-                sink.layer.set(None);
-                sink.rewrite.borrow_mut().skip();
+        let arrival = self.arrived(layer, packet, now);
+        let marks = self.marks(layer, packet, arrival.in_order, now);
+        let (mut taken, mut needs_key_frame) = (false, false);
+        for sink in self.sinks.borrow().iter() {
+            if !sink.is_open() || self.silenced.get() {
+                sink.interrupt();
+                continue;
             }
+            taken = true;
+            needs_key_frame |= match marks.layered {
+                // One is asked for again and again: a request may be lost, and browsers ignore one that follows on another.
+                Some(layered) if !sink.takes(&layered) => sink.awaits(layer),
+                _ => !self.hand_over(sink, marks, packet) || arrival.broken,
+            };
         }
         if !taken {
             count(&tally.withheld, 1);
+        }
+        if needs_key_frame {
+            self.want_key_frame_of(layer, now);
         }
         self.ask_for_key_frame(layer, now);
         self.hear(packet, now)
     }
 
+    /// What there is to know of the order of packets; of sound nothing is.
+    fn arrived(&self, n: u8, packet: &rtp::Packet, now: Instant) -> Arrival {
+        let mut layers = self.layers.borrow_mut();
+        let layer = layers.get_mut(usize::from(n)).filter(|_| self.kind == MediaKind::Video);
+        let patience = self.rules.key_frame_every;
+        layer.map_or(Arrival { in_order: true, broken: false }, |layer| {
+            layer.arrived(packet.header.sequence_number, now, patience)
+        })
+    }
+
     /// What of a packet is rewritten; of one with layers, what there is to know of it.
-    fn marks(&self, n: u8, packet: &rtp::Packet, now: Instant) -> Marks {
+    fn marks(&self, n: u8, packet: &rtp::Packet, in_order: bool, now: Instant) -> Marks {
         let (number, timestamp) = (packet.header.sequence_number, packet.header.timestamp);
         let mut layered = None;
         if self.layered {
             let payload = Payload::of(&packet.payload);
             let mut layers = self.layers.borrow_mut();
-            let mut common = timestamp;
-            if let [first, ..] = layers[..]
-                && let Some(layer) = layers.get_mut(usize::from(n))
-            {
-                layer.note(timestamp, packet.payload.len(), &payload, now);
-                if n > 0 {
-                    common = first.by_its_clock(layer, timestamp, now);
-                }
+            let latest = latest(&layers);
+            if let Some(layer) = layers.get_mut(usize::from(n)).filter(|_| !packet.payload.is_empty()) {
+                layer.note(timestamp, packet.payload.len(), &payload, latest, now);
             }
-            let begins = payload.key_frame.is_some();
-            layered = Some(Layered { layer: n, common, begins, counters: payload.counters });
+            let common = match (layers.first(), layers.get(usize::from(n))) {
+                (Some(first), Some(layer)) if n > 0 => first.by_its_clock(layer, timestamp, now),
+                _ => timestamp,
+            };
+            // Of one that comes late, after what follows it, the rest went by already.
+            let begins = payload.key_frame.is_some() && in_order;
+            let arrived = ticks(now.saturating_duration_since(self.began));
+            layered = Some(Layered { layer: n, common, arrived, begins, counters: payload.counters });
         }
         Marks { number, timestamp, layered }
     }
 
-    fn hand_over(&self, sink: &Rc<Sink>, marks: Marks, packet: &rtp::Packet) {
+    /// False if his queue is full. What does not go out can never be asked for again, so he begins anew.
+    fn hand_over(&self, sink: &Rc<Sink>, marks: Marks, packet: &rtp::Packet) -> bool {
         let (marker, payload) = (packet.header.marker, packet.payload.clone());
-        if sink.to.queue(Outgoing { sink: sink.clone(), marks, marker, payload }) {
-            if let Some(layered) = marks.layered {
-                sink.layer.set(Some(layered.layer));
-            }
+        let queued = sink.to.queue(Outgoing { sink: sink.clone(), marks, marker, payload });
+        if queued {
+            sink.layer.set(marks.layered.map(|layered| layered.layer));
         } else {
             count(&self.rules.tally.queue_full, 1);
+            sink.interrupt();
         }
+        queued
     }
 
     fn hear(&self, packet: &rtp::Packet, now: Instant) -> Option<bool> {
@@ -303,17 +334,34 @@ impl Source {
     }
 }
 
+/// When something of any of these came.
+fn latest(layers: &[Layer]) -> Option<Instant> {
+    layers.iter().filter_map(Layer::seen_at).max()
+}
+
 impl Sink {
     /// Whether its receiver may have it and can take it.
     pub(super) fn is_open(&self) -> bool {
         self.allowed.get() && self.agreed.get() && self.to.is_connected()
     }
 
+    /// What comes next is not what follows.
+    fn interrupt(&self) {
+        self.layer.set(None);
+        self.rewrite.borrow_mut().skip();
+    }
+
+    /// Whether he sees nothing until this layer begins. Who waits for a better one sees what he saw, and each key frame
+    /// costs him some of that.
+    fn awaits(&self, layer: u8) -> bool {
+        self.layer.get().is_none() && self.wanted.get().is_none_or(|wanted| wanted == layer)
+    }
+
     /// Whether a packet of a layer is for this receiver: it is of the one that goes out to him, or that which should
-    /// begins with it.
+    /// begins with it. Who sees nothing begins with any: a sender may have just paused what he should get.
     fn takes(&self, packet: &Layered) -> bool {
         let (current, wanted) = (self.layer.get(), self.wanted.get());
-        let begins = packet.begins && wanted.or(current).is_none_or(|wanted| wanted == packet.layer);
+        let begins = packet.begins && (current.is_none() || wanted == Some(packet.layer));
         current == Some(packet.layer) || begins
     }
 }

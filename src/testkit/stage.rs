@@ -7,7 +7,7 @@ use crate::{
         duel::DuelActor,
         matchmaker::{ClusterMatches, MatchmakerActor, Ports},
         room::RoomActor,
-        session::Door,
+        session::{Door, Mutes},
     },
     clock::{SharedClock, TokioClock, UnixMs},
     cluster::{Arbiters, Cluster, Incoming, NodeInfo, Peering},
@@ -112,7 +112,8 @@ impl Stage {
         }
         let wanted = cluster.config().media.enabled;
         let server = wanted.then(|| Arc::new(Anywhere::new(here, cluster.clone())) as Arc<dyn MediaServer>);
-        cluster.register(RoomActor::factory(games, server));
+        let mutes = Mutes::default();
+        cluster.register(RoomActor::factory(games, server, mutes.clone()));
         actors::register_duels(&cluster);
         let matches = Arc::new(ClusterMatches::new(cluster.clone(), entities.clone()));
         cluster.register(MatchmakerActor::factory(Ports { ratings: entities.clone(), matches }));
@@ -120,7 +121,7 @@ impl Stage {
             actix::spawn(cluster.clone().receive(incoming));
             actix::spawn(cluster.clone().keep_lease());
         }
-        let door = Door::new(cluster.clone(), entities, b"a stage's secret", None);
+        let door = Door::new(cluster.clone(), entities, b"a stage's secret", None, mutes);
         actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
         actix::spawn(cluster.clone().sweep_reminders::<DuelActor>());
         Self { cluster, door, store, media }

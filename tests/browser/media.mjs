@@ -40,6 +40,13 @@ export function watch() {
   }
 }
 
+/** Injected too: a camera that five browsers on two cores can encode, in two layers. */
+export const smallCamera = `(${function () {
+  const { mediaDevices } = navigator;
+  const real = mediaDevices.getUserMedia.bind(mediaDevices);
+  mediaDevices.getUserMedia = (wanted) => real({ ...wanted, ...(wanted.video && { video: { width: 480, height: 270, frameRate: 15 } }) });
+}.toString()})();`;
+
 /** From now on this client is tampered with: it sends, whatever its page wants. */
 export const tamper = (page) =>
   page.evaluate(() => {
@@ -50,27 +57,34 @@ export const tamper = (page) =>
 /** Another game: what was known of the last one is not. */
 export const forget = (page) => page.evaluate(() => (sessionStorage.removeItem("seen"), (window.__seen.role = null)));
 
-export const watching = `(${watch.toString()})()`;
+export const watching = `(${watch.toString()})();`;
 
-/** `{received: {player_id: {audio, video, frames, energy}}, sent: {audio, video}}`, all counters of packets but frames and energy. */
+/** What tells where a picture is stuck: on the way, put together, decoded, or waiting for its moment. */
+const PICTURE = ["framesReceived", "framesAssembledFromMultiplePackets", "keyFramesDecoded", "framesDropped", "packetsLost", "packetsDiscarded", "nackCount", "pliCount", "freezeCount", "totalDecodeTime", "jitterBufferDelay", "jitterBufferTargetDelay", "jitterBufferEmittedCount", "frameWidth"];
+/** And of a layer that is sent: padding counts among the packets, and a layer without frames is paused. */
+const LAYER = ["packetsSent", "framesEncoded", "keyFramesEncoded", "pliCount", "targetBitrate", "qualityLimitationReason"];
+
+/** `{received: {player_id: {audio, video, frames, energy, picture}}, sent: {audio, video, layers}}`, all counters of packets but frames, energy and what is in `picture` and `layers`. */
 export function statistics(page) {
-  return page.evaluate(async () => {
+  return page.evaluate(async ([PICTURE, LAYER]) => {
     const { pcs, tracks } = window.__seen;
     const received = {};
     const sent = { audio: 0, video: 0 };
     for (const pc of pcs.filter((pc) => pc.connectionState !== "closed")) {
       for (const line of (await pc.getStats()).values()) {
         if (line.type === "outbound-rtp") sent[line.kind] += line.packetsSent;
+        if (line.type === "outbound-rtp" && line.rid) (sent.layers ??= {})[line.rid] = Object.fromEntries(LAYER.map((name) => [name, line[name]]));
         const track = line.type === "inbound-rtp" && tracks.find((t) => t.mid === line.mid);
         if (!track) continue;
-        const from = (received[track.player_id] ??= { audio: 0, video: 0, frames: 0, energy: 0 });
+        const from = (received[track.player_id] ??= { audio: 0, video: 0, frames: 0, energy: 0, picture: null });
         from[line.kind] += line.packetsReceived;
+        if (line.kind === "video") from.picture = Object.fromEntries(PICTURE.map((name) => [name, line[name] ?? 0]));
         from.frames += line.framesDecoded ?? 0;
         from.energy += line.totalAudioEnergy ?? 0;
       }
     }
     return { received, sent };
-  });
+  }, [PICTURE, LAYER]);
 }
 
 export const seen = (page, name) => page.evaluate((key) => window.__seen[key], name);
@@ -78,11 +92,13 @@ export const seen = (page, name) => page.evaluate((key) => window.__seen[key], n
 /** Says something to the server that has no button, without waiting for an answer. */
 export const say = (page, type, payload = {}) => page.evaluate((frame) => window.__seen.socket.send(JSON.stringify(frame)), { type, payload });
 
-/** What came between two looks, from one player: `{audio, video, frames, energy}`. */
+/** What came between two looks, from one player: `{audio, video, frames, energy}`; of his picture what a failure is told by. */
 export function gained(before, after, from) {
   const none = { audio: 0, video: 0, frames: 0, energy: 0 };
   const [a, b] = [before.received[from] ?? none, after.received[from] ?? none];
-  return Object.fromEntries(Object.keys(none).map((key) => [key, b[key] - a[key]]));
+  const gain = Object.fromEntries(Object.keys(none).map((key) => [key, b[key] - a[key]]));
+  if (a.picture && b.picture) gain.picture = Object.fromEntries(PICTURE.map((key) => [key, [a.picture[key], b.picture[key]]]));
+  return gain;
 }
 
 /** Through the dialog into the room's media. */
@@ -92,7 +108,7 @@ export async function joinMedia(page) {
 }
 
 /** Both connections stand; nobody to receive is as good. */
-export const inMedia = (page) => page.locator('.media-bar[data-pub="connected"]:is([data-sub="connected"], [data-sub="ready"])').waitFor({ timeout: 20_000 });
+export const inMedia = (page) => page.locator('.media-bar[data-pub="connected"]:is([data-sub="connected"], [data-sub="ready"])').waitFor({ timeout: 45_000 });
 
 export async function makeRoom(page, name) {
   await page.goto("/");

@@ -15,6 +15,7 @@ use super::{
     state::{OkKind, RoomState},
 };
 use crate::{
+    actors::session::Mutes,
     clock::UnixMs,
     cluster::{Activation, Entity, Envelope, Factory, PeerNotice},
     game::Registry,
@@ -46,7 +47,7 @@ pub struct RoomActor {
 
 impl RoomActor {
     /// Makes rooms that play these games, with video and voice if this node has them.
-    pub fn factory(games: Registry, media: Option<Arc<dyn MediaServer>>) -> Factory<Self> {
+    pub fn factory(games: Registry, media: Option<Arc<dyn MediaServer>>, mutes: Mutes) -> Factory<Self> {
         Arc::new(move |activation| {
             let state = match activation.epoch {
                 0 => None,
@@ -55,7 +56,7 @@ impl RoomActor {
             Ok(Self {
                 activation,
                 games: games.clone(),
-                media: RoomMedia::new(media.clone(), state.is_some()),
+                media: RoomMedia::new(media.clone(), mutes.clone(), state.is_some()),
                 state,
                 committing: Committing::default(),
                 chat: ChatLog::default(),
@@ -264,6 +265,7 @@ impl Actor for RoomActor {
         let cluster = self.activation.cluster.clone();
         let rest = std::time::Duration::from_millis(cluster.config().cluster.passivate_ms.max(2) / 2);
         ctx.run_interval(rest, |room, ctx| room.rest(ctx));
+        self.media.watch_mutes(ctx);
         if self.state.is_some() {
             self.bind_all(); // what is volatile does not wait for the first commit
             self.submit(Work::Activated, Reply::default(), ctx);

@@ -23,15 +23,20 @@ pub(super) struct Hearing {
 }
 
 impl RoomState {
-    /// `None` where the settings want no media.
-    pub(super) fn hearing(&self, games: &Registry) -> Option<Hearing> {
+    /// `None` where the settings want no media. Nobody hears whom a moderator has silenced, and he is told so.
+    pub(super) fn hearing(
+        &self,
+        games: &Registry,
+        is_silenced: impl Fn(PlayerId) -> bool,
+    ) -> Option<Hearing> {
         if !self.rules(games).media {
             return None;
         }
-        let open = match &self.running {
+        let mut open = match &self.running {
             Some(running) => self.played(running.game.as_ref()),
             None => self.all_to_all(),
         };
+        open.retain(|stream| stream.kind != MediaKind::Audio || !is_silenced(stream.from));
         let policy = Policy { streams: open.iter().map(|stream| self.unmuted(stream)).collect() };
         let people = self.humans().map(|m| (m.player_id, m.session.map(|session| session.id))).collect();
         let allowed = self.humans().map(|m| (m.player_id, self.allowed(m, &open, &policy))).collect();

@@ -12,6 +12,7 @@ use super::{
     signals::FromMedia,
 };
 use crate::{
+    actors::session::Mutes,
     ids::{PlayerId, RoomId, SessionId},
     media::{
         LinkError, MediaCommand, MediaEvents, MediaLink, MediaServer, MediaState, Pc, PeerState, Policy, turn,
@@ -21,7 +22,8 @@ use crate::{
         media::{Allowed, MediaView, Reset, StateOf},
     },
 };
-use actix::{Addr, AsyncContext, Context};
+use actix::{Addr, AsyncContext, Context, StreamHandler};
+use futures_util::stream;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -35,6 +37,8 @@ use std::{
 #[derive(Default)]
 pub(super) struct RoomMedia {
     server: Option<Arc<dyn MediaServer>>,
+    /// Whom moderators have silenced.
+    mutes: Mutes,
     pub open: Option<Open>,
     /// Links so far: events of an earlier one are ignored.
     pub links: u64,
@@ -61,6 +65,9 @@ pub(super) struct Open {
     broken: Arc<AtomicBool>,
 }
 
+/// Moderators have silenced somebody, somewhere, or let him speak again.
+struct Silenced;
+
 /// What members are told once the effects are performed.
 #[derive(Default)]
 pub(super) struct News {
@@ -71,8 +78,18 @@ pub(super) struct News {
 }
 
 impl RoomMedia {
-    pub(super) fn new(server: Option<Arc<dyn MediaServer>>, restored: bool) -> Self {
-        Self { server, begun: restored, ..Self::default() }
+    pub(super) fn new(server: Option<Arc<dyn MediaServer>>, mutes: Mutes, restored: bool) -> Self {
+        Self { server, mutes, begun: restored, ..Self::default() }
+    }
+
+    /// The room is told whenever moderators have silenced others than before.
+    pub(super) fn watch_mutes(&self, ctx: &mut Context<RoomActor>) {
+        if self.server.is_some() {
+            ctx.add_stream(stream::unfold(self.mutes.changes(), |mut changes| async {
+                changes.changed().await.ok()?;
+                Some((Silenced, changes))
+            }));
+        }
     }
 
     /// The room has ended.
@@ -155,7 +172,9 @@ impl RoomActor {
     pub(super) fn tune_media(&mut self, ctx: &mut Context<Self>) -> News {
         let wanted = self.media.lost || self.media.open.is_some() || self.media.is_there();
         let state = self.state.as_ref().filter(|_| wanted && self.media.server.is_some());
-        let Some(hearing) = state.and_then(|state| state.hearing(&self.games)) else {
+        let (mutes, now) = (self.media.mutes.clone(), self.activation.cluster.clock().now());
+        let is_silenced = |player| mutes.silences(player, now);
+        let Some(hearing) = state.and_then(|state| state.hearing(&self.games, is_silenced)) else {
             self.media.lost = false;
             (self.media.states, self.media.allowed) = (BTreeMap::new(), BTreeMap::new());
             let were = self.media.open.take().into_iter().flat_map(|open| open.people.into_keys());
@@ -245,6 +264,18 @@ impl RoomActor {
         let ice_servers = turn::ice_servers(&cluster.config().turn, player, cluster.clock().now());
         Some(MediaView { ice_servers, states: self.media.states.clone() })
     }
+}
+
+impl StreamHandler<Silenced> for RoomActor {
+    fn handle(&mut self, _: Silenced, ctx: &mut Self::Context) {
+        if self.media.open.is_some() {
+            let news = self.tune_media(ctx);
+            self.tell_of_media(news, &BTreeSet::new());
+        }
+    }
+
+    /// There are no moderators any more: the node ends.
+    fn finished(&mut self, _: &mut Self::Context) {}
 }
 
 /// Who is shown everything by these effects.

@@ -47,7 +47,7 @@ pub struct Door {
     pub(super) failed_joins: FailedJoins,
     /// Reports of players, by account.
     pub(super) reports: KeyedBuckets<PlayerId>,
-    /// Who may not chat.
+    /// Who may neither chat nor be heard.
     pub mutes: Mutes,
     /// Admission queues, if the node knows of any.
     pub(super) queues: Option<Queues>,
@@ -66,6 +66,7 @@ impl Door {
         rooms: Arc<dyn RoomIndex>,
         resume_secret: &[u8],
         queues: Option<Queues>,
+        mutes: Mutes,
     ) -> Arc<Self> {
         let per_minute = cluster.config().limits.join_failures_per_min;
         let reports = KeyedBuckets::per_minute(cluster.config().limits.reports_per_min);
@@ -76,7 +77,7 @@ impl Door {
                 addresses: KeyedBuckets::per_minute(per_minute),
             },
             reports,
-            mutes: Mutes::default(),
+            mutes,
             queues,
             cluster,
             rooms,

@@ -1,7 +1,7 @@
-//! Who may not chat: what the database says, kept on each node and read anew each `moderation.poll_ms`.
+//! Who may neither chat nor be heard: what the database says, kept on each node and read anew each `moderation.poll_ms`.
 //!
-//! A session asks it before it sends chat to its room. A mute holds on every node within one poll; while the
-//! database is away, what was last known holds, and ends are kept by the clock.
+//! A session asks it before it sends chat to its room, and a room before it tells its media who hears whom. A mute holds
+//! on every node within one poll; while the database is away, what was last known holds, and ends are kept by the clock.
 
 use crate::{
     clock::{SharedClock, UnixMs},
@@ -14,10 +14,17 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
+use tokio::sync::watch;
 
-/// Shared by the sessions of a node; cheap to clone.
+/// Shared by the sessions and rooms of a node; cheap to clone.
 #[derive(Clone, Default)]
-pub struct Mutes(Arc<RwLock<HashMap<PlayerId, Mute>>>);
+pub struct Mutes(Arc<Known>);
+
+#[derive(Default)]
+struct Known {
+    mutes: RwLock<HashMap<PlayerId, Mute>>,
+    changed: watch::Sender<()>,
+}
 
 /// Why and until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +36,21 @@ struct Mute {
 impl Mutes {
     /// Whether this player may chat now; if not, the refusal says why and until when.
     pub fn may_chat(&self, player: PlayerId, now: UnixMs) -> Result<(), Rejection> {
-        let mutes = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mutes = self.0.mutes.read().unwrap_or_else(PoisonError::into_inner);
         match mutes.get(&player) {
             Some(mute) if mute.ends_at.is_none_or(|end| now < end) => Err(mute.refusal()),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a moderator has silenced this player.
+    pub fn silences(&self, player: PlayerId, now: UnixMs) -> bool {
+        self.may_chat(player, now).is_err()
+    }
+
+    /// Is told whenever there are others than before.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
     }
 
     /// These are all.
@@ -42,7 +59,12 @@ impl Mutes {
             (PlayerId(row.account_id), Mute { reason: row.reason, ends_at: row.ends_at.map(UnixMs) })
         };
         let mutes = rows.into_iter().map(mute).collect();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = mutes;
+        let mut known = self.0.mutes.write().unwrap_or_else(PoisonError::into_inner);
+        if *known != mutes {
+            *known = mutes;
+            drop(known);
+            self.0.changed.send_replace(());
+        }
     }
 
     /// Reads them again and again, for as long as the node lives.
@@ -85,5 +107,21 @@ mod tests {
         assert!(mutes.may_chat(bob, UnixMs(i64::MAX)).is_err());
         mutes.replace(Vec::new());
         assert!(mutes.may_chat(bob, UnixMs(0)).is_ok());
+    }
+
+    #[test]
+    fn who_watches_is_told_of_changes_and_of_nothing_else() {
+        let (mutes, ann) = (Mutes::default(), PlayerId::new());
+        let mut watching = mutes.changes();
+        let mut told = |rows| {
+            mutes.replace(rows);
+            let told = watching.has_changed().expect("they are there");
+            watching.mark_unchanged();
+            told
+        };
+        assert!(!told(Vec::new()));
+        assert!(told(vec![row(ann, Some(60_000))]) && !told(vec![row(ann, Some(60_000))]));
+        assert!(told(vec![row(ann, None)]), "for longer");
+        assert!(told(Vec::new()));
     }
 }

@@ -11,7 +11,7 @@ use crate::media::{
 use rtc::{rtp, rtp_transceiver::rtp_sender::RtpCodecKind};
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 /// Width and height of the layers, the smallest first.
@@ -19,6 +19,8 @@ pub const SIZES: [(u16, u16); 3] = [(160, 90), (320, 180), (640, 360)];
 /// Bytes of a frame of each.
 const BYTES: [usize; 3] = [150, 500, 1_100];
 const RIDS: [&str; 3] = ["q", "h", "f"];
+/// Frames from one key frame to the next.
+const KEY_EVERY: u64 = 10;
 /// Frames that name their layer.
 const NAMED: u64 = 50;
 
@@ -27,7 +29,11 @@ pub struct Camera {
     end: Arc<End>,
     ssrcs: [u32; 3],
     frames: AtomicU64,
+    /// Packets of each layer.
+    packets: [AtomicU64; 3],
     mid: String,
+    /// It sends no key frames, whoever asks.
+    pub keyless: AtomicBool,
 }
 
 impl MediaStage {
@@ -43,7 +49,8 @@ impl MediaStage {
         let mid = section.lines().find_map(|line| line.strip_prefix("a=mid:")).unwrap_or_default().to_owned();
         *lock(&player.publishing) = Some(end.clone());
         self.signal(player, ClientSignal::Offer { sdp });
-        Ok(Camera { end, ssrcs, frames: AtomicU64::new(0), mid })
+        let (frames, packets, keyless) = Default::default();
+        Ok(Camera { end, ssrcs, frames, packets, mid, keyless })
     }
 }
 
@@ -51,9 +58,33 @@ impl Camera {
     /// Sends a frame of each of these layers, 20 ms after the one before; the first and each tenth are key frames.
     pub fn frame(&self, layers: &[usize]) {
         let n = self.frames.fetch_add(1, Relaxed);
+        let is_key = n.is_multiple_of(KEY_EVERY) && !self.keyless.load(Relaxed);
         for layer in layers {
-            self.send(*layer, n);
+            self.send(*layer, n, self.next_number(*layer), self.payload(*layer, n, is_key));
         }
+    }
+
+    /// Probes its link with padding, as browsers do on layers too that they have paused.
+    pub fn pad(&self, layer: usize) {
+        let (frame, number) = (self.frames.load(Relaxed).saturating_sub(1), self.next_number(layer));
+        self.send(layer, frame, number, Vec::new());
+    }
+
+    /// A key frame and the frame after it, of each of these layers: the key frame comes late.
+    pub fn late_key_frame(&self, layers: &[usize]) {
+        let key_frame = self.frames.fetch_add(2, Relaxed);
+        for layer in layers {
+            let numbers = [self.next_number(*layer), self.next_number(*layer)];
+            let [first, second] = [(0, true), (1, false)]
+                .map(|(after, is_key)| self.payload(*layer, key_frame + after, is_key));
+            self.send(*layer, key_frame + 1, numbers[1], second);
+            self.send(*layer, key_frame, numbers[0], first);
+        }
+    }
+
+    /// Key frames that it was asked for.
+    pub fn asked(&self) -> u64 {
+        self.end.key_frames_asked.load(Relaxed)
     }
 
     /// Offers again: with a new ufrag, as a browser whose network has changed.
@@ -61,27 +92,34 @@ impl Camera {
         Ok(ClientSignal::Offer { sdp: self.end.offer(true)? })
     }
 
-    fn send(&self, layer: usize, n: u64) {
+    fn next_number(&self, layer: usize) -> u16 {
+        (self.ssrcs[layer] as u16).wrapping_add(self.packets[layer].fetch_add(1, Relaxed) as u16)
+    }
+
+    /// Of its `n`th frame.
+    fn payload(&self, layer: usize, n: u64, is_key: bool) -> Vec<u8> {
+        let counters = Counters {
+            picture: Some((self.ssrcs[layer] >> 16) as u16)
+                .map(|first| first.wrapping_add(n as u16) & 0x7FFF),
+            tl0: Some(n as u8),
+            key: Some((n / KEY_EVERY) as u8),
+        };
+        vp8::written(counters, is_key.then_some(SIZES[layer]), &vec![0; BYTES[layer]])
+    }
+
+    fn send(&self, layer: usize, n: u64, sequence_number: u16, payload: Vec<u8>) {
         const STEP: u32 = 1_800;
-        const KEY_EVERY: u64 = 10;
         let ssrc = self.ssrcs[layer];
         let count = n as u32;
         let header = rtp::Header {
             version: 2,
             marker: true,
             payload_type: engine::payload_type(RtpCodecKind::Video),
-            sequence_number: (ssrc as u16).wrapping_add(n as u16),
+            sequence_number,
             timestamp: ssrc.wrapping_add(count.wrapping_mul(STEP)),
             ssrc,
             ..rtp::Header::default()
         };
-        let counters = Counters {
-            picture: Some((ssrc >> 16) as u16 & 0x7FFF).map(|first| first.wrapping_add(n as u16) & 0x7FFF),
-            tl0: Some(n as u8),
-            key: Some((n / KEY_EVERY) as u8),
-        };
-        let key_frame = n.is_multiple_of(KEY_EVERY).then_some(SIZES[layer]);
-        let payload = vp8::written(counters, key_frame, &vec![0; BYTES[layer]]);
         let packet = rtp::Packet { header, payload: payload.into() };
         self.end.send_packet(packet, (n < NAMED).then_some((&self.mid, RIDS[layer])));
     }

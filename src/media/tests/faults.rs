@@ -91,6 +91,7 @@ async fn a_full_queue_takes_no_more() {
         layer: Cell::new(None),
         wanted: Cell::new(None),
         small: Cell::new(false),
+        share: Cell::new(None),
         rewrite: Default::default(),
     });
     let packet = || Outgoing {

@@ -5,7 +5,10 @@ use crate::media::{
     ClientSignal, MediaEvent,
     synthetic::{Camera, MediaStage, Received, SIZES, Synthetic, lock, until},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 const ALL: [usize; 3] = [0, 1, 2];
 
@@ -97,6 +100,69 @@ async fn a_layer_that_is_sent_no_more_is_replaced_by_the_next() {
     scene.run(&ALL, "both see the largest", |s| s.sees(0, 2) && s.sees(1, 2)).await;
     scene.run(&[0, 1], "its sender has no room for the largest", |s| s.sees(0, 1) && s.sees(1, 1)).await;
     scene.run(&ALL, "he has again", |s| s.sees(0, 2) && s.sees(1, 2)).await;
+    scene.assert_unbroken();
+    scene.stage.server.stop();
+}
+
+#[actix::test]
+async fn a_paused_layer_is_not_taken_for_one_that_is_sent_because_it_is_padded() {
+    let scene = Scene::open().await;
+    scene.run(&ALL, "both see the largest", |s| s.sees(0, 2) && s.sees(1, 2)).await;
+    let padded = |s: &Scene| {
+        s.camera.pad(2);
+        s.sees(0, 1) && s.sees(1, 1)
+    };
+    scene.run(&[0, 1], "its sender has no room for the largest, and probes", padded).await;
+    scene.assert_unbroken();
+    scene.stage.server.stop();
+}
+
+#[actix::test]
+async fn a_key_frame_that_comes_late_is_no_beginning_and_another_is_asked_for_until_it_comes() {
+    let scene = Scene::with(|config| (config.bound_ms, config.key_frame_ms) = (600_000, 40)).await;
+    scene.run(&ALL, "both see something", |s| s.got(0).packets > 0 && s.got(1).packets > 0).await;
+    scene.run(&ALL, "a while", |s| s.got(0).packets > 120).await;
+    scene.camera.keyless.store(true, Relaxed);
+    scene.stage.allow(&[], &[]);
+    let seen = |s: &Scene| (s.got(0).packets, s.got(1).packets);
+    let (mut before, mut frames) = (seen(&scene), 0);
+    let still = |s: &Scene, frames: u32| (frames > 10).then(|| seen(s));
+    while still(&scene, frames).is_none_or(|now| std::mem::replace(&mut before, now) != now) {
+        frames = if frames > 10 { 0 } else { frames + 1 };
+        scene.camera.frame(&ALL);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let asked = scene.camera.asked();
+    scene.stage.all_to_all();
+    scene.run(&ALL, "it is asked for again and again", |s| s.camera.asked() > asked + 5).await;
+    scene.camera.late_key_frame(&ALL);
+    let more = scene.camera.asked() + 3;
+    scene.run(&ALL, "and again", |s| s.camera.asked() > more).await;
+    assert_eq!(
+        seen(&scene),
+        before,
+        "what follows on the late one would be missing: nobody is sent anything"
+    );
+    scene.camera.keyless.store(false, Relaxed);
+    scene
+        .run(&ALL, "it comes", |s| s.got(0).packets > before.0 + 30 && s.got(1).packets > before.1 + 30)
+        .await;
+    scene.assert_unbroken();
+    scene.stage.server.stop();
+}
+
+#[actix::test]
+async fn what_a_full_queue_loses_is_not_waited_for() {
+    let scene = Scene::with(|config| config.queue_packets = 4).await;
+    scene.run(&ALL, "both see the largest", |s| s.sees(0, 2) && s.sees(1, 2)).await;
+    let mut full = 0;
+    while full == 0 {
+        (0..20).for_each(|_| scene.camera.frame(&ALL));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        full = scene.stage.stats().await.queue_full;
+    }
+    let before = scene.got(0).packets;
+    scene.run(&ALL, "it goes on", |s| s.got(0).packets > before + 60 && s.sees(0, 2) && s.sees(1, 2)).await;
     scene.assert_unbroken();
     scene.stage.server.stop();
 }

@@ -3,14 +3,14 @@
 // dead player with a tampered client send all the same, and nothing of it is forwarded.
 
 import assert from "node:assert/strict";
-import { forget, gained, inMedia, joinMedia, joinRoom, makeRoom, say, seen, statistics, tamper, until, watching } from "../media.mjs";
+import { forget, gained, inMedia, joinMedia, joinRoom, makeRoom, say, seen, smallCamera, statistics, tamper, until, watching } from "../media.mjs";
 
 export const title = "five people with cameras, a whole game: who hears and sees whom, pair by pair in each phase";
 /** Runs only when it is asked for by name. */
-export const setAside = "since there are layers, packets of a picture come for some seconds and nothing is decoded; seen on two cores with five browsers, with a small camera too";
+export const setAside = "its fault is found (padding on paused layers was taken for pictures), but it has not yet passed four times running: on two cores shared with builds five browsers do not get their turns";
 
 const NAMES = ["ida", "jon", "kim", "lou", "mae"];
-const TIMES = { day_ms: 9_000, vote_ms: 12_000, defence_ms: 8_000, verdict_ms: 12_000, final_words_ms: 8_000, night_ms: 12_000 };
+const TIMES = { day_ms: 25_000, vote_ms: 16_000, defence_ms: 15_000, verdict_ms: 16_000, final_words_ms: 15_000, night_ms: 16_000 };
 /** After a change of phase: what was on its way has come, and what begins has begun. */
 const SETTLE_MS = 1_200;
 const LOOK_MS = 2_500;
@@ -20,7 +20,7 @@ const FLOWS = 20;
 export async function run({ open, log }) {
   const visitors = [];
   for (const [i, name] of NAMES.entries()) {
-    visitors.push(await open({ name: `game-${name}`, script: watching, lang: i === 1 ? "ko-KR" : "en-US", ...(i === 4 && { width: 390, height: 844 }) }));
+    visitors.push(await open({ name: `game-${name}`, script: watching + smallCamera, lang: i === 1 ? "ko-KR" : "en-US", ...(i === 4 && { width: 390, height: 844 }) }));
   }
   const table = await deal(visitors, log);
   const game = { table, dead: new Set(), checked: {}, log };
@@ -43,7 +43,7 @@ async function deal(visitors, log) {
     await say(page, "room.add_bot");
     for (const { page } of visitors.slice(1)) await say(page, "room.ready", { ready: true });
     await page.locator('[data-test="start"]:not([disabled])').waitFor();
-    await checkWaiting(visitors);
+    await checkWaiting(visitors, log);
     await page.locator('[data-test="start"]').click();
     const table = [];
     for (const visitor of visitors) {
@@ -61,15 +61,10 @@ async function deal(visitors, log) {
   throw new Error("the bot was of the mafia six times");
 }
 
-async function checkWaiting(visitors) {
-  const looks = await twoLooks(visitors.map((v) => v.page));
-  const ids = await Promise.all(visitors.map((v) => seen(v.page, "me")));
-  for (const [to, [before, after]] of looks.entries()) {
-    for (const from of ids.filter((id) => id !== ids[to])) {
-      const got = gained(before, after, from);
-      assert.ok(got.frames > 5 && got.audio > FLOWS && got.energy > 0, `waiting: all hear all: ${JSON.stringify(got)}`);
-    }
-  }
+async function checkWaiting(visitors, log) {
+  const table = [];
+  for (const visitor of visitors) table.push({ visitor, page: visitor.page, id: await seen(visitor.page, "me") });
+  await check({ table, dead: new Set(), checked: {}, log }, { over: true });
 }
 
 /** Statistics of all pages, twice. */
@@ -94,25 +89,54 @@ function allowed({ phase, accused, over }, dead, from, to) {
   return [!hearing || from.id === accused, true];
 }
 
+/** What flows flows in one of so many looks, for a busy machine stutters; what must not flow does not in any. */
+const LOOKS = 3;
+
 async function check(game, where) {
   const { table, dead } = game;
-  const looks = await twoLooks(table.map((p) => p.page));
-  let pairs = 0;
-  for (const [i, to] of table.entries()) {
-    for (const from of table.filter((p) => p !== to)) {
-      const got = gained(...looks[i], from.id);
-      const [sound, picture] = allowed(where, dead, from, to);
-      const what = `${where.over ? "over" : where.phase}: ${from.visitor.name} (${from.role}) → ${to.visitor.name} (${to.role}): ${JSON.stringify(got)}`;
-      if (sound) assert.ok(got.audio > FLOWS && got.energy > 0, `should be heard: ${what}`);
-      else assert.equal(got.audio, 0, `must not be heard: ${what}`);
-      if (picture) assert.ok(got.frames > 5, `should be seen: ${what}`);
-      else assert.ok(got.video === 0 && got.frames === 0, `must not be seen: ${what}`);
-      pairs += 1;
-    }
-  }
   const name = `${where.over ? "over" : where.phase}${dead.size ? ` with ${dead.size} dead` : ""}`;
-  game.checked[name] = (game.checked[name] ?? 0) + pairs;
+  const seenOf = new Map();
+  let [looks, missing] = [null, [`${name}: the phase was over before anybody could look`]];
+  for (let look = 1; look <= LOOKS; look++) {
+    const found = await twoLooks(table.map((p) => p.page));
+    if (where.phase && !(await isStill(table, where))) break; // the last look was into two phases
+    looks = found;
+    missing = [];
+    for (const [i, to] of table.entries()) {
+      for (const from of table.filter((p) => p !== to)) {
+        const got = gained(...looks[i], from.id);
+        const { layers } = looks[table.indexOf(from)][1].sent;
+        const what = `${name}: ${from.visitor.name} (${from.role}) → ${to.visitor.name} (${to.role}): ${JSON.stringify({ ...got, layers })}`;
+        const pair = `${from.id} ${to.id}`;
+        const flows = seenOf.get(pair) ?? { sound: false, picture: false };
+        seenOf.set(pair, flows);
+        missing.push(...weigh(got, allowed(where, dead, from, to), flows, what));
+      }
+    }
+    if (!missing.length) break;
+    game.log(`looked again: ${missing.length} of ${name}: ${missing[0]}`);
+  }
+  if (missing.length) assert.fail(missing.join("\n"));
+  game.checked[name] = (game.checked[name] ?? 0) + seenOf.size;
   return looks;
+}
+
+async function isStill(table, { phase, day }) {
+  const phases = await Promise.all(table.map((p) => seen(p.page, "phase")));
+  return phases.every((p) => p?.phase === phase && p.day === day);
+}
+
+/** What should flow and has not yet, in any look; fails on what must not. Decoders may be behind: what had come before the phase is decoded late. */
+function weigh(got, [sound, picture], flows, what) {
+  if (!sound) assert.equal(got.audio, 0, `must not be heard: ${what}`);
+  if (!picture) {
+    assert.equal(got.video, 0, `must not be seen: ${what}`);
+    const [before, after] = got.picture?.framesReceived ?? [0, 0];
+    assert.equal(after, before, `must not be seen: ${what}`);
+  }
+  flows.sound ||= !sound || (got.audio > FLOWS && got.energy > 0);
+  flows.picture ||= picture ? got.frames > 5 : got.frames === 0;
+  return [...(flows.sound ? [] : [`should be heard: ${what}`]), ...(flows.picture ? [] : [`${picture ? "should" : "must not"} be seen: ${what}`])];
 }
 
 // ---- the game -----------------------------------------------------------------------------------------------

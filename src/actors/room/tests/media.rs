@@ -6,6 +6,7 @@ use crate::{
     game::MediaKind::{Audio, Video},
     ids::{PlayerId, RoomId},
     media::MediaCommand,
+    store::MuteRow,
     testkit::{ScriptedPlayer, Stage},
 };
 use serde_json::{Value, json};
@@ -227,6 +228,37 @@ async fn whom_one_has_muted_one_does_not_receive_and_he_does_not_learn_of_it() {
     assert_eq!(lists(&players[2]), count, "not even by a push that says the same");
     players[1].ok("player.mute", json!({"player_id": him, "muted": false})).await;
     assert!(stage.media.forwards(room, him, Audio, me));
+}
+
+#[actix::test]
+async fn nobody_hears_whom_a_moderator_has_silenced_and_he_is_told() {
+    let stage = with_media();
+    let mut players = table(&stage, 4, short(json!({"roles": {"doctor": 0}}))).await;
+    let (room, me, him) = (room_of(&stage, &players[0]), players[1].id, players[2].id);
+    let others = but(&players.iter().map(|p| p.id).collect::<Vec<_>>(), him);
+    for player in &mut players {
+        player.read().await;
+    }
+    let now = stage.cluster.clock().now().0;
+    let (reason, by_account) = ("insults".to_owned(), PlayerId::new().0);
+    let mute = MuteRow { account_id: him.0, reason, ends_at: Some(now + 600_000), by_account, at: now };
+    stage.door.mutes.replace(vec![mute]);
+    for player in &mut players {
+        player.read().await;
+    }
+    let hears = |stage: &Stage| others.iter().any(|to| stage.media.forwards(room, him, Audio, *to));
+    assert!(!hears(&stage));
+    assert!(stage.media.forwards(room, him, Video, me), "his picture stays");
+    assert!(stage.media.forwards(room, me, Audio, him), "and he hears");
+    assert!(!allowed(&players[1])[0].contains(&him));
+    assert_eq!(allowed(&players[2]), [others.clone(), others.clone(), Vec::new(), others.clone()]);
+    players[0].ok("room.start", json!({})).await;
+    until(&mut players, "day").await;
+    assert!(!hears(&stage), "nor in a game");
+    stage.door.mutes.replace(Vec::new());
+    players[2].read().await;
+    assert!(hears(&stage), "until it ends");
+    assert_eq!(allowed(&players[2])[2], others);
 }
 
 #[actix::test]
