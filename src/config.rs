@@ -207,6 +207,7 @@ sections! {
         chat_history_bytes: usize = 16_384, "bytes", "and their size at most";
         backlog_soft_bytes: usize = 65_536, "bytes", "past this droppable pushes to a slow socket are coalesced to their latest";
         backlog_hard_bytes: usize = 262_144, "bytes", "past this the socket is closed with 1013";
+        gather_ms: u64 = 1, "ms", "while sockets get several messages at a time, how long a thread gathers before it writes; 0: not at all";
         open_requests: usize = 1_024, "requests", "requests of a socket that wait for their answers; of more the oldest gets none, and is asked again";
         slow_grace_ms: u64 = 3_000, "ms", "how long a socket closed with 1013 may take to read it before it is cut off";
         ring_frames: usize = 256, "pushes", "pushes kept for an exact resume";
