@@ -137,6 +137,7 @@ sections! {
         clock_warn_ms: u64 = 250, "ms", "a clock that is off by more is warned of";
         clock_fail_ms: u64 = 1_000, "ms", "a node whose clock is off by more is not ready";
         readers: u32 = 4, "connections", "read pool, and that of each replica";
+        cache_kib: u32 = 512, "KiB", "SQLite: pages that each connection keeps at most; the system caches the file as well";
         replicas: Vec<String> = Vec::new(), "URLs", "postgres:// of read replicas: lists, histories and exports are read there, where a row may come a moment late";
         replica_check_ms: u64 = 1_000, "ms", "how often a replica is asked how far behind it is";
         replica_lag_ms: u64 = 5_000, "ms", "a replica that is further behind is not read from";
