@@ -137,6 +137,7 @@ sections! {
         clock_warn_ms: u64 = 250, "ms", "a clock that is off by more is warned of";
         clock_fail_ms: u64 = 1_000, "ms", "a node whose clock is off by more is not ready";
         readers: u32 = 4, "connections", "read pool, and that of each replica";
+        cache_kib: u32 = 512, "KiB", "SQLite: pages that each connection keeps at most; the system caches the file as well";
         replicas: Vec<String> = Vec::new(), "URLs", "postgres:// of read replicas: lists, histories and exports are read there, where a row may come a moment late";
         replica_check_ms: u64 = 1_000, "ms", "how often a replica is asked how far behind it is";
         replica_lag_ms: u64 = 5_000, "ms", "a replica that is further behind is not read from";
@@ -207,6 +208,7 @@ sections! {
         chat_history_bytes: usize = 16_384, "bytes", "and their size at most";
         backlog_soft_bytes: usize = 65_536, "bytes", "past this droppable pushes to a slow socket are coalesced to their latest";
         backlog_hard_bytes: usize = 262_144, "bytes", "past this the socket is closed with 1013";
+        gather_ms: u64 = 1, "ms", "while sockets get several messages at a time, how long a thread gathers before it writes; 0: not at all";
         open_requests: usize = 1_024, "requests", "requests of a socket that wait for their answers; of more the oldest gets none, and is asked again";
         slow_grace_ms: u64 = 3_000, "ms", "how long a socket closed with 1013 may take to read it before it is cut off";
         ring_frames: usize = 256, "pushes", "pushes kept for an exact resume";

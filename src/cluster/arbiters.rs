@@ -3,6 +3,7 @@
 //! They are the HTTP workers' own arbiters, so that a room and most of its sockets share a thread; a test has
 //! the one it runs on, where paused time reaches every actor.
 
+use crate::actors::session::flusher;
 use actix::{Arbiter, ArbiterHandle};
 use std::{
     future::Future,
@@ -26,8 +27,9 @@ impl Arbiters {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The calling thread's arbiter will carry actors from now on.
+    /// The calling thread's arbiter will carry actors from now on, and what they push is written by its flusher.
     pub fn join(&self) {
+        flusher::start();
         self.lock().push(Arbiter::current());
     }
 

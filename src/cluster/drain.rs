@@ -44,6 +44,11 @@ impl Cluster {
         self.others(|node| node.takes(role))
     }
 
+    /// Whether this node may ever have others beside it.
+    pub fn is_of_many(&self) -> bool {
+        self.peers().is_some()
+    }
+
     /// Whether there is another node that stays.
     pub fn has_others(&self) -> bool {
         self.others(|node| !node.draining)

@@ -11,6 +11,9 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+/// What most pushes fit in.
+const TYPICAL_BYTES: usize = 256;
+
 /// One event: `{"seq": 41, "type": "game.phase", "payload": {…}}` without its `seq`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Push {
@@ -35,12 +38,19 @@ impl Push {
     }
 
     fn build(name: Cow<'static, str>, payload: &impl Serialize, droppable: bool) -> Arc<Self> {
-        let payload = serde_json::to_string(payload).unwrap_or_else(|error| {
+        let mut json = Vec::with_capacity(TYPICAL_BYTES);
+        for piece in ["\"type\":\"", &name, "\",\"payload\":"] {
+            json.extend_from_slice(piece.as_bytes());
+        }
+        let prefix = json.len();
+        if let Err(error) = serde_json::to_writer(&mut json, payload) {
             tracing::error!(%name, %error, "a push could not be encoded");
-            "null".to_owned()
-        });
-        let json_tail = Bytes::from(format!("\"type\":\"{name}\",\"payload\":{payload}}}"));
-        Arc::new(Self { name, json_tail, msgpack_tail: OnceLock::new(), droppable })
+            json.truncate(prefix);
+            json.extend_from_slice(b"null");
+        }
+        json.push(b'}');
+        json.shrink_to_fit(); // resume rings keep it
+        Arc::new(Self { name, json_tail: json.into(), msgpack_tail: OnceLock::new(), droppable })
     }
 
     /// Wire type.

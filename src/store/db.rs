@@ -125,6 +125,7 @@ impl Db {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            .pragma("cache_size", format!("-{}", config.database.cache_kib))
             .busy_timeout(Duration::from_millis(config.database.busy_timeout_ms));
         let w = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         let readers = SqlitePoolOptions::new().max_connections(config.database.readers);

@@ -116,7 +116,8 @@ async fn play(mut connection: Connection<Stream, Packets>, visitor: Visitor, sta
         attached
     };
     drop(state);
-    connection.serve(SessionPeer::new(attached, speaks, nesting)).await;
+    let peer = SessionPeer::new(attached, speaks, nesting);
+    drop(actix::spawn(connection.serve(peer))); // as is this one's
 }
 
 /// Ends a socket that nobody came in by; the reason is in the log and in the figures.

@@ -1,12 +1,13 @@
 //! One socket: a task that turns its bytes into messages for its peer, writes what waits for it, keeps the heartbeat,
 //! and takes the socket from one that does not read its close.
 //!
-//! The stream may be anything that reads and writes, and the framing any. Both directions of one stream are polled in one
-//! place: no halves, no lock. An idle connection holds no buffer: bytes are read into one buffer a thread.
+//! The framing may be any. Before there is a session both directions are used in one place; then the task reads, and what is
+//! written is [`super::writer`]'s. An idle connection holds no buffer: bytes are read into one buffer a thread.
 
 use super::{
     Fault, Framing, Held, Incoming, Peer,
     pulse::{Due, Pulse},
+    stream::{ReceiveHalf, Stream},
     writer::{Writer, Written},
 };
 use crate::{
@@ -153,25 +154,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing> Connection<S, F> {
         F::write(&mut close, Outgoing::Close(code, reason), Default::default());
         self.dismiss(&close).await;
     }
+}
 
+impl<F: Framing> Connection<Stream, F> {
     /// Serves a session, to the end of its socket.
     pub async fn serve(self, peer: impl Peer) {
         metrics::gauge!("playhouse_sockets").increment(1.0);
         let Self { stream, framing, terms, held, mut journey } = self;
         let (session, account) = peer.who();
         journey.attached(session, account);
-        let mut served = Served { stream, framing, writer: Writer::default(), peer, journey };
+        let (receive, send) = stream.split();
+        let writer = Writer::new(send, &journey.traffic);
+        peer.open(writer.port());
+        let mut served = Served { receive, framing, writer, peer, journey };
         let end = served.until_end(&terms).await;
-        let Served { mut stream, framing, mut writer, peer, mut journey } = served;
+        let Served { mut receive, framing, mut writer, peer, mut journey } = served;
         drop(framing);
-        journey.closing(end.reason(writer.closed.or_else(|| peer.closing())));
+        journey.closing(end.reason(writer.closed().or_else(|| peer.closing())));
         peer.detached(end == End::Goodbye).await;
         if !end.is_lost() {
-            let farewell = farewell::<F>(&mut writer, &mut stream, &peer, &mut journey.traffic);
+            let farewell = farewell(&mut writer, &mut receive, &peer);
             if timeout(terms.slow_grace, farewell).await.is_err() {
                 tracing::debug!(session_id = %session, "a peer did not take its close in time");
             }
         }
+        writer.tally(&mut journey.traffic);
         metrics::gauge!("playhouse_sockets").decrement(1.0);
         drop(journey); // before the count says that nobody is there: a stop writes the log then
         drop(held);
@@ -179,10 +186,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing> Connection<S, F> {
 }
 
 /// A socket with its session.
-struct Served<S, F, P> {
-    stream: S,
+struct Served<F, P> {
+    receive: ReceiveHalf,
     framing: F,
-    writer: Writer,
+    writer: Writer<F>,
     peer: P,
     journey: Box<Journey>,
 }
@@ -196,7 +203,7 @@ enum Turn {
     Struck,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing, P: Peer> Served<S, F, P> {
+impl<F: Framing, P: Peer> Served<F, P> {
     async fn until_end(&mut self, terms: &Terms) -> End {
         let mut pulse = Pulse::new(terms.heartbeat, terms.message, Instant::now());
         let timer = sleep_until(pulse.next());
@@ -209,7 +216,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing, P: Peer> Served<S, F, P> {
             if timer.deadline() != pulse.next() {
                 timer.as_mut().reset(pulse.next());
             }
-            match poll_fn(|cx| self.poll_turn(cx, timer.as_mut())).await {
+            let turn = poll_fn(|cx| self.poll_turn(cx, timer.as_mut())).await;
+            self.writer.tally(&mut self.journey.traffic); // in case the thread ends before the socket does
+            match turn {
                 Turn::Read(true) => pulse.heard(),
                 Turn::Read(false) => return End::Lost,
                 Turn::Written(Written::All) => return End::Closing,
@@ -226,14 +235,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing, P: Peer> Served<S, F, P> {
 
     /// Reading comes last: one who never stops sending keeps neither what waits for him nor the clock from its turn.
     fn poll_turn(&mut self, cx: &mut Context<'_>, timer: Pin<&mut Sleep>) -> Poll<Turn> {
-        let (stream, traffic) = (&mut self.stream, &mut self.journey.traffic);
-        if let Poll::Ready(written) = self.writer.poll_serve::<F>(cx, stream, &self.peer, traffic) {
+        if let Poll::Ready(written) = self.writer.poll_serve(cx, &self.peer) {
             return Poll::Ready(Turn::Written(written));
         }
         if timer.poll(cx).is_ready() {
             return Poll::Ready(Turn::Struck);
         }
-        poll_read(stream, cx, &mut self.framing, traffic).map(Turn::Read)
+        let (receive, traffic) = (&mut self.receive, &mut self.journey.traffic);
+        poll_read(receive, cx, &mut self.framing, traffic).map(Turn::Read)
     }
 
     /// Hands every whole message to the session. An end when the socket is to end.
@@ -269,15 +278,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, F: Framing, P: Peer> Served<S, F, P> {
 
 /// Sends what there still is to say, then waits for the peer to close: to close first with bytes of his unread
 /// would reset the connection under our last words.
-async fn farewell<F: Framing>(
-    writer: &mut Writer,
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    peer: &impl Peer,
-    traffic: &mut Traffic,
-) {
-    let said = poll_fn(|cx| writer.poll_write_all::<F>(cx, stream, peer, traffic)).await;
-    if said.is_ok() && stream.shutdown().await.is_ok() {
-        while poll_fn(|cx| poll_taken(stream, cx, usize::MAX, |_| ())).await {}
+async fn farewell<F: Framing>(writer: &mut Writer<F>, receive: &mut ReceiveHalf, peer: &impl Peer) {
+    let said = poll_fn(|cx| writer.poll_write_all(cx, peer)).await;
+    if said.is_ok() && writer.shutdown().await.is_ok() {
+        while poll_fn(|cx| poll_taken(receive, cx, usize::MAX, |_| ())).await {}
     }
 }
 
@@ -313,7 +317,7 @@ fn poll_taken(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::{SessionPeer, Stream};
+    use crate::transport::SessionPeer;
 
     struct Nothing;
 

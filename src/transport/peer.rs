@@ -5,11 +5,14 @@
 
 use super::Line;
 use crate::{
-    actors::session::{Drained, Input, Outgoing},
+    actors::session::{Drained, Input, Port},
     ids::{PlayerId, SessionId},
     protocol::{ClientFrame, CloseCode, Encoding, ErrorCode, Rejection, frame::BadFrame},
 };
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 /// A session behind a connection. Cheap to call: all of it runs in the socket's task.
 pub(crate) trait Peer: 'static {
@@ -25,12 +28,10 @@ pub(crate) trait Peer: 'static {
     fn pong(&self, payload: &[u8]);
     /// Closes after what waits.
     fn close(&self, code: CloseCode, reason: &'static str);
-    /// Writes a burst of what waits; pending when there is nothing.
-    fn poll_drain(
-        &self,
-        cx: &mut Context<'_>,
-        write: &mut impl FnMut(Outgoing<'_>, Encoding),
-    ) -> Poll<Drained>;
+    /// Writes a burst of what waits; pending when there is nothing, or when others are about to write it.
+    fn poll_drain(&self, cx: &mut Context<'_>, port: &dyn Port) -> Poll<Drained>;
+    /// From now on others may write to the socket too.
+    fn open(&self, port: Arc<dyn Port>);
     /// Ready when this connection is to end, whether or not its socket takes anything.
     fn poll_ending(&self, cx: &mut Context<'_>) -> Poll<()>;
     /// Why this connection is being closed, if it is.
@@ -112,12 +113,12 @@ impl Peer for SessionPeer {
         self.line.outbox.close(code, reason);
     }
 
-    fn poll_drain(
-        &self,
-        cx: &mut Context<'_>,
-        write: &mut impl FnMut(Outgoing<'_>, Encoding),
-    ) -> Poll<Drained> {
-        self.line.outbox.poll_drain(self.line.attachment, cx, write)
+    fn poll_drain(&self, cx: &mut Context<'_>, port: &dyn Port) -> Poll<Drained> {
+        self.line.outbox.poll_serve(self.line.attachment, cx, port)
+    }
+
+    fn open(&self, port: Arc<dyn Port>) {
+        self.line.outbox.open(self.line.attachment, port);
     }
 
     fn poll_ending(&self, cx: &mut Context<'_>) -> Poll<()> {

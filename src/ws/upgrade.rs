@@ -129,7 +129,8 @@ async fn serve(mut connection: Connection<Stream, FrameReader>, visitor: Visitor
         }
     };
     drop(state);
-    connection.serve(SessionPeer::new(session, speaks, nesting)).await;
+    let peer = SessionPeer::new(session, speaks, nesting);
+    drop(actix_web::rt::spawn(connection.serve(peer))); // this task's memory is given back
 }
 
 async fn admit(req: &Request, state: &WsState) -> Result<(Visitor, Held), Problem> {

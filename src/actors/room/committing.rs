@@ -198,7 +198,10 @@ impl RoomActor {
             return self.leave_directory(ctx);
         }
         while !self.committing.busy && !self.committing.stopping {
-            let Some((work, reply)) = self.committing.queue.pop_front() else { return };
+            let Some((work, reply)) = self.committing.queue.pop_front() else {
+                self.committing.queue = VecDeque::new(); // a room at rest holds no queue
+                return;
+            };
             self.begin(work, reply, ctx);
         }
     }

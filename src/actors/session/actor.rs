@@ -34,6 +34,8 @@ pub struct PlayerSession {
     pub(super) outbox: Arc<Outbox>,
     /// The room he is believed to be in; the room itself knows.
     pub(super) room: Option<RoomId>,
+    /// He has no seat, as far as is known for certain: it was looked up or given back, and nothing was tried since.
+    seatless: bool,
     /// His seat could not be looked up, or its room not be told: it is tried again.
     out_of_reach: bool,
     /// When it is tried again.
@@ -59,6 +61,7 @@ impl PlayerSession {
                 player,
                 outbox,
                 room: None,
+                seatless: false,
                 out_of_reach: false,
                 seek_again: None,
                 waiting: Some(VecDeque::new()),
@@ -211,7 +214,10 @@ impl PlayerSession {
     fn room_replied(&mut self, mut asked: Asked, room: RoomId, reply: Result<RoomReply, AskError>) {
         let _work = asked.enter();
         match reply {
-            Ok(RoomReply::Left) => self.left(room),
+            Ok(RoomReply::Left) => {
+                self.left(room);
+                self.seatless = self.room.is_none();
+            }
             Ok(RoomReply::NotMember) => {
                 self.left(room);
                 self.turn_away(asked, &not_in_room());
@@ -246,6 +252,7 @@ impl PlayerSession {
             caller: self.caller(asked.id),
             address: self.player.address,
             room: self.room,
+            seatless: std::mem::take(&mut self.seatless),
         };
         ctx.spawn(asked.run(act(seat)).into_actor(self).map(move |result, session, ctx| {
             let _work = asked.enter();
@@ -278,7 +285,9 @@ impl PlayerSession {
         let found = async move { attach_to_seat(&door, player, here, known, snapshot).await };
         ctx.spawn(found.into_actor(self).map(move |seat, session, ctx| {
             match seat {
-                Seat::Found(room) => (session.room, session.out_of_reach) = (room, false),
+                Seat::Found(room) => {
+                    (session.room, session.out_of_reach, session.seatless) = (room, false, room.is_none());
+                }
                 Seat::OutOfReach(room) => {
                     (session.room, session.out_of_reach) = (room, true);
                     session.seek_later(ctx);

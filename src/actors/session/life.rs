@@ -74,8 +74,10 @@ impl Handler<SessionStart> for PlayerSession {
     type Result = ();
     fn handle(&mut self, _: SessionStart, ctx: &mut Self::Context) {
         self.find_seat(true, ctx);
-        let heartbeat = Duration::from_millis(self.door.cluster.config().session.heartbeat_ms);
-        ctx.run_interval(heartbeat, Self::remind_room);
+        if self.door.cluster.is_of_many() {
+            let heartbeat = Duration::from_millis(self.door.cluster.config().session.heartbeat_ms);
+            ctx.run_interval(heartbeat, Self::remind_room);
+        }
     }
 }
 

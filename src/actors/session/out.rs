@@ -2,7 +2,11 @@
 //!
 //! Called by [`super::outbox`] alone, under its lock; it wakes nobody itself.
 
-use super::outgoing::{Bounds, Item, Outgoing, ResumeMode};
+use super::{
+    flusher,
+    outgoing::{Bounds, Drained, Item, Outgoing, ResumeMode},
+    port::Port,
+};
 use crate::protocol::{Answer, CloseCode, Encoding, Push};
 use std::{
     collections::VecDeque,
@@ -35,7 +39,24 @@ pub(super) struct Out {
     pub before_close: usize,
     /// Pushes are worthless until the snapshot that is on its way.
     pub awaiting_snapshot: bool,
+    /// Of the socket's task.
     pub waker: Option<Waker>,
+    /// Of the present socket, once it is served; then whoever pushes has it flushed.
+    pub port: Option<Arc<dyn Port>>,
+    /// A flusher will come for what waits.
+    pub marked: bool,
+}
+
+/// What has to happen for what waits now, once the lock is free.
+#[must_use]
+pub(super) enum Next {
+    Nothing,
+    /// The socket's task writes it, or nobody.
+    Wake(Option<Waker>),
+    /// This thread's flusher writes it when the tasks before it have run.
+    Mark,
+    /// It has grown long: it is written now.
+    Flush,
 }
 
 impl Out {
@@ -56,6 +77,8 @@ impl Out {
             before_close: 0,
             awaiting_snapshot: false,
             waker: None,
+            port: None,
+            marked: false,
         }
     }
 
@@ -76,7 +99,7 @@ impl Out {
     /// Without a socket: pushes that wait are numbered into the ring, answers are forgotten, no request is open.
     pub fn park(&mut self) {
         if self.bounds.plain && self.closing.is_some() {
-            (self.attached, self.waker) = (false, None); // the last words are still written: nobody resumes
+            (self.attached, self.waker, self.port) = (false, None, None); // the last words are still written: nobody resumes
             return;
         }
         for item in std::mem::take(&mut self.queue) {
@@ -89,7 +112,7 @@ impl Out {
         (self.queued_bytes, self.before_close) = (0, 0);
         self.open = VecDeque::new();
         self.attached = false;
-        self.waker = None;
+        (self.waker, self.port) = (None, None);
     }
 
     /// Past the bound the oldest is forgotten: its answer may have been lost on its way from another node.
@@ -106,15 +129,15 @@ impl Out {
         at.and_then(|at| self.open.remove(at)).is_some()
     }
 
-    pub fn accept_push(&mut self, push: Arc<Push>) -> Option<Waker> {
+    pub fn accept_push(&mut self, push: Arc<Push>) -> Next {
         if !self.attached {
             if !self.bounds.plain {
                 self.number(push);
             }
-            return None;
+            return Next::Nothing;
         }
         if self.closing.is_some() {
-            return if self.bounds.plain { None } else { self.put(Item::Push(push)) };
+            return if self.bounds.plain { Next::Nothing } else { self.put(Item::Push(push)) };
         }
         if push.is_droppable() && (self.bounds.plain || self.queued_bytes > self.bounds.soft_bytes) {
             self.coalesce(push.name());
@@ -122,14 +145,14 @@ impl Out {
         self.enqueue(Item::Push(push))
     }
 
-    pub fn enqueue(&mut self, item: Item) -> Option<Waker> {
+    pub fn enqueue(&mut self, item: Item) -> Next {
         if !self.attached || self.closing.is_some() {
-            return None;
+            return Next::Nothing;
         }
         self.put(item)
     }
 
-    pub fn put(&mut self, item: Item) -> Option<Waker> {
+    pub fn put(&mut self, item: Item) -> Next {
         self.queued_bytes += item.bytes();
         self.queue.push_back(item);
         if self.queued_bytes > self.bounds.hard_bytes {
@@ -138,9 +161,41 @@ impl Out {
             self.park();
             self.attached = true;
             self.closing.get_or_insert((CloseCode::TooSlow, "too slow: reconnect and resume"));
-            return waker;
+            return Next::Wake(waker);
         }
-        self.waker.take()
+        if self.port.is_none() || self.closing.is_some() {
+            return Next::Wake(self.waker.take());
+        }
+        match (self.marked, flusher::runs_here()) {
+            _ if self.queued_bytes > BURST_BYTES => Next::Flush,
+            (true, _) => Next::Nothing,
+            (false, true) => {
+                self.marked = true;
+                Next::Mark
+            }
+            (false, false) => Next::Wake(self.waker.take()),
+        }
+    }
+
+    /// Writes all that waits, for as long as the socket takes it: how many messages. Whatever it does not take, and every
+    /// close, is for its task.
+    pub fn flush(&mut self) -> (usize, Option<Waker>) {
+        let mut written = 0;
+        let Some(port) = self.port.clone().filter(|_| self.closing.is_none()) else {
+            return (written, self.waker.take());
+        };
+        while !self.queue.is_empty() {
+            let clear = port.burst(&mut |write| {
+                self.drain(&mut |item, encoding| {
+                    written += 1;
+                    write(item, encoding);
+                });
+            });
+            if !clear {
+                return (written, self.waker.take());
+            }
+        }
+        (written, None)
     }
 
     /// Takes the earlier pushes of this name out of the queue: the one that comes is newer.
@@ -170,7 +225,7 @@ impl Out {
             ResumeMode::Snapshot
         };
         let base = if mode == ResumeMode::Replay { last_seq } else { self.seq };
-        self.enqueue(Item::Answer(answer(mode, base)));
+        let _ = self.enqueue(Item::Answer(answer(mode, base))); // a new socket: it has no task yet to be woken
         if mode == ResumeMode::Replay {
             let missed: Vec<_> = (oldest + 1..)
                 .zip(&self.ring)
@@ -178,7 +233,7 @@ impl Out {
                 .map(|(seq, push)| Item::Numbered(seq, push.clone()))
                 .collect();
             for item in missed {
-                self.enqueue(item);
+                let _ = self.enqueue(item);
             }
         }
         mode
@@ -215,5 +270,37 @@ impl Out {
             self.queue = VecDeque::new(); // an idle session holds no queue
         }
         wrote
+    }
+
+    /// A turn of the socket of this attachment: a burst, or its close; pending when there is nothing.
+    pub fn turn(
+        &mut self,
+        attachment: u64,
+        cx: &mut Context<'_>,
+        write: &mut impl FnMut(Outgoing<'_>, Encoding),
+    ) -> Poll<Drained> {
+        if self.attachment == attachment && !self.attached && self.closing.is_none() {
+            return Poll::Ready(Drained::Closed); // given up without a word; a close outlives its detach
+        }
+        if self.attachment != attachment {
+            write(Outgoing::Close(CloseCode::Replaced, "session moved to another socket"), self.encoding);
+            return Poll::Ready(Drained::Closed);
+        }
+        let wrote = self.drain(write) > 0;
+        if let Some((code, reason)) = self.closing
+            && self.before_close == 0
+        {
+            write(Outgoing::Close(code, reason), self.encoding);
+            return Poll::Ready(Drained::Closed);
+        }
+        if wrote {
+            return Poll::Ready(Drained::Open);
+        }
+        self.wake_me(cx)
+    }
+
+    /// Whether a flusher comes for what waits, so that the socket's task need not write it.
+    pub fn is_left_to_flusher(&self, attachment: u64) -> bool {
+        self.marked && self.port.is_some() && self.attachment == attachment && self.closing.is_none()
     }
 }

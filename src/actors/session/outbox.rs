@@ -1,20 +1,24 @@
 //! The send side of a session: one shared object between the session, its room and its transport.
 //!
 //! A room pushes straight into its members' outboxes, from any thread, with no mailbox between room and socket
-//! (design rule 12). The transport drains it: only then does a push get its `seq` and its place in the resume
+//! (design rule 12). The pushing thread's flusher writes it to the socket, or the socket's own task where the socket is
+//! full, closing, or has no `Port`: only then does a push get its `seq` and its place in the resume
 //! ring, so that a gap in `seq` always means a loss. What waits is bounded: past the soft bound droppable
 //! pushes are coalesced to their latest, past the hard bound the socket is closed with 1013.
 //!
 //! It knows bytes and bounds; never a game, a room or a socket.
 
 use super::{
-    out::Out,
+    flusher,
+    out::{Next, Out},
     outgoing::{Attachment, Bounds, Drained, HandedOver, Item, Outgoing, ResumeMode},
+    port::Port,
 };
 use crate::protocol::{Answer, CloseCode, Encoding, Push};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 /// Shared send side of one session.
@@ -60,8 +64,8 @@ impl Outbox {
     }
 
     /// An event for the client. Without a socket it is numbered and goes into the ring for the resume.
-    pub fn push(&self, push: Arc<Push>) {
-        let waker = {
+    pub fn push(self: &Arc<Self>, push: Arc<Push>) {
+        let next = {
             let mut out = self.lock();
             if out.awaiting_snapshot {
                 match push.name() {
@@ -73,7 +77,7 @@ impl Outbox {
             }
             out.accept_push(push)
         };
-        wake(waker);
+        self.go_on(next);
     }
 
     /// The client asks for an answer with this `re`.
@@ -83,33 +87,33 @@ impl Outbox {
 
     /// The answer to a request that was [`asked`](Self::asked): the first one. A room that answers after its session has
     /// given it up is heard no more. Lost without a socket: the client asks again with the same `id`.
-    pub fn answer(&self, answer: Answer) {
-        let waker = {
+    pub fn answer(self: &Arc<Self>, answer: Answer) {
+        let next = {
             let mut out = self.lock();
             if answer.re.is_some_and(|id| !out.closes(id)) {
                 return;
             }
             out.enqueue(Item::Answer(answer))
         };
-        wake(waker);
+        self.go_on(next);
     }
 
     /// The answer to what never became a request: to a full session, to a failed resume.
-    pub fn turn_away(&self, answer: Answer) {
-        let waker = self.lock().enqueue(Item::Answer(answer));
-        wake(waker);
+    pub fn turn_away(self: &Arc<Self>, answer: Answer) {
+        let next = self.lock().enqueue(Item::Answer(answer));
+        self.go_on(next);
     }
 
     /// A transport-level ping.
-    pub fn ping(&self) {
-        let waker = self.lock().enqueue(Item::Ping);
-        wake(waker);
+    pub fn ping(self: &Arc<Self>) {
+        let next = self.lock().enqueue(Item::Ping);
+        self.go_on(next);
     }
 
     /// Answers a transport-level ping.
-    pub fn pong(&self, payload: &[u8]) {
-        let waker = self.lock().enqueue(Item::Pong(payload.into()));
-        wake(waker);
+    pub fn pong(self: &Arc<Self>, payload: &[u8]) {
+        let next = self.lock().enqueue(Item::Pong(payload.into()));
+        self.go_on(next);
     }
 
     /// Closes the present socket after what waits for it.
@@ -207,25 +211,64 @@ impl Outbox {
         cx: &mut Context<'_>,
         write: &mut impl FnMut(Outgoing<'_>, Encoding),
     ) -> Poll<Drained> {
+        self.lock().turn(attachment.0, cx, write)
+    }
+
+    /// As [`poll_drain`](Self::poll_drain), into the socket. Pending too while a flusher is about to write what waits.
+    pub fn poll_serve(&self, attachment: Attachment, cx: &mut Context<'_>, port: &dyn Port) -> Poll<Drained> {
         let mut out = self.lock();
-        if out.attachment == attachment.0 && !out.attached && out.closing.is_none() {
-            return Poll::Ready(Drained::Closed); // given up without a word; a close outlives its detach
+        if out.is_left_to_flusher(attachment.0) {
+            return out.wake_me(cx);
         }
-        if out.attachment != attachment.0 {
-            write(Outgoing::Close(CloseCode::Replaced, "session moved to another socket"), out.encoding);
-            return Poll::Ready(Drained::Closed);
+        let mut drained = Poll::Ready(Drained::Open); // a port that is not clear has something to send first
+        port.burst(&mut |mut write| drained = out.turn(attachment.0, cx, &mut write));
+        drained
+    }
+
+    /// From now on whoever pushes has it written through this port, without waking the socket's task.
+    pub fn open(&self, attachment: Attachment, port: Arc<dyn Port>) {
+        let mut out = self.lock();
+        if out.attachment == attachment.0 && out.attached {
+            out.port = Some(port);
         }
-        let wrote = out.drain(write) > 0;
-        if let Some((code, reason)) = out.closing
-            && out.before_close == 0
-        {
-            write(Outgoing::Close(code, reason), out.encoding);
-            return Poll::Ready(Drained::Closed);
+    }
+
+    /// Writes all that waits, for as long as the socket takes it. How many messages.
+    pub(super) fn flush(&self) -> usize {
+        let (written, waker) = {
+            let mut out = self.lock();
+            out.marked = false;
+            out.flush()
+        };
+        wake(waker);
+        written
+    }
+
+    /// The flusher that was to come does not: the socket's task writes.
+    pub(super) fn unmark(&self) {
+        let waker = {
+            let mut out = self.lock();
+            out.marked = false;
+            out.waker.take()
+        };
+        wake(waker);
+    }
+
+    /// How long a flusher may gather; see `limits.gather_ms`.
+    pub(super) fn gathers(&self) -> Duration {
+        self.lock().bounds.gather
+    }
+
+    fn go_on(self: &Arc<Self>, next: Next) {
+        match next {
+            Next::Nothing => {}
+            Next::Wake(waker) => wake(waker),
+            Next::Mark => flusher::mark(self.clone()),
+            Next::Flush => {
+                let (_, waker) = self.lock().flush();
+                wake(waker);
+            }
         }
-        if wrote {
-            return Poll::Ready(Drained::Open);
-        }
-        out.wake_me(cx)
     }
 
     /// Ready when this attachment is to end. For a transport whose socket takes nothing, instead of a drain.
@@ -247,3 +290,7 @@ fn wake(waker: Option<Waker>) {
 #[cfg(test)]
 #[path = "outbox_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "port_tests.rs"]
+mod port_tests;

@@ -8,6 +8,7 @@ const BOUNDS: Bounds = Bounds {
     ring_frames: 4,
     ring_bytes: 10_000,
     plain: false,
+    gather: Duration::ZERO,
 };
 
 fn event(n: u64) -> Arc<Push> {

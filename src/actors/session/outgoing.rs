@@ -8,7 +8,7 @@ use crate::{
     protocol::{Answer, CloseCode, Push},
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// The bounds of an outbox; see `limits.*`.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,8 @@ pub struct Bounds {
     pub ring_bytes: usize,
     /// Pushes have no `seq`, and there is no resume: of `/ws/signal`.
     pub plain: bool,
+    /// How long a busy thread gathers what it writes.
+    pub gather: Duration,
 }
 
 impl From<&Limits> for Bounds {
@@ -36,6 +38,7 @@ impl From<&Limits> for Bounds {
             ring_frames: limits.ring_frames,
             ring_bytes: limits.ring_bytes,
             plain: false,
+            gather: Duration::from_millis(limits.gather_ms),
         }
     }
 }

@@ -79,6 +79,8 @@ pub(super) struct SeatChange {
     pub(super) caller: Caller,
     pub(super) address: std::net::IpAddr,
     pub(super) room: Option<RoomId>,
+    /// He was looked up, or has left, and nothing was tried since.
+    pub(super) seatless: bool,
 }
 
 impl SeatChange {
@@ -90,6 +92,7 @@ impl SeatChange {
     ) -> Option<Result<Option<RoomId>, Rejection>> {
         let room = match self.room {
             Some(room) => room,
+            None if self.seatless => return None, // should another have seated him meanwhile, the commit finds out
             None => match self.door.rooms.seat_of(self.caller.player_id).await {
                 Ok(room) => room?,
                 Err(error) => return Some(Err(unavailable(&error))),

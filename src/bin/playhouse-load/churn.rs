@@ -1,11 +1,11 @@
-//! Coming and going: connect, join, leave, close, as often as the server lets a number of players.
+//! Coming and going: connect, join, say something, leave, close, as often as the server lets a number of players.
 //!
 //! Each room has one resident, who stays, so that it does too; he checks the `seq` of what he is told.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -122,6 +122,7 @@ async fn visit(target: &Target, visitor: &Visitor, end: Instant, meter: &Arc<Met
 async fn cycle(target: &Target, guest: &Guest, code: &Value) -> Result<()> {
     let mut player = Player::connect(target, guest).await?;
     player.must("room.join", json!({"code": code})).await?;
+    player.must("chat.send", json!({"text": "hello"})).await?;
     player.must("room.leave", json!({})).await?;
     player.leave().await
 }
@@ -130,6 +131,8 @@ async fn cycle_raw(target: &Target, room: usize) -> Result<()> {
     let authority = target.authority().to_owned();
     let opening = Opening { authority, path: format!("/ws?room={room}"), ..Opening::default() };
     let (mut reader, link) = wire::open(&opening).await?;
+    link.text(b"hello");
+    ensure!(reader.read(|frames| frames.for_each(drop)).await.context("echo")? > 0, "closed before the echo");
     link.close(CLOSE_NORMAL);
     let mut closed = false;
     while !closed

@@ -26,7 +26,9 @@ pub enum Scenario {
     Fanout(FanoutArgs),
     /// Silent connections in rooms of eight: the server's memory for each.
     Idle(IdleArgs),
-    /// Connect, join, leave, close, over and over: cycles a second.
+    /// Small requests over WebSocket with many in flight: answers a second.
+    Requests(AskArgs),
+    /// Connect, join, say something, leave, close, over and over: cycles a second.
     Churn(ChurnArgs),
     /// Clients over TCP (tcp.listen) that ping: latency of the pongs.
     Packets(PacketsArgs),
@@ -183,6 +185,22 @@ pub struct IdleArgs {
     /// What the server speaks.
     #[arg(long, value_enum, default_value = "json")]
     pub proto: Proto,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `requests`.
+#[derive(Args)]
+pub struct AskArgs {
+    /// Clients, each with a socket.
+    #[arg(long, default_value_t = 250)]
+    pub clients: usize,
+    /// Requests that are not answered, of all of them together.
+    #[arg(long, default_value_t = 1000)]
+    pub in_flight: usize,
+    /// Measured time.
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
     #[command(flatten)]
     pub common: Common,
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::guests::{self, Guest};
 use crate::ledger::ROOM_SEATS;
@@ -31,6 +32,8 @@ pub struct Seat {
     pub next_seq: Option<u64>,
     /// Who sits there; none on the bare floor.
     pub resume: Option<Resume>,
+    /// How long the answer to his join took; none of who made the room, or on the bare floor.
+    pub joined_us: Option<u64>,
 }
 
 /// What the holder of a seat needs to take it again.
@@ -104,7 +107,7 @@ async fn seat_raw(target: &Target, first: usize, room: usize, quirk: Quirk) -> R
             ..Opening::default()
         };
         let (reader, link) = wire::open(&opening).await?;
-        seats.push(Seat { reader, link, next_seq: None, resume: None });
+        seats.push(Seat { reader, link, next_seq: None, resume: None, joined_us: None });
     }
     Ok(seats)
 }
@@ -117,14 +120,17 @@ async fn seat_players(target: &Target, room: usize, guests: &[Guest], quirk: Qui
         opening.from = source(target, room * ROOM_SEATS + slot);
         opening.receive_buffer = receive_buffer(quirk, room, slot);
         let mut player = Player::connect_by(opening).await?;
+        let mut joined_us = None;
         if code.is_null() {
             code = create(&mut player, ROOM_SEATS, &json!({"media": false})).await?;
         } else {
+            let asked = Instant::now();
             player.must("room.join", json!({"code": code})).await?;
+            joined_us = u64::try_from(asked.elapsed().as_micros()).ok();
         }
         let resume = Resume { guest: guest.clone(), token: player.welcome["resume_token"].clone() };
         let (reader, link, next_seq) = player.into_parts();
-        seats.push(Seat { reader, link, next_seq: Some(next_seq), resume: Some(resume) });
+        seats.push(Seat { reader, link, next_seq: Some(next_seq), resume: Some(resume), joined_us });
     }
     Ok(seats)
 }

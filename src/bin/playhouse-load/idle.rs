@@ -9,9 +9,9 @@ use tokio::time::sleep;
 
 use crate::cli::IdleArgs;
 use crate::fanout::Hub;
-use crate::hall::{self, Quirk};
+use crate::hall::{self, Quirk, Seat};
 use crate::ledger::ROOM_SEATS;
-use crate::meter::{Meter, mib};
+use crate::meter::{Latencies, Meter, Percentiles, latencies, mib};
 use crate::report::Report;
 use crate::stamp::TEXT_BYTES;
 use crate::target::Target;
@@ -32,6 +32,7 @@ pub async fn run(args: &IdleArgs, target: &Target, bar: &ProgressBar) -> Result<
     let before = target.process().rss;
     let (meter, _sampling) = Meter::start(target);
     let seats = hall::seat(target, rooms, Quirk::default(), bar).await?;
+    let joins = joins(&seats);
     let hub = Hub::start(seats, target.proto, TEXT_BYTES, &meter, |_, _| false);
     let seated = target.process().rss;
     let mark = meter.mark();
@@ -46,6 +47,7 @@ pub async fn run(args: &IdleArgs, target: &Target, bar: &ProgressBar) -> Result<
     report.parameter("seconds", args.seconds);
     report.row("server memory per connection", each(after), "KiB");
     report.row("the same, just seated", each(seated), "KiB");
+    report.percentiles("join while connecting", &Percentiles::of(&joins));
     report.row("server memory before", mib(before), "MiB");
     report.row("server memory after", mib(after), "MiB");
     report.row("server memory, peak", mib(meter.peak_rss()), "MiB");
@@ -54,6 +56,15 @@ pub async fn run(args: &IdleArgs, target: &Target, bar: &ProgressBar) -> Result<
     report.timeline(&meter.samples(), "deliveries");
     report.details = json!({"cpu": cpu, "kib_per_connection": each(after)});
     Ok(report)
+}
+
+/// How long joins took.
+fn joins(seats: &[Vec<Seat>]) -> Latencies {
+    let mut joins = latencies();
+    for us in seats.iter().flatten().filter_map(|seat| seat.joined_us) {
+        joins.saturating_record(us.max(1));
+    }
+    joins
 }
 
 async fn wait(seconds: u64, bar: &ProgressBar) {

@@ -11,6 +11,7 @@
 //! server should be a whole number of cores. Exit codes: 0 good, 1 something was lost, doubled or
 //! out of order (or, with `--strict`, a goal was missed), 2 the run could not be made.
 
+mod ask;
 mod churn;
 mod cli;
 mod comeback;
@@ -101,6 +102,11 @@ async fn run(scenario: &Scenario) -> Result<bool> {
         Scenario::Churn(args) => {
             let target = open(&args.common, args.proto, &fanout::SETTINGS).await?;
             let outcome = churn::run(args, &target, &bar).await;
+            finish(outcome, target, &args.common, &bar).await
+        }
+        Scenario::Requests(args) => {
+            let target = open(&args.common, Proto::Json, &fanout::SETTINGS).await?;
+            let outcome = ask::run(args, &target, &bar).await;
             finish(outcome, target, &args.common, &bar).await
         }
         Scenario::Packets(args) => {

@@ -23,7 +23,7 @@ use crate::target::Target;
 const LONGEST: Duration = Duration::from_secs(10);
 /// Connections opened at once.
 const AT_ONCE: usize = 32;
-const GOAL_P99_MS: f64 = 50.0;
+const GOAL_P99_MS: f64 = 1.0;
 
 /// Runs the scenario.
 pub async fn run(args: &PacketsArgs, target: &Target, bar: &ProgressBar) -> Result<Report> {
@@ -67,7 +67,7 @@ pub async fn run(args: &PacketsArgs, target: &Target, bar: &ProgressBar) -> Resu
     report.row("server memory per connection", each, "KiB");
     report.row("server memory, peak", mib(meter.peak_rss()), "MiB");
     report.cpu(&cpu);
-    report.goal("p99 under 50 ms", format!("{:.2} ms", latency.p99_ms), latency.p99_ms < GOAL_P99_MS);
+    report.goal("p99 under 1 ms", format!("{:.2} ms", latency.p99_ms), latency.p99_ms < GOAL_P99_MS);
     report.faults = faults;
     report.timeline(&meter.samples(), "pongs");
     report.distribution(&pongs);
