@@ -49,8 +49,7 @@ async fn node(config: &Config) -> Cluster {
     let (peering, incoming) = on_redis::join(&redis, &config.redis, lease, me).await.expect("Redis");
     let store = Arc::new(MemoryStore::default());
     let clock = Arc::new(SystemClock);
-    let cluster =
-        Cluster::new(Arc::new(config.clone()), clock, store, Arbiters::current(), Some(peering));
+    let cluster = Cluster::new(Arc::new(config.clone()), clock, store, Arbiters::current(), Some(peering));
     actix::spawn(cluster.clone().receive(incoming));
     cluster
 }
@@ -152,8 +151,7 @@ async fn latencies(remote: &Store, local: &Store, bare: &Bare) {
         remotes.extend(measure(|_| read(remote)).await);
     }
     for p in [50, 99] {
-        let [remote, local, bare] =
-            [&mut remotes, &mut locals, &mut bares].map(|times| percentile(times, p));
+        let [remote, local, bare] = [&mut remotes, &mut locals, &mut bares].map(|times| percentile(times, p));
         println!(
             "  1 at once  p{p}: through the db node {remote:>6.0} µs, beside the database {local:>6.0} µs, bare {bare:>6.0} µs; \
              added {:>6.0} µs: {:.2} ×",
@@ -174,7 +172,9 @@ async fn queries_per_second(name: &str, store: &Store) {
         let mut times: Vec<f64> = asked.buffer_unordered(at_once).collect().await;
         let per_second = MANY as f64 / began.elapsed().as_secs_f64();
         let (p50, p99) = (percentile(&mut times, 50), percentile(&mut times, 99));
-        println!("{at_once:>3} at once  {name}: {per_second:>6.0} queries/s, p50 {p50:>6.0} µs, p99 {p99:>6.0} µs");
+        println!(
+            "{at_once:>3} at once  {name}: {per_second:>6.0} queries/s, p50 {p50:>6.0} µs, p99 {p99:>6.0} µs"
+        );
     }
 }
 
@@ -206,7 +206,8 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return; // a figure is no test
     }
-    let (redis, postgres) = (PrivateRedis::start().expect("redis-server"), PrivatePostgres::durable().unwrap());
+    let (redis, postgres) =
+        (PrivateRedis::start().expect("redis-server"), PrivatePostgres::durable().unwrap());
     db_node(config(&redis.url(), &postgres.url(), &[Role::Db]));
     bare_responder(redis.url());
     actix::System::new().block_on(async {

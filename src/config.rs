@@ -147,7 +147,7 @@ sections! {
     db: DbRole {
         asks: usize = 4_096, "questions", "questions of a node without the role db that wait for answers at once; more are refused with try_again";
         served: usize = 1_024, "questions", "questions of other nodes that a db node works on at once; more are refused, and go to another db node";
-        ask_timeout_ms: u64 = 5_000, "ms", "longest wait for the answer of a db node; commits wait for database.timeout_ms";
+        ask_timeout_ms: u64 = 5_000, "ms", "longest wait for the answer of a db node; a batch of commits waits for database.timeout_ms and again_ms";
         again_ms: u64 = 1_000, "ms", "a question that may be asked twice goes to another db node when the first is silent for so long";
         silent_ms: u64 = 5_000, "ms", "a db node that has not answered is asked after all others for so long; as long as cluster.lease_ms";
         batches: usize = 4, "batches", "batches of commits of a node that are on their way to db nodes at once";

@@ -40,7 +40,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{runtime::Handle, sync::mpsc, time::Instant};
 
 use listeners::{Public, bind, bind_tcp, serve_admin, serve_public, workers};
 
@@ -215,6 +215,7 @@ impl Node {
         self.state.set_ready(false);
         let longest = Duration::from_millis(self.config.server.drain_ms);
         self.cluster.drain(longest).await;
+        let told = Instant::now();
         for session in self.cluster.hub().all() {
             if session.addr.try_send(SessionNotice::NodeStops).is_err() {
                 tracing::debug!(player_id = %session.player, "a session was ending already");
@@ -228,6 +229,9 @@ impl Node {
             tracing::warn!(left = self.sockets.count(), "some sockets did not end in time");
         }
         public.stop(true).await;
+        if let Some(served) = &self.served {
+            database::hand_over(served, &self.cluster, told, longest).await;
+        }
         self.cluster.close();
         self.cluster.leave().await;
         if let Some(media) = &self.media {
@@ -238,9 +242,6 @@ impl Node {
         self.state.showtimes().stop();
         if let Some(activity) = self.activity {
             activity.stop().await;
-        }
-        if let Some(served) = &self.served {
-            served.stop(longest).await;
         }
         self.store.close().await;
         admin.stop(false).await;

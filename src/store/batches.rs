@@ -54,7 +54,8 @@ impl Batches {
     ) -> Self {
         let (jobs, queue) = mpsc::channel(database.commit_queue);
         let (end, ended) = oneshot::channel();
-        let within = Duration::from_millis(database.timeout_ms);
+        // Longer than the db node waits for its database: so it can say that nothing was written.
+        let within = Duration::from_millis(database.timeout_ms + settings.again_ms);
         let work = Work {
             asker,
             within,

@@ -29,7 +29,8 @@ impl House {
         // All have the same settings but for their roles: who may not have a connection could open one.
         let shared = [format!("redis.url={}", redis.url()), format!("database.url={}", postgres.url())];
         let start = |roles: &str| {
-            let (path, shared, roles) = (dir.path().to_owned(), shared.clone(), format!("node.roles={roles}"));
+            let (path, shared, roles) =
+                (dir.path().to_owned(), shared.clone(), format!("node.roles={roles}"));
             std::thread::spawn(move || Process::with(&path, &[&shared[0], &shared[1], &roles]))
         };
         let games = [start(r#"["gateway","game"]"#), start(r#"["gateway","game"]"#)];
@@ -65,6 +66,18 @@ impl House {
 
     fn acknowledged(&self) -> usize {
         self.leaders.iter().map(|leader| leader.acknowledged).sum()
+    }
+
+    /// Questions of the nodes for games that may have been done.
+    async fn in_doubt(&self) -> u64 {
+        let mut all = 0;
+        for node in &self.games {
+            let text = reqwest::get(format!("{}/metrics", node.admin())).await.unwrap().text().await.unwrap();
+            let name = r#"playhouse_db_ask_seconds_count{outcome="in_doubt"}"#;
+            let line = text.lines().find(|line| line.starts_with(name));
+            all += line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+        }
+        all
     }
 
     /// Connections of nodes to the database.
@@ -115,13 +128,16 @@ async fn a_db_node_that_is_killed_loses_nothing_that_was_acknowledged() {
         house.all_is_well("a while on the other").await;
         house.db[victim].restart();
     }
+    seconds(2.0).await; // all know that it is back
+    let before = house.in_doubt().await;
     house
-        .play(4_000, async |db| {
+        .play(5_000, async |db| {
             seconds(1.0).await;
             assert!(db[0].terminate_gently().await.success());
         })
         .await;
     house.all_is_well("a db node was stopped").await;
+    assert_eq!(house.in_doubt().await, before, "who goes in good order leaves nothing in doubt");
     house.logs_are_whole().await;
     println!("{} commands acknowledged", house.acknowledged());
 }
@@ -141,12 +157,15 @@ async fn without_any_db_node_there_is_a_clear_error_and_nobody_else_has_a_connec
         seconds(0.2).await;
     }
     let base = house.games[0].base();
-    let refused = SocketPlayer::enter(&base, "Late").await.err().expect("no database, no account").to_string();
+    let refused =
+        SocketPlayer::enter(&base, "Late").await.err().expect("no database, no account").to_string();
     assert!(refused.contains("503"), "{refused}");
     let asked = Instant::now();
     let answer = house.leaders[0].me.ask("room.add_bot", json!({})).await;
     println!("without a db node a command is answered after {:?}: {answer:?}", asked.elapsed());
-    assert!(matches!(&answer, Ok(Err(error)) if error["code"] == "try_again" || error["code"] == "not_allowed"));
+    assert!(
+        matches!(&answer, Ok(Err(error)) if error["code"] == "try_again" || error["code"] == "not_allowed")
+    );
     let (status, why) = readiness(&house.games[0]).await;
     assert_eq!((status, why["database"] == "ok"), (503, false), "{why}");
     println!("not ready: {why}");
