@@ -21,6 +21,8 @@ const GAMES: usize = 20;
 /// Rooms that wait, whose leader adds bots and changes settings.
 const WAITING: usize = 4;
 const KILLS: usize = 50;
+/// Twenty games with phases of seconds: one of them is over long before.
+const TO_AN_END: Duration = Duration::from_secs(120);
 
 #[actix::test]
 async fn fifty_kills_over_twenty_games_lose_and_double_nothing() {
@@ -60,6 +62,7 @@ async fn fifty_kills_over_twenty_games_lose_and_double_nothing() {
         let checks = leaders.iter_mut().map(Leader::check);
         futures_util::future::try_join_all(checks).await.unwrap_or_else(|e| panic!("after kill {kill}: {e}"));
     }
+    play_to_an_end(&mut leaders).await;
     let acknowledged: usize = leaders.iter().map(|leader| leader.acknowledged).sum();
     let over: usize = leaders.iter().map(Leader::games_over).sum();
     println!(
@@ -71,7 +74,22 @@ async fn fifty_kills_over_twenty_games_lose_and_double_nothing() {
     for phase in ["day", "vote", "night"] {
         assert!(killed_in.contains_key(phase), "no kill in {phase}: {killed_in:?}");
     }
-    assert!(over > 0, "no game came to its end");
+}
+
+/// What was killed fifty times can still be played to its end.
+async fn play_to_an_end(leaders: &mut [Leader]) {
+    let began = Instant::now();
+    let mut rng = StdRng::seed_from_u64(1);
+    while leaders.iter().all(|leader| leader.games_over() == 0) {
+        assert!(began.elapsed() < TO_AN_END, "no game came to its end");
+        let until = Instant::now() + Duration::from_secs(1);
+        let seeds: Vec<u64> = leaders.iter().map(|_| rng.random()).collect();
+        let playing = leaders.iter_mut().zip(seeds).map(async |(leader, seed)| {
+            leader.play(until, &mut StdRng::seed_from_u64(seed)).await;
+            leader.check().await
+        });
+        futures_util::future::try_join_all(playing).await.expect("all as it was acknowledged");
+    }
 }
 
 #[actix::test]
