@@ -206,6 +206,15 @@ rust_tests() {
   fi
 }
 
+sql_tests_through_a_db_node() { # every question to the store as a node without the role db asks it
+  if command -v cargo-nextest >/dev/null; then
+    PLAYHOUSE_TEST_DB_ROLE=1 cargo nextest run --locked --all-features --lib --no-fail-fast --config-file scripts/nextest.toml \
+      -E 'test(/^(auth|http|liveops|queue|session_log|store)::/)'
+  else
+    PLAYHOUSE_TEST_DB_ROLE=1 cargo test --locked --all-features --lib --no-fail-fast -- auth:: http:: liveops:: queue:: session_log:: store::
+  fi
+}
+
 sql_tests_on_postgres() { # those that ran on SQLite, on a server of their own
   local bin dir=$scratch/postgres port status=0
   bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
@@ -324,6 +333,7 @@ section "clippy" cargo clippy --locked --all-targets --all-features -- -D warnin
 section "rustdoc" docs
 section "build" build
 section "Rust tests" rust_tests
+section "SQL tests through a db node" sql_tests_through_a_db_node
 section "SQL tests on PostgreSQL" sql_tests_on_postgres
 section "doc tests" doc_tests
 section "JavaScript tests" js_tests

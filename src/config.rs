@@ -144,6 +144,18 @@ sections! {
         slow_ms: u64 = 250, "ms", "a statement that took longer is logged with its text";
         busy_timeout_ms: u64 = 5_000, "ms", "SQLite's wait for another process's lock";
     }
+    /// The role db: nodes without it ask those that have it for everything in the database.
+    db: DbRole {
+        asks: usize = 4_096, "questions", "questions of a node without the role db that wait for answers at once; more are refused with try_again";
+        served: usize = 1_024, "questions", "questions of other nodes that a db node works on at once; more are refused, and go to another db node";
+        ask_timeout_ms: u64 = 5_000, "ms", "longest wait for the answer of a db node; a batch of commits waits for database.timeout_ms and again_ms";
+        again_ms: u64 = 1_000, "ms", "a question that may be asked twice goes to another db node when the first is silent for so long";
+        silent_ms: u64 = 5_000, "ms", "a db node that has not answered is asked after all others for so long; as long as cluster.lease_ms";
+        batches: usize = 4, "batches", "batches of commits of a node that are on their way to db nodes at once";
+        message_bytes: usize = 8_388_608, "bytes", "longest question, answer or batch of commits between nodes; one that is longer is an error, a batch is divided. Well under Redis's client-output-buffer-limit for pubsub";
+        start_ms: u64 = 60_000, "ms", "how long a node without the role db waits at its start for one that has it";
+        look_ms: u64 = 200, "ms", "how often it looks meanwhile";
+    }
     /// Redis or Valkey: with it the node is one of many.
     redis: Redis {
         url: Option<String> = None, "URL", "redis://host:port of the cluster's Redis, redis+sentinel://host:port,…/master or redis+cluster://host:port,…; none is a node alone";

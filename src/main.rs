@@ -3,8 +3,7 @@
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use playhouse::{
-    clock::SystemClock, config::Config, game::Registry, node::Node, operator, roles::Role, store::Store,
-    telemetry,
+    clock::SystemClock, config::Config, game::Registry, node::Node, operator, store::Store, telemetry,
 };
 use std::{
     io::{Read as _, Write as _},
@@ -24,8 +23,8 @@ struct Cli {
     /// One setting: section.field=value. Wins over the file and the environment.
     #[arg(long = "set", global = true, value_name = "SECTION.FIELD=VALUE")]
     sets: Vec<String>,
-    /// What the node is for, as node.roles: --roles queue is a node for queues alone. Its way to the database (db) comes
-    /// with it.
+    /// What the node is for, as node.roles: --roles gateway,game is a node for players and rooms, which asks nodes with the
+    /// role db for what is in the database.
     #[arg(long, global = true, value_delimiter = ',', value_name = "ROLE,…")]
     roles: Vec<String>,
     #[command(subcommand)]
@@ -37,9 +36,7 @@ impl Cli {
     fn settings(&self) -> Vec<String> {
         let mut sets = self.sets.clone();
         if !self.roles.is_empty() {
-            let db = [Role::Db.as_str()];
-            let roles = self.roles.iter().map(String::as_str).filter(|role| *role != db[0]);
-            let roles: Vec<String> = roles.chain(db).map(|role| format!("{role:?}")).collect();
+            let roles: Vec<String> = self.roles.iter().map(|role| format!("{role:?}")).collect();
             sets.push(format!("node.roles=[{}]", roles.join(",")));
         }
         sets

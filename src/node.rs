@@ -1,6 +1,7 @@
 //! A node: the one place that puts the parts together. `main`, tests and tools build nodes through it alone.
 //! Its sockets are opened in `listeners`.
 
+mod database;
 mod listeners;
 
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
     queue::Queues,
     roles::{Role, Roles},
     session_log::{self, SessionLog},
-    store::Store,
+    store::{Served, Store},
     tcp::TcpState,
     tls::{self, Tls},
     trace,
@@ -39,7 +40,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{runtime::Handle, sync::mpsc, time::Instant};
 
 use listeners::{Public, bind, bind_tcp, serve_admin, serve_public, workers};
 
@@ -54,6 +55,8 @@ pub struct Node {
     /// To reach its entities.
     pub cluster: Cluster,
     store: Store,
+    /// What other nodes are answered with, if this one has the database.
+    served: Option<Arc<Served>>,
     state: HttpState,
     config: Arc<Config>,
     /// Of a node that works.
@@ -82,13 +85,21 @@ impl Node {
         let tls = Tls::open(&config.tls)?;
         let config = Arc::new(config);
         let admin_listener = bind(config.admin.listen, config.server.tcp_backlog)?;
-        let store = Store::open(&config, clock.clone()).await.context("the database")?;
-        let identity = Identity::open(&store, &config, clock.clone()).await.context("identity")?;
+        let store = if roles.has(Role::Db) {
+            Store::open(&config, clock.clone()).await.context("the database")?
+        } else {
+            Store::elsewhere(&config, clock.clone())
+        };
 
         let arbiters = Arbiters::default();
-        let (peering, incoming) = join_others(&config).await?.unzip();
+        let (peering, mut incoming) = join_others(&config, &roles).await?.unzip();
         let entities = Arc::new(store.clone());
         let cluster = Cluster::new(config.clone(), clock.clone(), entities, arbiters.clone(), peering);
+        let served = database::serve(&store, &cluster);
+        if !store.is_here() {
+            database::reach(&store, &cluster, incoming.take()).await.context("the database")?;
+        }
+        let identity = Identity::open(&store, &config, clock.clone()).await.context("identity")?;
         trace::start(&config, cluster.me())?;
         let rooms_media = media_of(media.clone(), has_media, &cluster);
         let mutes = Mutes::default();
@@ -146,6 +157,8 @@ impl Node {
             actix::spawn(cluster.clone().receive(incoming));
             cluster.beat().await;
             actix::spawn(cluster.clone().keep_lease());
+        } else {
+            cluster.take_up().await;
         }
         if roles.has(RoomActor::ROLE) {
             actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
@@ -173,6 +186,7 @@ impl Node {
             admin_address,
             cluster,
             store,
+            served,
             state,
             config,
             activity,
@@ -203,6 +217,7 @@ impl Node {
         self.state.set_ready(false);
         let longest = Duration::from_millis(self.config.server.drain_ms);
         self.cluster.drain(longest).await;
+        let told = Instant::now();
         for session in self.cluster.hub().all() {
             if session.addr.try_send(SessionNotice::NodeStops).is_err() {
                 tracing::debug!(player_id = %session.player, "a session was ending already");
@@ -216,6 +231,9 @@ impl Node {
             tracing::warn!(left = self.sockets.count(), "some sockets did not end in time");
         }
         public.stop(true).await;
+        if let Some(served) = &self.served {
+            database::hand_over(served, &self.cluster, told, longest).await;
+        }
         self.cluster.close();
         self.cluster.leave().await;
         if let Some(media) = &self.media {
@@ -271,10 +289,16 @@ fn media_of(
 }
 
 /// With `redis.url` the node is one of many, which must share a database.
-async fn join_others(config: &Config) -> anyhow::Result<Option<(Peering, mpsc::Receiver<Incoming>)>> {
+async fn join_others(
+    config: &Config,
+    roles: &Roles,
+) -> anyhow::Result<Option<(Peering, mpsc::Receiver<Incoming>)>> {
     let Some(url) = &config.redis.url else { return Ok(None) };
     let shared = config.database.url.as_ref().is_some_and(|url| url.starts_with("postgres"));
-    anyhow::ensure!(shared, "redis.url makes the node one of many: they share a postgres:// database.url");
+    anyhow::ensure!(
+        shared || !roles.has(Role::Db),
+        "redis.url makes the node one of many: they share a postgres:// database.url"
+    );
     let me = NodeInfo::of(NodeId::new(), config);
     let lease = Duration::from_millis(config.cluster.lease_ms);
     let joined = on_redis::join(url, &config.redis, lease, me).await;

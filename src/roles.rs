@@ -21,7 +21,7 @@ pub enum Role {
     Queue,
     /// Works on claims and on the facts of the activity stream.
     Worker,
-    /// Has the SQL database at hand.
+    /// Has the SQL database, for itself and for nodes without this role.
     Db,
 }
 
@@ -29,7 +29,7 @@ impl Role {
     /// All of them: what a node has that names none.
     pub const ALL: [Self; 6] = [Self::Gateway, Self::Game, Self::Media, Self::Queue, Self::Worker, Self::Db];
     /// What nobody else would do for a node that is alone.
-    const ALONE: [Self; 4] = [Self::Gateway, Self::Game, Self::Queue, Self::Worker];
+    const ALONE: [Self; 5] = [Self::Gateway, Self::Game, Self::Queue, Self::Worker, Self::Db];
 
     /// As in `node.roles`.
     pub fn as_str(self) -> &'static str {
@@ -76,10 +76,6 @@ impl Roles {
     /// A node of these roles could not do its work: says which is missing, and why.
     pub fn of_node(config: &Config) -> anyhow::Result<Self> {
         let roles = Self::of(&config.node.roles);
-        anyhow::ensure!(
-            roles.has(Role::Db),
-            "node.roles: db is missing; each node of this version has its own way to the database"
-        );
         if config.redis.url.is_none() {
             let missing: Vec<_> = Role::ALONE.iter().filter(|role| !roles.has(**role)).collect();
             anyhow::ensure!(
@@ -142,11 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn one_of_many_may_do_little_but_has_its_own_way_to_the_database() {
+    fn one_of_many_may_do_little_and_needs_no_database_of_its_own() {
         let many = "redis.url=redis://127.0.0.1:6379";
         assert_eq!(of(&[many, r#"node.roles=["gateway","db"]"#]), Ok(Roles::of(&[Role::Gateway, Role::Db])));
-        let error = of(&[many, r#"node.roles=["gateway"]"#]).expect_err("no way to the database");
-        assert!(error.contains("node.roles: db is missing"), "{error}");
+        assert_eq!(of(&[many, r#"node.roles=["gateway"]"#]), Ok(Roles::of(&[Role::Gateway])));
+        let error = of(&[r#"node.roles=["gateway","game","queue","worker"]"#]).expect_err("no other node");
+        assert!(error.contains("node.roles: db is missing, and without redis.url"), "{error}");
     }
 
     #[test]

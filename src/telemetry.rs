@@ -156,6 +156,9 @@ pub fn begin_at_zero(kinds: &[&'static str]) {
     for outcome in ["sent", "refused", "lost", "overflow"] {
         metrics::counter!("playhouse_bus_parcels_total", "outcome" => outcome).increment(0);
     }
+    for outcome in ["answered", "full", "unknown"] {
+        metrics::counter!("playhouse_db_served_total", "outcome" => outcome).increment(0);
+    }
     metrics::counter!("playhouse_commands_total").increment(0);
     metrics::gauge!("playhouse_sockets").increment(0.0);
 }

@@ -57,7 +57,6 @@ impl Identity {
         }
         let row = BanRow {
             id: Uuid::now_v7(),
-            account_id: id.0,
             reason: reason.to_owned(),
             by_account: by.account.0,
             created_at: now.0,
@@ -66,7 +65,7 @@ impl Identity {
         };
         let detail = json!({"reason": row.reason, "ends_at": row.ends_at});
         let entry = self.entry(by, "account.banned", id, detail)?;
-        let change = self.0.store.ban(&row, &entry).await?;
+        let change = self.0.store.ban(id.0, &row, &entry).await?;
         self.changed(change.ok_or(AuthError::NotFound("account"))?);
         Ok(())
     }

@@ -9,6 +9,7 @@ mod arbiters;
 mod bus;
 #[cfg(test)]
 mod conformance;
+mod db_nodes;
 mod directory;
 mod drain;
 #[cfg(test)]

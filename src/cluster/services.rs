@@ -65,7 +65,7 @@ impl Cluster {
     }
 
     /// The other nodes with the role; those that stop only if there is none that stays.
-    fn nodes_with(&self, role: Role) -> Vec<NodeId> {
+    pub(super) fn nodes_with(&self, role: Role) -> Vec<NodeId> {
         let Some(peers) = self.peers() else { return Vec::new() };
         let living = peers.living();
         let others = || living.values().filter(|node| node.id != self.me() && node.roles.has(role));
@@ -73,7 +73,7 @@ impl Cluster {
         if staying.is_empty() { others().map(|node| node.id).collect() } else { staying }
     }
 
-    async fn ask_node(
+    pub(super) async fn ask_node(
         &self,
         node: NodeId,
         name: &'static str,

@@ -30,7 +30,7 @@ pub struct Rating {
 }
 
 /// What the system is set to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Glicko {
     /// Whom nobody has seen play yet.
     pub newcomer: Rating,

@@ -34,7 +34,7 @@ async fn health() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
-/// 200 while the node takes work, its database answers, their clocks agree and the other nodes hear of it, else 503.
+/// 200 while the node takes work, its database answers (here, or on one of `db_nodes`), their clocks agree and the other nodes hear of it, else 503.
 async fn readiness(state: Data<HttpState>, in_touch: bool) -> HttpResponse {
     let longest = Duration::from_millis(state.config.database.timeout_ms);
     let database = match tokio::time::timeout(longest, state.store.ping()).await {
@@ -50,8 +50,12 @@ async fn readiness(state: Data<HttpState>, in_touch: bool) -> HttpResponse {
     let ready = state.is_ready();
     let all_well = ready && clock && in_touch && database == "ok";
     let mut response = if all_well { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    response.json(json!({"ready": ready, "database": database, "clock_skew_ms": skew, "in_touch": in_touch,
-        "roles": state.config.node.roles}))
+    let mut body = json!({"ready": ready, "database": database, "clock_skew_ms": skew, "in_touch": in_touch,
+        "roles": state.config.node.roles});
+    if let Some(nodes) = state.store.db_nodes() {
+        body["db_nodes"] = nodes.into();
+    }
+    response.json(body)
 }
 
 /// Prometheus's text format.

@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use std::collections::BTreeMap;
 
 /// How often an account did one thing.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Count {
     /// `game_won` …
     pub kind: String,
@@ -21,7 +21,7 @@ pub(crate) struct Count {
 }
 
 /// What an account did in a time.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Counters {
     /// One for each combination of dimensions.
     pub counts: Vec<Count>,

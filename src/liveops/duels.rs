@@ -67,7 +67,7 @@ impl DuelReport {
 }
 
 /// A duel that is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DuelFinished {
     /// The key of its match.
     pub session_id: Uuid,

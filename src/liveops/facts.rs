@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Something that has happened. Nothing changes it any more.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Fact {
     /// The same for every delivery.
     pub id: Uuid,
     /// Name of its schema: `game_won` …
-    pub kind: &'static str,
+    #[serde(deserialize_with = "crate::store::wire::name")]
+    pub kind: crate::store::wire::Name,
     /// Whose it is.
     pub account: Option<PlayerId>,
     /// When it happened.

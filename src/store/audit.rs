@@ -1,13 +1,13 @@
 //! The audit log: every change that staff make, in the transaction of the change itself (spec 2.2). Only added to.
 
-use super::{Store, StoreError, browse, write};
+use super::{Sql, StoreError, browse, write};
 use crate::{auth::Role, clock::UnixMs, ids::PlayerId};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 /// One change.
-#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema, sqlx::FromRow, serde::Deserialize)]
 pub struct AuditEntry {
     /// By time.
     pub id: Uuid,
@@ -75,7 +75,7 @@ pub(crate) const ADD_AUDIT: &str = "INSERT INTO audit (id, at, actor, role, acti
                                     VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
 /// Which entries are asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct AuditFilter {
     /// Of this actor.
     pub actor: Option<Uuid>,
@@ -85,7 +85,7 @@ pub(crate) struct AuditFilter {
     pub before: Option<Uuid>,
 }
 
-impl Store {
+impl Sql {
     /// Writes an entry whose change is not in SQL.
     pub(crate) async fn audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
         write!(self.db(), pool => { audit!(pool, entry); });

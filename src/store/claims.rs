@@ -5,7 +5,7 @@
 //! Rows are locked in one order: grant, claim, taker, reward. Called by [`crate::liveops::claims`] alone, which
 //! decides; a COMMIT whose answer is lost is an error to it, after which it reads what is there.
 
-use super::{Db, GrantRewardCommand, Store, StoreError, browse, confirm, fact, read, write};
+use super::{Db, GrantRewardCommand, Sql, StoreError, browse, confirm, fact, read, write};
 use crate::{
     clock::UnixMs,
     ids::PlayerId,
@@ -17,7 +17,7 @@ use crate::{
 use uuid::Uuid;
 
 /// A claim as it is stored.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ClaimRow {
     pub claim_id: Uuid,
     pub event_id: Uuid,
@@ -48,7 +48,7 @@ macro_rules! columns {
 pub(super) use columns;
 
 /// What became of a reservation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[allow(clippy::large_enum_variant)] // it lives for a moment, on the stack
 pub(crate) enum Reserved {
     /// It has one of the stock and of the limit.
@@ -60,7 +60,7 @@ pub(crate) enum Reserved {
 }
 
 /// Which claims are asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ClaimFilter {
     pub account: Option<Uuid>,
     pub event: Option<Uuid>,
@@ -74,7 +74,23 @@ pub(crate) struct ClaimFilter {
     pub before: Option<Uuid>,
 }
 
-impl Store {
+#[cfg(test)]
+impl super::Store {
+    /// All running claims of an account are to end; workers see to it at once. How many they are.
+    pub(crate) async fn cancel_claims(
+        &self,
+        account: PlayerId,
+        reason: Reason,
+        now: UnixMs,
+    ) -> Result<u64, StoreError> {
+        let done = write!(self.db(), pool => {
+            sqlx::query(CANCEL).bind(account.0).bind(reason.as_str()).bind(now.0).execute(pool).await?.rows_affected()
+        });
+        Ok(done)
+    }
+}
+
+impl Sql {
     /// Writes a claim on a reward of an event that players can see; at once due. Repeated under the same id it finds
     /// what is there. `None`: there is no such reward.
     pub(crate) async fn create_claim(
@@ -263,21 +279,7 @@ impl Store {
         Ok(())
     }
 
-    /// All running claims of an account are to end; workers see to it at once. How many they are.
-    #[cfg(test)]
-    pub(crate) async fn cancel_claims(
-        &self,
-        account: PlayerId,
-        reason: Reason,
-        now: UnixMs,
-    ) -> Result<u64, StoreError> {
-        let done = write!(self.db(), pool => {
-            sqlx::query(CANCEL).bind(account.0).bind(reason.as_str()).bind(now.0).execute(pool).await?.rows_affected()
-        });
-        Ok(done)
-    }
-
-    /// As [`cancel_claims`](Self::cancel_claims), for the accounts of these facts, and confirms them: all or none.
+    /// All running claims of the accounts of these facts are to end; workers see to it at once. Confirms the facts: all or none.
     /// What was handled before has no second effect: the account may be back. How many claims will end.
     pub(crate) async fn close_accounts(
         &self,

@@ -12,18 +12,19 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// An entity's state and the right to commit it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Activated {
     /// What its commits are conditional on.
     pub epoch: i64,
     /// How often it was committed.
     pub version: i64,
     /// As last committed.
+    #[serde(with = "crate::store::wire::bytes")]
     pub state: Vec<u8>,
 }
 
 /// An entity that wants to be woken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Due {
     /// Its key.
     pub key: Uuid,
@@ -32,15 +33,17 @@ pub struct Due {
 }
 
 /// One entity's commit: all of it or nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Commit {
     /// Kind of the entity.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "crate::store::wire::name")]
+    pub kind: crate::store::wire::Name,
     /// Key of the entity.
     pub key: Uuid,
     /// The right to commit.
     pub fence: Fence,
     /// The new state; `None` ends the entity.
+    #[serde(with = "crate::store::wire::bytes_if_any")]
     pub state: Option<Vec<u8>>,
     /// When it wants to be woken if nobody holds it then.
     pub next_wake_at: Option<UnixMs>,
@@ -51,7 +54,7 @@ pub struct Commit {
 }
 
 /// Under which right a commit is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Fence {
     /// The entity is new; it begins with epoch 1.
     Create,
@@ -60,7 +63,7 @@ pub enum Fence {
 }
 
 /// A row that is written in an entity's commit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Row {
     /// The account's one seat; refused with [`CommitError::SeatTaken`] if it has another.
     TakeSeat {
@@ -162,7 +165,7 @@ impl Commit {
 }
 
 /// A room in the list (spec 1.2).
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, serde::Deserialize)]
 pub struct Listing {
     /// Its id.
     pub room_id: RoomId,
@@ -187,7 +190,7 @@ pub struct Listing {
 }
 
 /// Why a commit was not acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 pub enum CommitError {
     /// Another owner has activated the entity, or it exists already.
     #[error("fenced by a later owner")]

@@ -1,7 +1,7 @@
 //! How often an account did what, by the minute: written by the first consumer of the activity stream, read by the
 //! conditions of events (spec 2.2).
 
-use super::{Store, StoreError, confirm, read, write};
+use super::{Sql, StoreError, confirm, read, write};
 use crate::{
     clock::{MINUTE_MS, UnixMs},
     ids::PlayerId,
@@ -24,7 +24,7 @@ const COUNT: &str =
 /// Account, minute, kind, dimensions.
 type Bucket = (Uuid, i64, &'static str, String);
 
-impl Store {
+impl Sql {
     /// Counts facts that were not counted before, and confirms them: all of them or none. How many were new.
     pub(crate) async fn count_facts(&self, facts: &[Fact], now: UnixMs) -> Result<u64, StoreError> {
         // In one order, for nodes that count at once wait for one another's rows.

@@ -3,7 +3,7 @@
 //! Called by `auth` alone.
 
 use super::{
-    AccountRow, AuditEntry, EpochChange, NewSignIn, NicknameKeys, Store, StoreError, audit,
+    AccountRow, AuditEntry, EpochChange, NewSignIn, NicknameKeys, Sql, StoreError, audit,
     epochs::end_sign_in,
     fact,
     identity::{add_account, add_sign_in, registered},
@@ -13,7 +13,7 @@ use crate::clock::UnixMs;
 use uuid::Uuid;
 
 /// What one signs in with.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct CredentialsRow {
     pub account_id: Uuid,
     pub username: String,
@@ -23,7 +23,7 @@ pub(crate) struct CredentialsRow {
 }
 
 /// What came of adding credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Added {
     /// They are there.
     Done,
@@ -36,7 +36,7 @@ pub(crate) enum Added {
 }
 
 /// How log-ins that fail are held up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BackOff {
     pub free: i64,
     pub first_ms: i64,
@@ -55,7 +55,7 @@ impl BackOff {
     }
 }
 
-impl Store {
+impl Sql {
     /// Creates an account with a password. Signed in unless made on the machine, which is audited instead.
     pub(crate) async fn create_full_account(
         &self,

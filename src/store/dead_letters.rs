@@ -1,10 +1,10 @@
 //! Dead letters of the activity stream: what a group could not handle, for staff to look at, retry or drop (spec 2.3).
 
-use super::{AuditEntry, Store, StoreError, audit, read, write};
+use super::{AuditEntry, Sql, StoreError, audit, read, write};
 use uuid::Uuid;
 
 /// A fact that a group gave up.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct DeadLetter {
     /// By time.
     pub id: Uuid,
@@ -19,7 +19,7 @@ pub(crate) struct DeadLetter {
 }
 
 /// Which are asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct DeadLetterFilter {
     /// Of this group.
     pub consumer: Option<String>,
@@ -33,7 +33,7 @@ const REVIVE: &str = "INSERT INTO outbox (fact_id, consumer, kind, at, body, tri
                       SELECT fact_id, consumer, kind, at, body, 0, 0 FROM dead_letters WHERE id = $1
                       ON CONFLICT DO NOTHING";
 
-impl Store {
+impl Sql {
     /// Dead letters, newest first.
     pub(crate) async fn dead_letters(
         &self,

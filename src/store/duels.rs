@@ -1,7 +1,7 @@
 //! SQL of duels that are over: what was reported, what staff made of a dispute, and the ratings that follow.
 
 use super::{
-    AuditEntry, Store, StoreError, audit, browse, confirm, fact,
+    AuditEntry, Sql, StoreError, audit, browse, confirm, fact,
     ratings::{Contest, RatingRules, rate},
     read, write,
 };
@@ -19,7 +19,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 /// A duel that is over.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow, serde::Deserialize)]
 pub(crate) struct DuelRow {
     /// Its session.
     pub session_id: Uuid,
@@ -51,7 +51,7 @@ pub(crate) struct DuelRow {
 }
 
 /// Which duels staff ask for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct DuelFilter {
     pub outcome: Option<DuelOutcome>,
     /// Open ones, or resolved ones.
@@ -75,7 +75,7 @@ pub(crate) enum Verdict {
 }
 
 /// What became of a resolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Resolved {
     Done,
     /// There is no such duel, or it needs no resolution any more.
@@ -103,7 +103,7 @@ const RESOLVE: &str = "UPDATE duels SET winner = $2, verdict = $3, note = $4, re
                        WHERE session_id = $1 AND outcome <> 'agreed' AND resolved_at IS NULL
                        AND ($2 IS NULL OR player_a = $2 OR player_b = $2) RETURNING player_a, player_b, ended_at";
 
-impl Store {
+impl Sql {
     /// Keeps a duel's result and rates it if both agree on it; confirms the fact with that. What was there before stays.
     pub(crate) async fn duel_finished(
         &self,

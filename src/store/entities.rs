@@ -1,13 +1,13 @@
 //! Entities: taking ownership, and those that want to be woken.
 
-use super::{Activated, Due, Store, StoreError, read, write_entity};
+use super::{Activated, Due, Sql, StoreError, read, write_entity};
 use crate::clock::UnixMs;
 use sqlx::Row as _;
 use uuid::Uuid;
 
-impl Store {
+impl Sql {
     /// Raises the epoch and reads the state in one statement, which fences every earlier owner for good.
-    pub async fn activate(&self, kind: &'static str, key: Uuid) -> Result<Option<Activated>, StoreError> {
+    pub async fn activate(&self, kind: &str, key: Uuid) -> Result<Option<Activated>, StoreError> {
         let sql = "UPDATE entities SET epoch = epoch + 1 WHERE kind = $1 AND key = $2
                    RETURNING epoch, version, state";
         write_entity!(self.db(), pool => {
@@ -21,7 +21,7 @@ impl Store {
     }
 
     /// Entities whose `next_wake_at` has passed, longest overdue first.
-    pub async fn due(&self, kind: &'static str, now: UnixMs, limit: u32) -> Result<Vec<Due>, StoreError> {
+    pub async fn due(&self, kind: &str, now: UnixMs, limit: u32) -> Result<Vec<Due>, StoreError> {
         let sql = "SELECT key, wake_no FROM entities WHERE kind = $1 AND next_wake_at <= $2
                    ORDER BY next_wake_at LIMIT $3";
         read!(self.db(), pool => {

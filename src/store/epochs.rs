@@ -3,7 +3,7 @@
 //! Written in the transaction of the change itself by [`raise_epoch!`] and [`end_sign_in!`]; read by each node once a
 //! second. Called by `auth` alone.
 
-use super::{Store, StoreError, fact, identity::status_fact, read, write};
+use super::{Sql, StoreError, fact, identity::status_fact, read, write};
 use crate::clock::UnixMs;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -107,7 +107,7 @@ pub(super) const REVOKE_ALL: &str =
 
 pub(super) const NOTE: &str = "INSERT INTO epoch_changes (change_id, account_id, sign_in_id, epoch, changed_at) VALUES ($1, $2, $3, $4, $5)";
 
-impl Store {
+impl Sql {
     /// What has changed since then, oldest first.
     pub(crate) async fn epoch_changes(&self, since: UnixMs) -> Result<Vec<EpochChange>, StoreError> {
         let sql = "SELECT account_id, sign_in_id, epoch, changed_at FROM epoch_changes

@@ -1,7 +1,7 @@
 //! What can go wrong with the database: it is away, or we erred.
 
 /// A failed read or write.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 pub enum StoreError {
     /// The database is away or too busy: try again.
     #[error("the database is unavailable: {0}")]

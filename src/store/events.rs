@@ -1,13 +1,14 @@
 //! SQL of events. Every change by staff is written with its audit entry, in one transaction.
 
-use super::{AuditEntry, Store, StoreError, audit, browse, read, write};
+use super::{AuditEntry, Sql, StoreError, audit, browse, read, write};
 use crate::clock::{MINUTE_MS, UnixMs};
 use serde_json::{Value, value::RawValue};
 use sqlx::types::Json;
 use uuid::Uuid;
 
 /// An event as it is stored, its condition read or, in lists, as the text that it is.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
+#[serde(bound(serialize = "C: serde::Serialize", deserialize = "C: serde::de::DeserializeOwned"))]
 pub(crate) struct EventRow<C = Value> {
     pub event_id: Uuid,
     pub title: String,
@@ -16,13 +17,14 @@ pub(crate) struct EventRow<C = Value> {
     pub ends_at: i64,
     pub status: String,
     #[sqlx(json)]
+    #[serde(with = "crate::store::wire::json")]
     pub condition: C,
     pub created_at: i64,
     pub updated_at: i64,
 }
 
 /// What of an event is changed; `None` stays as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct EventChange {
     pub title: Option<String>,
     pub description: Option<String>,
@@ -32,7 +34,7 @@ pub(crate) struct EventChange {
 }
 
 /// What became of a change.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Saved<T> {
     /// As it is now.
     Done(T),
@@ -52,7 +54,7 @@ pub(super) fn saved<T>(changed: sqlx::Result<Option<T>>) -> Result<Saved<T>, Sto
     }
 }
 
-impl Store {
+impl Sql {
     /// Writes a new event. `Refused`: it ends before it starts.
     pub(crate) async fn create_event(
         &self,

@@ -2,7 +2,7 @@
 //! inserts it first, the worker or the compensation, wins, and the other does as it says.
 
 use super::{
-    ClaimRow, Store, StoreError, Transfer, Transferred, Wallet, claims::columns, confirm, fact, read,
+    ClaimRow, Sql, StoreError, Transfer, Transferred, Wallet, claims::columns, confirm, fact, read,
     wallet::transfer, write,
 };
 use crate::{
@@ -26,7 +26,7 @@ macro_rules! grant_row {
     }};
 }
 /// What is to be granted: what goes to the worker behind the stream.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct GrantRewardCommand {
     pub claim_id: Uuid,
     pub account: PlayerId,
@@ -37,7 +37,7 @@ pub(crate) struct GrantRewardCommand {
 }
 
 /// What comes back. The same for every repetition of the command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum GrantResult {
     /// The player has it.
     Granted,
@@ -46,7 +46,7 @@ pub(crate) enum GrantResult {
 }
 
 /// What became of a compensation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[allow(clippy::large_enum_variant)] // it lives for a moment, on the stack
 pub(crate) enum Undone {
     /// The stock is back.
@@ -57,7 +57,7 @@ pub(crate) enum Undone {
     Moved,
 }
 
-impl Store {
+impl Sql {
     /// Grants, or hears what became of it before; confirms the command and sends the result with it, and what the
     /// player owns now as a fact of his. A command that was confirmed has no second effect. `code` is a coupon's.
     pub(crate) async fn grant(

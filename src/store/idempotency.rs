@@ -1,11 +1,11 @@
 //! SQL of repeated requests: one row a key, which says who serves it and, once it was answered, what (spec 2.2).
 
-use super::{Store, StoreError, read, write};
+use super::{Sql, StoreError, read, write};
 use crate::clock::UnixMs;
 use uuid::Uuid;
 
 /// What a key belongs to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct KeyOf {
     pub account: Uuid,
     /// Method and pattern.
@@ -14,25 +14,27 @@ pub(crate) struct KeyOf {
 }
 
 /// The answer under a key.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct StoredAnswer {
     pub status: i64,
     pub content_type: Option<String>,
+    #[serde(with = "crate::store::wire::bytes")]
     pub answer: Vec<u8>,
 }
 
 /// A key as it is stored.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct IdempotencyRow {
     pub request_hash: Vec<u8>,
     pub leased_until: i64,
     pub status: Option<i64>,
     pub content_type: Option<String>,
+    #[serde(with = "crate::store::wire::bytes_if_any")]
     pub answer: Option<Vec<u8>>,
     pub expires_at: i64,
 }
 
-impl Store {
+impl Sql {
     /// What is known of a key.
     pub(crate) async fn idempotency(&self, of: &KeyOf) -> Result<Option<IdempotencyRow>, StoreError> {
         let sql =

@@ -2,13 +2,13 @@
 //!
 //! Called by `auth` alone, which decides; this file stores. Secrets of clients arrive here hashed.
 
-use super::{EpochChange, Store, StoreError, epochs::end_sign_in, fact, read, write};
+use super::{EpochChange, Sql, StoreError, epochs::end_sign_in, fact, read, write};
 use crate::{clock::UnixMs, ids::PlayerId, liveops::Fact};
 use serde_json::json;
 use uuid::Uuid;
 
 /// An account as it is stored.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct AccountRow {
     pub account_id: Uuid,
     pub nickname: String,
@@ -22,13 +22,14 @@ pub(crate) struct AccountRow {
 }
 
 /// What is unique of a nickname: see `auth::nickname`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, serde::Serialize)]
 pub(crate) struct NicknameKeys<'a> {
     pub key: &'a str,
     pub look: &'a str,
 }
 
 /// A new sign-in with its first refresh token.
+#[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct NewSignIn {
     pub sign_in_id: Uuid,
     pub token_hash: Vec<u8>,
@@ -37,6 +38,7 @@ pub(crate) struct NewSignIn {
 }
 
 /// A refresh token that is traded for its successor.
+#[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct Rotate {
     pub token_hash: Vec<u8>,
     pub successor_hash: Vec<u8>,
@@ -46,7 +48,7 @@ pub(crate) struct Rotate {
 }
 
 /// What came of it.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Rotated {
     /// Never issued, expired, or of a sign-in that has ended.
     Refused,
@@ -59,7 +61,7 @@ pub(crate) enum Rotated {
 }
 
 /// A ticket that was issued and, with this answer, is no more.
-#[derive(Debug, PartialEq, sqlx::FromRow)]
+#[derive(Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct TicketRow {
     pub account_id: Uuid,
     pub sign_in_id: Uuid,
@@ -103,7 +105,7 @@ macro_rules! add_sign_in {
 }
 pub(super) use {add_account, add_sign_in};
 
-impl Store {
+impl Sql {
     /// An account by its id.
     pub(crate) async fn account(&self, id: PlayerId) -> Result<Option<AccountRow>, StoreError> {
         let sql = "SELECT account_id, nickname, guest, role, epoch, banned_until, ban_reason, deleted_at

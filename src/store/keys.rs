@@ -1,11 +1,11 @@
 //! SQL of the installation's secrets and signing keys. What is stored may be sealed: `auth` knows.
 
-use super::{AuditEntry, Store, StoreError, audit, read, write};
+use super::{AuditEntry, Sql, StoreError, audit, read, write};
 use crate::clock::UnixMs;
 use uuid::Uuid;
 
 /// A signing key as it is stored.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct SigningKeyRow {
     /// Rises: the newest has the highest.
     pub n: i64,
@@ -15,7 +15,9 @@ pub(crate) struct SigningKeyRow {
 }
 
 /// A token of another service, without the token.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, sqlx::FromRow, schemars::JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, serde::Serialize, sqlx::FromRow, schemars::JsonSchema, serde::Deserialize,
+)]
 pub(crate) struct ServiceTokenRow {
     #[sqlx(rename = "token_id")]
     pub id: Uuid,
@@ -27,7 +29,7 @@ pub(crate) struct ServiceTokenRow {
     pub revoked_at: Option<i64>,
 }
 
-impl Store {
+impl Sql {
     /// The secret of this name; `candidate` becomes it if there is none yet.
     pub(crate) async fn secret(&self, name: &str, candidate: &[u8]) -> Result<Vec<u8>, StoreError> {
         let sql = "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";

@@ -1,6 +1,6 @@
 //! What was played: headers, participants and event logs of matches.
 
-use super::{Store, StoreError, browse, read};
+use super::{Sql, StoreError, browse, read};
 use crate::ids::{MatchId, PlayerId};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use sqlx::{FromRow, types::Json};
 use uuid::Uuid;
 
 /// A match as it is stored; put together it is a `game::replay::Recording`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct MatchRecord {
     /// What was known at the start.
     pub header: Value,
@@ -22,7 +22,7 @@ pub struct MatchRecord {
 }
 
 /// A match in a list.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow, serde::Deserialize)]
 #[schemars(rename = "MatchItem")]
 pub struct MatchRow {
     /// By time.
@@ -35,7 +35,7 @@ pub struct MatchRow {
     pub winner: Option<String>,
 }
 
-impl Store {
+impl Sql {
     /// A match with its whole log.
     pub async fn match_record(&self, id: MatchId) -> Result<Option<MatchRecord>, StoreError> {
         type Header = (Json<Value>, Option<Json<Value>>);

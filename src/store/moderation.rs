@@ -1,7 +1,7 @@
 //! What moderators look at and do: reports, mutes, and the players they find. Changes carry their audit entry in
 //! the same transaction.
 
-use super::{AuditEntry, Store, StoreError, audit, browse, read, write};
+use super::{AuditEntry, Sql, StoreError, audit, browse, read, write};
 use crate::clock::UnixMs;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use sqlx::{FromRow, types::Json};
 use uuid::Uuid;
 
 /// A player's report of another.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow, serde::Deserialize)]
 pub(crate) struct Report {
     /// By time.
     pub id: Uuid,
@@ -37,7 +37,7 @@ pub(crate) struct Report {
 }
 
 /// An account that may not chat.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow, serde::Deserialize)]
 pub(crate) struct MuteRow {
     /// Whose.
     pub account_id: Uuid,
@@ -52,7 +52,7 @@ pub(crate) struct MuteRow {
 }
 
 /// A mute as staff see it in a list.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow, serde::Deserialize)]
 pub(crate) struct MutedRow {
     #[serde(flatten)]
     #[sqlx(flatten)]
@@ -62,7 +62,7 @@ pub(crate) struct MutedRow {
 }
 
 /// An account as staff find it.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow, serde::Deserialize)]
 pub(crate) struct PlayerRow {
     /// The account.
     pub id: Uuid,
@@ -79,7 +79,7 @@ pub(crate) struct PlayerRow {
 }
 
 /// Which reports are asked for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ReportFilter {
     /// Open ones, or resolved ones.
     pub resolved: Option<bool>,
@@ -113,7 +113,7 @@ pub(super) fn like(text: &str) -> String {
 }
 
 /// Reports.
-impl Store {
+impl Sql {
     /// Reports, newest first, without their logs.
     pub(crate) async fn reports(&self, filter: ReportFilter, limit: u32) -> Result<Vec<Report>, StoreError> {
         let sql = report_columns!(
@@ -168,7 +168,7 @@ impl Store {
 }
 
 /// Mutes.
-impl Store {
+impl Sql {
     /// Silences an account, or changes how it is silenced. False if there is no such account.
     pub(crate) async fn mute(&self, mute: &MuteRow, entry: &AuditEntry) -> Result<bool, StoreError> {
         let sql = "INSERT INTO mutes (account_id, reason, ends_at, by_account, at)
@@ -229,7 +229,7 @@ impl Store {
 }
 
 /// Players.
-impl Store {
+impl Sql {
     /// Accounts whose nickname has this in it, or the one with this id; newest first.
     pub(crate) async fn players(
         &self,

@@ -3,7 +3,7 @@
 //! Called by `auth` alone, which decides. What the page keeps arrives here hashed.
 
 use super::{
-    AccountRow, NewSignIn, NicknameKeys, Store, StoreError, fact,
+    AccountRow, NewSignIn, NicknameKeys, Sql, StoreError, fact,
     identity::{add_account, add_sign_in, registered},
     read, write,
 };
@@ -11,14 +11,14 @@ use crate::clock::UnixMs;
 use uuid::Uuid;
 
 /// One who has gone to the provider.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct OidcAttempt {
     pub nonce: String,
     pub verifier: String,
     pub expires_at: i64,
 }
 
-impl Store {
+impl Sql {
     /// Remembers one who goes to the provider, and forgets those who never came back.
     pub(crate) async fn begin_oidc(
         &self,

@@ -4,7 +4,7 @@
 //! moves ahead. Whoever confirms deletes it in the transaction of his effect. Called by `liveops`; facts of rooms come
 //! with the rooms' commits (`Row::Fact`).
 
-use super::{Db, Store, StoreError, read, write};
+use super::{Db, Sql, StoreError, read, write};
 use crate::{
     clock::{MINUTE_MS, UnixMs},
     config::Activity,
@@ -37,15 +37,16 @@ impl OutboxRow {
 }
 
 /// A fact that is due for a group.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct DueFact {
     pub fact_id: Uuid,
     pub consumer: String,
+    #[serde(with = "crate::store::wire::bytes")]
     pub body: Vec<u8>,
 }
 
 /// What became of a fact that a group could not handle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Failed {
     /// It is due again at this time.
     Again(UnixMs),
@@ -56,7 +57,7 @@ pub(crate) enum Failed {
 }
 
 /// What waits for a group.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Lag {
     pub consumer: String,
     pub facts: i64,
@@ -120,7 +121,7 @@ const BURY: &str = "INSERT INTO dead_letters (id, fact_id, consumer, kind, at, b
                     SELECT $3, fact_id, consumer, kind, at, body, tries, $4, $5 FROM outbox
                     WHERE fact_id = $1 AND consumer = $2";
 
-impl Store {
+impl Sql {
     /// Facts that belong to no change but themselves. Those that are there already, or were handled, are not new.
     pub(crate) async fn add_facts(&self, facts: &[Fact]) -> Result<(), StoreError> {
         write!(self.db(), pool => {

@@ -3,7 +3,7 @@
 //! A pass is written in the commit of its queue's actor ([`Row::Admitted`](super::Row)). Its first use, its end and its
 //! expiry are single conditional statements: whichever comes first decides, on whatever node.
 
-use super::{Place, Store, StoreError, read, write};
+use super::{Place, Sql, StoreError, read, write};
 use crate::{
     clock::UnixMs,
     ids::{PlayerId, QueueId},
@@ -11,7 +11,7 @@ use crate::{
 use uuid::Uuid;
 
 /// A pass that an actor's commit adds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NewPass {
     /// 128 random bits.
     pub id: Uuid,
@@ -22,7 +22,7 @@ pub struct NewPass {
 }
 
 /// A pass as it is stored.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct PassRow {
     pub pass_id: Uuid,
     pub number: i64,
@@ -51,7 +51,7 @@ fn select(which: &str) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM queue_passes WHERE {which}"))
 }
 
-impl Store {
+impl Sql {
     /// Uses a pass: the first time its second clock begins. `None`: it is none, or is over.
     pub(crate) async fn use_pass(
         &self,
@@ -117,7 +117,7 @@ impl Store {
         &self,
         queue: QueueId,
         pass: Uuid,
-        outcome: &'static str,
+        outcome: &str,
         now: UnixMs,
     ) -> Result<Option<Place>, StoreError> {
         let sql = "UPDATE queue_passes SET ended_at = $3, outcome = $4

@@ -4,7 +4,7 @@
 //! Whatever changes a line first takes the row of its queue: changes of one queue are one after the other. Called by
 //! `queue::line` alone.
 
-use super::{Place, Store, StoreError, read, write};
+use super::{Place, Sql, StoreError, read, write};
 use crate::{
     clock::UnixMs,
     ids::{PlayerId, QueueId},
@@ -16,7 +16,7 @@ use uuid::Uuid;
 const LEVELS: [(i64, u32); 3] = [(1, 6), (2, 12), (3, 18)];
 
 /// A place as it is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct LineRow {
     pub number: i64,
     pub account_id: Uuid,
@@ -30,7 +30,7 @@ impl LineRow {
 }
 
 /// A place in the line, and how many wait before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Stood {
     pub number: i64,
     pub inside: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Stood {
 }
 
 /// What a take found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct LineTaken {
     pub places: Vec<Place>,
     pub waiting: i64,
@@ -87,7 +87,7 @@ macro_rules! count {
     };
 }
 
-impl Store {
+impl Sql {
     /// The account's place, a new one at the end if it has none, and whether it is new. `None`: there is no such queue.
     pub(crate) async fn line_enter(
         &self,

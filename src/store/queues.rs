@@ -3,7 +3,7 @@
 //! Every change by staff is written with its audit entry, in one transaction. Passes are in `passes`, the line of a node
 //! without Redis in `queue_line`.
 
-use super::{AuditEntry, Saved, Store, StoreError, audit, events::saved, read, write};
+use super::{AuditEntry, Saved, Sql, StoreError, audit, events::saved, read, write};
 use crate::{
     clock::UnixMs,
     ids::{PlayerId, QueueId},
@@ -11,7 +11,7 @@ use crate::{
 use uuid::Uuid;
 
 /// A queue as it is stored.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct QueueRow {
     pub queue_id: Uuid,
     pub name: String,
@@ -36,12 +36,13 @@ pub(crate) struct QueueRow {
 }
 
 /// What of a queue is changed; `None` stays as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct QueueChange {
     pub name: Option<String>,
     pub state: Option<String>,
     pub capacity: Option<i64>,
     /// `Some(None)`: as fast as places are free.
+    #[serde(with = "crate::store::wire::twice")]
     pub rate_per_s: Option<Option<f64>>,
     pub claim_ttl_ms: Option<i64>,
     pub pass_ttl_ms: Option<i64>,
@@ -52,7 +53,7 @@ pub(crate) struct QueueChange {
 /// Kind of a queue's entity.
 pub(crate) const QUEUE: &str = "queue";
 
-impl Store {
+impl Sql {
     /// Writes a new queue and its entity; one with this id that is there already is the same.
     pub(crate) async fn create_queue(
         &self,

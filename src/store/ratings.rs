@@ -3,7 +3,7 @@
 //! Called by the consumer of results (`liveops::ratings`), by staff who resolve a duel, and by leaderboards. The arithmetic
 //! is `game::rating`; here is who is rated, and in which transaction.
 
-use super::{Store, StoreError, browse, confirm, read, write};
+use super::{Sql, StoreError, browse, confirm, read, write};
 use crate::{
     clock::UnixMs,
     config::RatingSection,
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// How results are turned into ratings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct RatingRules {
     pub glicko: Glicko,
     period_ms: f64,
@@ -64,7 +64,7 @@ pub(crate) struct Contest {
 }
 
 /// A rating as it is kept.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, FromRow, serde::Deserialize)]
 pub(crate) struct RatingRow {
     /// `duel`, `mafia` …
     pub mode: String,
@@ -95,7 +95,7 @@ impl RatingRow {
 }
 
 /// A line of a leaderboard.
-#[derive(Clone, Debug, PartialEq, FromRow)]
+#[derive(Clone, Debug, PartialEq, FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct BoardRow {
     #[sqlx(flatten)]
     pub row: RatingRow,
@@ -210,7 +210,7 @@ const BOARD: &str =
                      AND (r.standing < $2 OR (r.standing = $2 AND r.account_id > $3))
                      ORDER BY r.standing DESC, r.account_id LIMIT $4";
 
-impl Store {
+impl Sql {
     /// Rates everybody who played a game in a room, and confirms the fact with that. A draw has no sides: it rates nobody.
     pub(crate) async fn match_finished(
         &self,

@@ -4,7 +4,7 @@
 //! Order of locks: account, reservation, wallets. Whoever takes several reservations passes over those that are locked.
 
 use super::{
-    Db, Store, StoreError, Transfer, Transferred, Wallet, confirm, fact, read, wallet::transfer, write,
+    Db, Sql, StoreError, Transfer, Transferred, Wallet, confirm, fact, read, wallet::transfer, write,
 };
 use crate::{
     clock::UnixMs,
@@ -15,7 +15,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// A reservation as it is stored.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ReservationRow {
     pub reservation_id: Uuid,
     pub account_id: Uuid,
@@ -32,7 +32,7 @@ pub(crate) struct ReservationRow {
 }
 
 /// A hold that is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct NewHold {
     /// Of the reservation: the same at every attempt.
     pub id: Uuid,
@@ -48,7 +48,7 @@ pub(crate) struct NewHold {
 }
 
 /// What became of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[allow(clippy::large_enum_variant)] // it lives for a moment, on the stack
 pub(crate) enum Held {
     /// The seat is his for a while; or was, at an earlier attempt.
@@ -64,7 +64,7 @@ pub(crate) enum Held {
 }
 
 /// What became of a payment.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[allow(clippy::large_enum_variant)] // it lives for a moment, on the stack
 pub(crate) enum Paid {
     /// The points are the house's, and the seat is his.
@@ -82,7 +82,7 @@ pub(crate) enum Paid {
 }
 
 /// What became of a hold that is given back.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[allow(clippy::large_enum_variant)] // it lives for a moment, on the stack
 pub(crate) enum GivenBack {
     /// The seat is free.
@@ -96,7 +96,7 @@ pub(crate) enum GivenBack {
 }
 
 /// Whose reservations are asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ReservationFilter {
     pub account: Option<Uuid>,
     pub showtime: Option<Uuid>,
@@ -148,7 +148,7 @@ const EXPIRE_AMONG_NODES: &str = "UPDATE reservations SET status = 'expired', up
 
 const ONE: &str = "SELECT * FROM reservations WHERE reservation_id = $1";
 
-impl Store {
+impl Sql {
     /// Holds a seat for an account. Of all who ask for it at once one gets it.
     pub(crate) async fn hold_seat(&self, hold: &NewHold) -> Result<Held, StoreError> {
         let (queue, pass) = hold.pass.unzip();

@@ -1,7 +1,7 @@
 //! SQL of rewards. Stock and limits are constraints of the tables; [`super::claims`] takes of them.
 
 use super::{
-    AuditEntry, Store, StoreError, audit,
+    AuditEntry, Sql, StoreError, audit,
     events::{Saved, saved},
     read, write,
 };
@@ -11,7 +11,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 /// A reward as it is stored.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct RewardRow {
     pub reward_id: Uuid,
     pub event_id: Uuid,
@@ -28,16 +28,18 @@ pub(crate) struct RewardRow {
 }
 
 /// What of a reward is changed; `None` stays as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct RewardChange {
     pub name: Option<String>,
     pub amount: Option<i64>,
+    #[serde(with = "crate::store::wire::twice")]
     pub stock: Option<Option<i64>>,
     pub per_account_limit: Option<i64>,
+    #[serde(with = "crate::store::wire::twice")]
     pub condition: Option<Option<Value>>,
 }
 
-impl Store {
+impl Sql {
     /// Writes a new reward of an event that has not ended. `Missing`: there is no such event.
     pub(crate) async fn create_reward(
         &self,

@@ -1,6 +1,6 @@
 //! The room index: seats, codes and lists, as the rooms' own commits wrote them.
 
-use super::{Listing, Store, StoreError, browse, read};
+use super::{Listing, Sql, StoreError, browse, read};
 use crate::{
     clock::UnixMs,
     ids::{PlayerId, RoomId},
@@ -44,7 +44,7 @@ impl From<ListingRow> for Listing {
 const QUICK_JOIN_ROOMS: i64 = 5;
 
 /// Which rooms staff ask for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct RoomFilter {
     /// `waiting` or `playing`.
     pub status: Option<String>,
@@ -57,7 +57,7 @@ pub(crate) struct RoomFilter {
 }
 
 /// For staff.
-impl Store {
+impl Sql {
     /// Rooms, private ones too, newest first.
     pub(crate) async fn all_rooms(
         &self,
@@ -87,7 +87,7 @@ impl Store {
     }
 }
 
-impl Store {
+impl Sql {
     /// The room in which this account has its seat.
     pub async fn seat_of(&self, account: PlayerId) -> Result<Option<RoomId>, StoreError> {
         let sql = "SELECT room_id FROM seats WHERE account_id = $1";

@@ -2,13 +2,13 @@
 //!
 //! Called by `session_log` and by the staff's routes.
 
-use super::{Store, StoreError, browse, read, write};
+use super::{Sql, StoreError, browse, read, write};
 use crate::clock::UnixMs;
 use serde::Serialize;
 use uuid::Uuid;
 
 /// A connection, open or ended.
-#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow, schemars::JsonSchema, serde::Deserialize)]
 pub(crate) struct SessionLogRow {
     /// By time.
     pub id: Uuid,
@@ -36,7 +36,7 @@ pub(crate) struct SessionLogRow {
 }
 
 /// Which connections are asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct SessionLogFilter {
     /// Of this account.
     pub account: Option<Uuid>,
@@ -68,7 +68,7 @@ const FIND: &str = "SELECT id, session_id, account_id, transport, address, node,
       AND ($3 IS NULL OR (disconnected_at IS NULL) = $3) AND ($4 IS NULL OR id < $4)
     ORDER BY id DESC LIMIT $5";
 
-impl Store {
+impl Sql {
     /// Writes connects and disconnects, all or none. Done again it changes nothing.
     pub(crate) async fn log_sessions(&self, rows: &[SessionLogRow]) -> Result<(), StoreError> {
         write!(self.db(), pool => {

@@ -2,7 +2,7 @@
 //! transaction. Who has a seat is in [`super::reservations`]; a seat's status follows from it.
 
 use super::{
-    AuditEntry, Store, StoreError, audit,
+    AuditEntry, Sql, StoreError, audit,
     events::{Saved, saved},
     read, write,
 };
@@ -12,7 +12,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 /// A showtime as it is stored.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ShowtimeRow {
     pub showtime_id: Uuid,
     pub title: String,
@@ -28,18 +28,20 @@ pub(crate) struct ShowtimeRow {
 }
 
 /// What of a showtime is changed; `None` stays as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct ShowtimeChange {
     pub title: Option<String>,
     pub starts_at: Option<i64>,
+    #[serde(with = "crate::store::wire::twice")]
     pub queue: Option<Option<Uuid>>,
     pub price_points: Option<i64>,
     pub on_queue_down: Option<String>,
+    #[serde(with = "crate::store::wire::twice")]
     pub room: Option<Option<Value>>,
 }
 
 /// A seat and what has become of it.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct SeatRow {
     pub seat_id: Uuid,
     pub showtime_id: Uuid,
@@ -49,7 +51,7 @@ pub(crate) struct SeatRow {
 }
 
 /// What became of new seats.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum SeatsAdded {
     /// All are there.
     Done,
@@ -61,7 +63,7 @@ pub(crate) enum SeatsAdded {
     TooMany,
 }
 
-impl Store {
+impl Sql {
     /// Writes a new showtime.
     pub(crate) async fn create_showtime(
         &self,

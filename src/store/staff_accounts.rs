@@ -3,7 +3,7 @@
 //! Called by `auth`, which decides who may.
 
 use super::{
-    AuditEntry, EpochChange, Store, StoreError, audit, browse, epochs::raise_epoch, fact,
+    AuditEntry, EpochChange, Sql, StoreError, audit, browse, epochs::raise_epoch, fact,
     identity::status_fact, read, write,
 };
 use crate::clock::UnixMs;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 /// An account as staff see it.
-#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow, schemars::JsonSchema, serde::Deserialize)]
 pub(crate) struct StaffAccountRow {
     #[sqlx(rename = "account_id")]
     pub id: Uuid,
@@ -27,7 +27,7 @@ pub(crate) struct StaffAccountRow {
 }
 
 /// One sign-in of an account.
-#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow, schemars::JsonSchema, serde::Deserialize)]
 pub(crate) struct SignInRow {
     #[sqlx(rename = "sign_in_id")]
     pub id: Uuid,
@@ -37,12 +37,10 @@ pub(crate) struct SignInRow {
 }
 
 /// A ban, in force or not.
-#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow, schemars::JsonSchema, serde::Deserialize)]
 pub(crate) struct BanRow {
     #[sqlx(rename = "ban_id")]
     pub id: Uuid,
-    #[serde(skip)]
-    pub account_id: Uuid,
     pub reason: String,
     pub by_account: Uuid,
     pub created_at: i64,
@@ -51,7 +49,7 @@ pub(crate) struct BanRow {
 }
 
 /// Which accounts are asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct AccountQuery {
     /// Nicknames and user names that begin so, folded.
     pub prefix: Option<String>,
@@ -61,7 +59,7 @@ pub(crate) struct AccountQuery {
     pub before: Option<Uuid>,
 }
 
-impl Store {
+impl Sql {
     /// Accounts, newest first.
     pub(crate) async fn find_accounts(
         &self,
@@ -88,7 +86,7 @@ impl Store {
 
     /// The newest bans of an account.
     pub(crate) async fn bans_of(&self, account: Uuid, limit: u32) -> Result<Vec<BanRow>, StoreError> {
-        let sql = "SELECT ban_id, account_id, reason, by_account, created_at, ends_at, lifted_at FROM bans
+        let sql = "SELECT ban_id, reason, by_account, created_at, ends_at, lifted_at FROM bans
                    WHERE account_id = $1 ORDER BY ban_id DESC LIMIT $2";
         Ok(read!(self.db(), pool => {
             sqlx::query_as(sql).bind(account).bind(i64::from(limit)).fetch_all(pool).await?
@@ -98,6 +96,7 @@ impl Store {
     /// Bans an account; a ban in force is replaced. `None`: there is no such account.
     pub(crate) async fn ban(
         &self,
+        account: Uuid,
         ban: &BanRow,
         entry: &AuditEntry,
     ) -> Result<Option<EpochChange>, StoreError> {
@@ -105,13 +104,13 @@ impl Store {
         let lift = "UPDATE bans SET lifted_at = $2 WHERE account_id = $1 AND lifted_at IS NULL";
         write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
-            let Some(change) = raise_epoch!(tx, ban.account_id, ban.created_at) else { return Ok(None) };
+            let Some(change) = raise_epoch!(tx, account, ban.created_at) else { return Ok(None) };
             let until = ban.ends_at.unwrap_or(i64::MAX);
-            sqlx::query(mark).bind(ban.account_id).bind(until).bind(&ban.reason).execute(&mut *tx).await?;
-            sqlx::query(lift).bind(ban.account_id).bind(ban.created_at).execute(&mut *tx).await?;
+            sqlx::query(mark).bind(account).bind(until).bind(&ban.reason).execute(&mut *tx).await?;
+            sqlx::query(lift).bind(account).bind(ban.created_at).execute(&mut *tx).await?;
             sqlx::query(ADD_BAN)
                 .bind(ban.id)
-                .bind(ban.account_id)
+                .bind(account)
                 .bind(&ban.reason)
                 .bind(ban.by_account)
                 .bind(ban.created_at)
@@ -119,7 +118,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             audit!(&mut *tx, entry);
-            fact!(&mut *tx, &status_fact(ban.account_id, UnixMs(ban.created_at), "banned"));
+            fact!(&mut *tx, &status_fact(account, UnixMs(ban.created_at), "banned"));
             tx.commit().await?;
             self.outbox_has_more();
             Ok(Some(change))

@@ -5,7 +5,7 @@
 //! they are where points come from; their balance is the sum of their entries, for a row that every grant updates would
 //! be a queue.
 
-use super::{AuditEntry, Store, StoreError, audit, read, write};
+use super::{AuditEntry, Sql, StoreError, audit, read, write};
 use crate::{clock::UnixMs, ids::PlayerId};
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub(crate) const MOST: i64 = 9_007_199_254_740_991;
 
 /// Whose points.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Wallet {
     /// A person's.
     Account(PlayerId),
@@ -43,7 +43,7 @@ impl Wallet {
 }
 
 /// Points from one wallet to another, once for its reason and reference.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Transfer {
     /// Gives.
     pub from: Wallet,
@@ -52,7 +52,8 @@ pub struct Transfer {
     /// From 1.
     pub amount: i64,
     /// `reward` …
-    pub reason: &'static str,
+    #[serde(deserialize_with = "crate::store::wire::name")]
+    pub reason: crate::store::wire::Name,
     /// The claim, the seat … that it is for: under one reason a reference is paid once.
     pub reference: Uuid,
     /// When.
@@ -60,7 +61,7 @@ pub struct Transfer {
 }
 
 /// What became of a transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Transferred {
     /// It happened.
     Done,
@@ -73,7 +74,7 @@ pub enum Transferred {
 }
 
 /// One entry of the ledger, as its wallet sees it.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct LedgerRow {
     pub transaction_id: Uuid,
     pub amount: i64,
@@ -84,7 +85,7 @@ pub(crate) struct LedgerRow {
 }
 
 /// Something that an account owns.
-#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub(crate) struct InventoryRow {
     pub kind: String,
     pub name: String,
@@ -135,7 +136,7 @@ pub(super) const PUT: &str = "INSERT INTO wallets (account_id, balance) VALUES (
      ON CONFLICT (account_id) DO UPDATE SET balance = wallets.balance + excluded.balance
      WHERE wallets.balance <= 9007199254740991 - excluded.balance";
 
-impl Store {
+impl Sql {
     /// Moves points. Nothing happens unless it is [`Transferred::Done`].
     ///
     /// # Errors

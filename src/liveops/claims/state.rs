@@ -25,7 +25,7 @@ pub(crate) enum Status {
 }
 
 /// Why a claim was rejected or compensated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, schemars::JsonSchema, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Reason {
     /// The event was not active, or not at that time.

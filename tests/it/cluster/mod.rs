@@ -1,5 +1,6 @@
 //! Three nodes as processes on a Redis and a PostgreSQL of the test's own, and what may happen to them (spec 6.3).
 
+mod db_role;
 mod faults;
 mod history;
 mod judge;
