@@ -16,6 +16,6 @@ mod state;
 mod tests;
 
 pub use actor::DuelActor;
-pub use messages::{DuelCommand, DuelMessage, DuelReply, Party};
+pub use messages::{DuelCommand, DuelMessage, DuelReply, Party, Standing};
 pub use phase::Phase;
 pub use state::{DuelState, Step};

@@ -3,7 +3,10 @@
 //! `requested → accepted → connecting → connected → (ended)`, with the side exits `declined`, `cancelled`, `expired` and
 //! `failed` (spec 4.3).
 
-use super::{messages::Party, phase::Phase};
+use super::{
+    messages::{Party, Standing},
+    phase::Phase,
+};
 use crate::{
     clock::UnixMs,
     config::DuelSection,
@@ -85,6 +88,9 @@ pub struct DuelState {
     pub(super) reached: [Option<bool>; 2],
     pub(super) reports: [Option<DuelReport>; 2],
     pub(super) first_report: Option<UnixMs>,
+    /// Who has left an accepted match.
+    #[serde(default)]
+    pub(super) left: Option<Side>,
     pub(super) wake_no: i64,
 }
 
@@ -102,6 +108,7 @@ impl DuelState {
             reached: [None; 2],
             reports: [None, None],
             first_report: None,
+            left: None,
             wake_no: 0,
         }
     }
@@ -198,6 +205,9 @@ impl DuelState {
 
     /// This player has a signal session: what he must know of the match.
     pub fn came(&mut self, side: Side) -> Step {
+        if self.phase.is_over() {
+            return Step::default(); // who was absent at the end was absent
+        }
         (self.came[side], self.away_since[side]) = (true, None);
         self.stand(side).into_iter().fold(Step::default(), |step, push| step.tell(side, push))
     }
@@ -340,6 +350,31 @@ impl DuelState {
         let told =
             MatchRequestCancelled { requester_id: self.players[REQUESTER].player_id, session_id: self.id };
         Step::default().durably().tell(ACCEPTER, told.push())
+    }
+
+    /// A bracket wants no result of it any more.
+    pub fn call_off(&mut self) -> Step {
+        match self.phase {
+            Phase::Connected => self.end(EndReason::TimedOut),
+            phase if phase.is_between() => self.fail(FailReason::ConnectTimeout),
+            _ => Step::default(),
+        }
+    }
+
+    /// For a bracket. A request that came to nothing is a match that failed.
+    pub fn standing(&self) -> Standing {
+        match self.phase {
+            phase if !phase.is_over() => Standing::Open,
+            Phase::Ended => {
+                let (mut outcome, winner) = self.known_result();
+                let reported = self.reports.iter().any(Option::is_some);
+                if self.left.is_some() && outcome == DuelOutcome::Unreported {
+                    outcome = DuelOutcome::Abandoned;
+                }
+                Standing::Ended { outcome, winner, left: self.left, reported }
+            }
+            _ => Standing::Failed { absent: [self.is_away(0), self.is_away(1)], left: self.left },
+        }
     }
 
     /// There will be no match.

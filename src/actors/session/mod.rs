@@ -7,6 +7,7 @@
 
 mod actor;
 mod asked;
+mod bracket;
 mod door;
 mod life;
 mod matchmaking;
