@@ -8,11 +8,11 @@ use super::{
     idempotency::Operation,
     page::{Page, PageQuery},
     rewards::present,
+    showtime_places::{BracketWish, RoomWish, room_or_bracket},
 };
 use crate::{
     clock::UnixMs,
     ids::QueueId,
-    protocol::bracket::BracketMode,
     store::{MOST, Saved, SeatRow, SeatsAdded, ShowtimeChange, ShowtimeRow},
 };
 use actix_web::{
@@ -21,7 +21,7 @@ use actix_web::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -156,44 +156,6 @@ pub(super) struct ShowtimePatch {
     bracket: Option<Option<BracketWish>>,
 }
 
-/// What the bracket of a showtime is like.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BracketWish {
-    #[serde(default)]
-    mode: BracketMode,
-}
-
-impl BracketWish {
-    fn stored(&self) -> Result<Value, Problem> {
-        serde_json::to_value(self).map_err(|error| Problem::bug(&error))
-    }
-}
-
-/// What the room of a showtime is like: as in `room.create`.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RoomWish {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    game: Option<String>,
-    /// 4 to 12.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    capacity: Option<usize>,
-    /// Laid over the game's defaults.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    settings: Option<Map<String, Value>>,
-}
-
-impl RoomWish {
-    /// As it is stored. What of it the game does not like is told to the first who opens the room.
-    fn checked(&self) -> Result<Value, Problem> {
-        if self.capacity.is_some_and(|capacity| !(4..=12).contains(&capacity)) {
-            return Err(Problem::invalid_field("room.capacity", "must be 4 to 12"));
-        }
-        serde_json::to_value(self).map_err(|error| Problem::bug(&error))
-    }
-}
-
 /// Body of `POST /showtimes/{id}/seats`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -228,10 +190,6 @@ fn check_price(points: i64) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::invalid_field("price_points", format!("must be a whole number from 0 to {MOST}")))
-}
-
-fn room_or_bracket() -> Problem {
-    Problem::invalid_field("bracket", "a showtime has a room or a bracket, not both")
 }
 
 fn no_showtime() -> Problem {

@@ -47,7 +47,10 @@ impl BracketActor {
         for news in std::mem::take(&mut self.news) {
             decide(&mut copy, self.activation.key, news, now, &settings, &mut turned);
         }
-        let Some(mut copy) = copy else { return self.leave_if_unmade(ctx) };
+        let Some(mut copy) = copy else {
+            refuse(turned); // who came was too late
+            return self.leave_if_unmade(ctx);
+        };
         turned.called_off = copy.wake(now, &settings, &mut crate::chance::uuid);
         if copy.is_forgotten(now, &settings) {
             return self.forget(ctx);

@@ -11,6 +11,7 @@ mod messages;
 mod phase;
 mod players;
 mod rules;
+mod standing;
 mod state;
 #[cfg(test)]
 mod tests;

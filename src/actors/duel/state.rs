@@ -3,10 +3,7 @@
 //! `requested → accepted → connecting → connected → (ended)`, with the side exits `declined`, `cancelled`, `expired` and
 //! `failed` (spec 4.3).
 
-use super::{
-    messages::{Party, Standing},
-    phase::Phase,
-};
+use super::{messages::Party, phase::Phase};
 use crate::{
     clock::UnixMs,
     config::DuelSection,
@@ -352,31 +349,6 @@ impl DuelState {
         Step::default().durably().tell(ACCEPTER, told.push())
     }
 
-    /// A bracket wants no result of it any more.
-    pub fn call_off(&mut self) -> Step {
-        match self.phase {
-            Phase::Connected => self.end(EndReason::TimedOut),
-            phase if phase.is_between() => self.fail(FailReason::ConnectTimeout),
-            _ => Step::default(),
-        }
-    }
-
-    /// For a bracket. A request that came to nothing is a match that failed.
-    pub fn standing(&self) -> Standing {
-        match self.phase {
-            phase if !phase.is_over() => Standing::Open,
-            Phase::Ended => {
-                let (mut outcome, winner) = self.known_result();
-                let reported = self.reports.iter().any(Option::is_some);
-                if self.left.is_some() && outcome == DuelOutcome::Unreported {
-                    outcome = DuelOutcome::Abandoned;
-                }
-                Standing::Ended { outcome, winner, left: self.left, reported }
-            }
-            _ => Standing::Failed { absent: [self.is_away(0), self.is_away(1)], left: self.left },
-        }
-    }
-
     /// There will be no match.
     pub fn fail(&mut self, reason: FailReason) -> Step {
         self.enter(Phase::Failed);
@@ -403,7 +375,7 @@ impl DuelState {
     }
 
     /// Two reports must agree. Who alone reports that the other has won is believed: nobody lies himself a defeat.
-    fn known_result(&self) -> (DuelOutcome, Option<PlayerId>) {
+    pub(super) fn known_result(&self) -> (DuelOutcome, Option<PlayerId>) {
         match &self.reports {
             [Some(a), Some(b)] if a.agrees_with(b) => (DuelOutcome::Agreed, a.winner),
             [Some(_), Some(_)] => (DuelOutcome::Disputed, None),

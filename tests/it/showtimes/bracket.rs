@@ -40,11 +40,36 @@ fn next_match(bracket: &Value, played: &BTreeSet<String>) -> Option<(String, [St
     })
 }
 
+/// These two have been told of their match, and play it. Who came later into the bracket wins.
+async fn play(fighters: &mut Vec<Fighter>, session: &str, two: [&str; 2]) {
+    let [mut one, mut other] = two.map(|id| {
+        let at = fighters.iter().position(|fighter| fighter.player.guest.id == id).unwrap();
+        fighters.remove(at)
+    });
+    for fighter in [&mut one, &mut other] {
+        let wanted = |frame: &Value| {
+            frame["type"] == "matchmaking.found" && frame["payload"]["sessionId"] == json!(session)
+        };
+        fighter.player.wait_for("his match", wanted).await.unwrap();
+    }
+    connect(&mut one.peer, &mut other.peer, session).await;
+    let by_name = |fighter: &&Fighter| fighter.player.guest.nickname.clone();
+    let winner = [&one, &other].into_iter().max_by_key(by_name).unwrap().peer.id.clone();
+    for fighter in [&mut one, &mut other] {
+        fighter.peer.say("report_result", json!({"sessionId": session, "winnerId": winner})).await;
+    }
+    for fighter in [&mut one, &mut other] {
+        assert_eq!(fighter.peer.until("match_ended").await["result"]["outcome"], "agreed");
+    }
+    fighters.extend([one, other]);
+}
+
 #[actix::test]
 async fn five_with_paid_seats_play_a_bracket_to_its_end_though_nodes_die() {
     let (redis, postgres) = (PrivateRedis::start().unwrap(), PrivatePostgres::start().unwrap());
     let dir = tempfile::tempdir().unwrap();
-    let settings = shared(&redis, &postgres);
+    let mut settings = shared(&redis, &postgres);
+    settings.push("duel.connect_ms=120000".to_owned()); // its matches are played one after another
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
     let mut nodes: Vec<Process> = (0..3).map(|_| Process::with(dir.path(), &settings)).collect();
     let world = World::of(&nodes.iter().collect::<Vec<_>>(), &postgres).await;
@@ -91,26 +116,8 @@ async fn five_with_paid_seats_play_a_bracket_to_its_end_though_nodes_die() {
             tokio::time::sleep(Duration::from_millis(200)).await;
             continue;
         };
-        let take = |fighters: &mut Vec<Fighter>, id: &str| {
-            let at = fighters.iter().position(|fighter| fighter.player.guest.id == id).unwrap();
-            fighters.remove(at)
-        };
-        let (mut one, mut other) = (take(&mut fighters, &one), take(&mut fighters, &other));
-        for fighter in [&mut one, &mut other] {
-            let wanted = |frame: &Value| {
-                frame["type"] == "matchmaking.found" && frame["payload"]["sessionId"] == json!(session)
-            };
-            fighter.player.wait_for("his match", wanted).await.unwrap();
-        }
-        connect(&mut one.peer, &mut other.peer, &session).await;
-        let winner = one.player.guest.nickname.clone().max(other.player.guest.nickname.clone());
-        let winner = if one.player.guest.nickname == winner { &one.peer.id } else { &other.peer.id }.clone();
-        for fighter in [&mut one, &mut other] {
-            fighter.peer.say("report_result", json!({"sessionId": session, "winnerId": winner})).await;
-            assert_eq!(fighter.peer.until("match_ended").await["result"]["outcome"], "agreed");
-        }
+        play(&mut fighters, &session, [&one, &other]).await;
         played.insert(session);
-        fighters.extend([one, other]);
     };
     assert_eq!(played.len(), FIGHTERS - 1, "each match has one who is out");
     for fighter in &mut fighters {

@@ -3,26 +3,27 @@
 use super::kit::*;
 use crate::{
     actors::bracket::BracketActor,
-    testkit::{Fault, Stage},
+    testkit::{Fault, Network, Stage},
 };
 use serde_json::json;
+use uuid::Uuid;
 
-fn holder(stages: &[Stage]) -> usize {
-    stages.iter().position(|stage| stage.cluster.active::<BracketActor>() == 1).expect("one holds it")
-}
-
-/// Two on a node that does not hold the bracket, and that bracket, which has not started.
-async fn apart() -> (Vec<Stage>, crate::testkit::Network, Vec<Fighter>, uuid::Uuid, usize) {
-    for _ in 0..20 {
-        let (stages, network) = Stage::nodes(3).await;
-        let mut two = fighters(&stages[0], 2).await;
-        let showtime = open(&stages[0], &mut two).await;
-        let at = holder(&stages);
-        if at != 0 {
-            return (stages, network, two, showtime, at);
+/// Two on the first of three nodes, and a bracket with them, which is on another and starts in a minute.
+async fn apart() -> (Vec<Stage>, Network, Vec<Fighter>, Uuid, usize) {
+    let (stages, network) = Stage::nodes(3).await;
+    let mut two = fighters(&stages[0], 2).await;
+    for _ in 0..50 {
+        let showtime = Uuid::now_v7();
+        opens(&stages[0], showtime, in_s(&stages[0], 800), &ids(&two));
+        two[0].player.ok("bracket.join", json!({"showtime": showtime})).await;
+        let Some(at) = (1..3).find(|at| stages[*at].cluster.active::<BracketActor>() == 1) else { continue };
+        opens(&stages[0], showtime, in_s(&stages[0], 60), &ids(&two));
+        for fighter in &mut two {
+            fighter.player.ok("bracket.join", json!({"showtime": showtime})).await;
         }
+        return (stages, network, two, showtime, at);
     }
-    panic!("it is always on the first node");
+    panic!("all are on the first node");
 }
 
 #[actix::test]
@@ -101,7 +102,7 @@ async fn a_result_that_came_while_nobody_held_the_bracket_is_looked_up() {
 async fn to_the_end_in_spite_of(fault: Fault, at_join: bool) {
     let stage = Stage::new();
     let mut two = fighters(&stage, 2).await;
-    let showtime = uuid::Uuid::now_v7();
+    let showtime = Uuid::now_v7();
     opens(&stage, showtime, in_s(&stage, 60), &ids(&two));
     for (n, fighter) in two.iter_mut().enumerate() {
         if at_join && n == 1 {
@@ -115,13 +116,9 @@ async fn to_the_end_in_spite_of(fault: Fault, at_join: bool) {
             stage.run_ms(1_000).await;
         }
     }
-    stage
-        .run_ms(
-            u64::try_from(stage_start(&mut two[0], showtime).await - stage.cluster.clock().now().0)
-                .unwrap_or(0)
-                - 500,
-        )
-        .await;
+    let start = two[0].bracket(showtime).await["starts_at"].as_i64().expect("a time");
+    let soon = u64::try_from(start - stage.cluster.clock().now().0).unwrap_or(500);
+    stage.run_ms(soon - 500).await;
     if !at_join {
         stage.store.inject([fault]);
     }
@@ -132,18 +129,37 @@ async fn to_the_end_in_spite_of(fault: Fault, at_join: bool) {
     assert_eq!(two[0].player.expect("bracket.over").await["winner"]["nickname"], "P1");
 }
 
-async fn stage_start(fighter: &mut Fighter, showtime: uuid::Uuid) -> i64 {
-    fighter.bracket(showtime).await["starts_at"].as_i64().expect("a time")
+#[actix::test]
+async fn a_join_that_could_not_be_written_has_not_happened() {
+    to_the_end_in_spite_of(Fault::Fail, true).await;
 }
 
 #[actix::test]
-async fn what_could_not_be_written_has_not_happened_and_is_tried_again() {
-    to_the_end_in_spite_of(Fault::Fail, true).await;
+async fn a_round_that_could_not_be_written_is_tried_again() {
     to_the_end_in_spite_of(Fault::Fail, false).await;
 }
 
 #[actix::test]
-async fn what_may_have_been_written_is_looked_up() {
+async fn a_join_that_may_have_been_written_is_looked_up() {
     to_the_end_in_spite_of(Fault::LoseAnswer, true).await;
+}
+
+#[actix::test]
+async fn a_round_that_may_have_been_written_is_looked_up() {
     to_the_end_in_spite_of(Fault::LoseAnswer, false).await;
+}
+
+#[actix::test]
+async fn a_node_that_stops_hands_its_bracket_over() {
+    let (mut stages, _network, mut two, showtime, at) = apart().await;
+    stages[0].run_ms(62_000).await;
+    let [one, other] = &mut two[..] else { unreachable!() };
+    let session = connect(one, other).await;
+    let stopping = stages.remove(at);
+    stopping.cluster.drain(std::time::Duration::from_secs(5)).await;
+    one.reports(&session, Some(other.player.id));
+    other.reports(&session, Some(other.player.id));
+    stages[0].run_ms(30_000).await;
+    assert_eq!(one.bracket(showtime).await["winner"], json!(other.player.id));
+    assert_eq!(stopping.cluster.active::<BracketActor>(), 0);
 }
