@@ -442,6 +442,19 @@ sections! {
         queue_give_up_ms: u64 = 3_600_000, "ms", "a queue that does not answer for so long is not told any more that a seat is paid: its pass has ended by itself";
         top_up_points: i64 = 1_000_000, "points", "points that staff may give an account at once at most";
     }
+    /// Brackets of showtimes: duels of all who have a paid seat.
+    brackets: Brackets {
+        players: usize = 64, "players", "players of a bracket at most: six rounds; more are refused with room_full";
+        waiting: usize = 256, "joins", "joins that wait for a bracket's commit; more are told to try again";
+        look_ms: u64 = 1_000, "ms", "how often a bracket looks how its matches go; much shorter than duel.ended_ms, within which a match says how it ended";
+        show_ms: u64 = 120_000, "ms", "a match that a player did not come to is made again until then; after it he has lost it";
+        round_ms: u64 = 1_800_000, "ms", "longest round: a match that has no winner by then is the better seed's";
+        verdict_ms: u64 = 600_000, "ms", "how long a result that its players do not agree on waits for staff before the match is played again";
+        missing_ms: u64 = 30_000, "ms", "a match that is gone, and of whose result nobody has heard for so long, has none";
+        revive_ms: u64 = 15_000, "ms", "a bracket that runs is looked for by all nodes after this: its own may have died; longer than cluster.lease_ms";
+        retry_ms: u64 = 500, "ms", "wait before a commit or a look-up that failed is tried again";
+        keep_ms: u64 = 86_400_000, "ms", "how long it is known how a bracket ended";
+    }
     /// Admission queues (spec 3.1).
     queue: Queue {
         tick_ms: u64 = 1_000, "ms", "how often a queue looks for passes that are over and places that are free, besides at every release";

@@ -7,6 +7,7 @@ mod listeners;
 use crate::{
     actors::{
         self,
+        bracket::{BracketActor, BracketPorts},
         duel::DuelActor,
         matchmaker::{ClusterMatches, MatchmakerActor, Ports, StoredRatings},
         room::RoomActor,
@@ -107,8 +108,11 @@ impl Node {
         actors::register_duels(&cluster);
         let ratings = StoredRatings::new(store.clone(), clock.clone(), &config.rating);
         let matches = ClusterMatches::new(cluster.clone(), Arc::new(store.clone()));
-        let ports = Ports { ratings: Arc::new(ratings), matches: Arc::new(matches) };
+        let (ratings, shared) = (Arc::new(ratings), Arc::new(store.clone()));
+        let ports = Ports { ratings: ratings.clone(), matches: Arc::new(matches) };
         cluster.register(MatchmakerActor::factory(ports));
+        let ports = BracketPorts { ratings, seats: shared.clone(), results: shared };
+        cluster.register(BracketActor::factory(ports));
         let queues = Queues::of_node(&config, &store, &cluster, identity.queue_secret()).await;
         let queues = queues.context("Redis (redis.url)")?;
         let secret = identity.resume_secret();
@@ -163,6 +167,7 @@ impl Node {
         if roles.has(RoomActor::ROLE) {
             actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
             actix::spawn(cluster.clone().sweep_reminders::<DuelActor>());
+            actix::spawn(cluster.clone().sweep_reminders::<BracketActor>());
         }
         queues.work();
         auth::watch(&watched, &cluster);

@@ -18,7 +18,7 @@ export type LeaveReason = "left" | "kicked" | "banned" | "dropped" | "expelled";
 
 export type ErrorCode =
   | "bad_message" | "unknown_type" | "resume_failed" | "rate_limited" | "already_in_room" | "not_in_room" | "room_not_found"
-  | "room_full" | "room_closed" | "seat_required" | "doors_closed" | "banned_from_room" | "game_in_progress" | "not_leader" | "not_startable" | "not_allowed"
+  | "room_full" | "room_closed" | "bracket_not_found" | "seat_required" | "doors_closed" | "banned_from_room" | "game_in_progress" | "not_leader" | "not_startable" | "not_allowed"
   | "invalid_settings" | "invalid_nickname" | "chat_closed" | "muted" | "too_large" | "try_again" | "moving" | "internal";
 
 export interface Settings {
@@ -44,6 +44,26 @@ export interface Settings {
   allow_spectators: boolean;
   /** `null`: by head count. */
   roles: Partial<Record<Exclude<Role, "citizen">, number | null>>;
+}
+
+/** Duels of all who have a paid seat of a showtime. */
+export interface Bracket {
+  showtime: string;
+  title: string;
+  mode: "single_elimination";
+  status: "open" | "running" | "over";
+  starts_at: UnixMs;
+  players: { player_id: PlayerId; nickname: string; seed?: number }[];
+  rounds: { ends_at: UnixMs; pairs: BracketPair[] }[];
+  winner?: PlayerId;
+}
+
+export interface BracketPair {
+  players: [PlayerId | null, PlayerId | null];
+  status: "waiting" | "playing" | "disputed" | "decided";
+  sessionId?: string;
+  winner?: PlayerId;
+  by?: "bye" | "result" | "forfeit" | "no_show" | "seed";
 }
 
 export interface Member {
@@ -129,6 +149,8 @@ export interface Requests {
   "room.quick_join": [{}, { room: Room }];
   "matchmaking.enter": [{ mode: "duel" | "mafia"; region?: string }, { mode: "duel" | "mafia"; region: string; since: UnixMs }];
   "matchmaking.leave": [{}, {}];
+  "bracket.join": [{ showtime: string }, { bracket: Bracket }];
+  "bracket.state": [{ showtime: string }, { bracket: Bracket }];
   "room.list": [{ cursor?: string; status?: "waiting" | "playing"; limit?: number }, { rooms: RoomSummary[]; next_cursor: string | null }];
   "room.leave": [{}, {}];
   "room.ready": [{ ready: boolean }, {}];
@@ -184,6 +206,8 @@ export interface Pushes {
   "game.kick_votes": { target: PlayerId; votes: number; needed: number };
   "game.over": GameOver;
   "matchmaking.found": { mode: "duel" | "mafia"; sessionId?: string; room_id?: string };
+  "bracket.state": { bracket: Bracket };
+  "bracket.over": { showtime: string; winner: { player_id: PlayerId; nickname: string } | null };
   "queue.position": { queue: string; ticket: string; ahead: number; eta_ms: number | null };
   "queue.admitted": { queue: string; ticket: string; pass: string; expires_at: UnixMs };
   "queue.ended": { queue: string; ticket: string; status: "expired" | "left" | "sold_out" };

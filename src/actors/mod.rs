@@ -1,7 +1,8 @@
-//! The actors: sessions, rooms, bots, matchmakers, admission queues, and what duels are made of. Each decides in a pure `state`,
+//! The actors: sessions, rooms, bots, matchmakers, brackets, admission queues, and what duels are made of. Each decides in a pure `state`,
 //! performs in its `actor`.
 
 pub mod bot;
+pub mod bracket;
 pub mod duel;
 pub mod duellist;
 pub mod lobby;

@@ -54,7 +54,7 @@ pub use hub::{Hub, Pass, SessionHandle};
 pub use lines::{Line, LineEvent, LineLost, LineService, OnLine};
 pub use peers::{PeerNotice, Peering};
 pub use placement::{Beat, NodeInfo, Placement, PlacementError};
-pub use ports::{EntityStore, RoomIndex, ShowtimeDoor};
+pub use ports::{BracketDoor, EntityStore, RoomIndex, ShowtimeDoor};
 pub use reach::HandOver;
 pub use services::Service;
 pub use signals::{Post, SignalHandle, Signals};

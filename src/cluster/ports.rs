@@ -51,6 +51,17 @@ pub struct ShowtimeDoor {
     pub paid: bool,
 }
 
+/// A showtime's bracket, as one account finds it.
+#[derive(Clone, Debug)]
+pub struct BracketDoor {
+    /// Of the showtime.
+    pub title: String,
+    /// When it starts.
+    pub starts_at: UnixMs,
+    /// Whether the account has paid for a seat of it, and is neither banned nor deleted.
+    pub paid: bool,
+}
+
 /// What is known of rooms without asking one: written in the rooms' own commits, so it is never ahead of them.
 pub trait RoomIndex: Send + Sync + 'static {
     /// The room in which this account has its seat.
@@ -72,6 +83,12 @@ pub trait RoomIndex: Send + Sync + 'static {
         showtime: Uuid,
         account: PlayerId,
     ) -> BoxFuture<'static, Result<Option<ShowtimeDoor>, StoreError>>;
+    /// The bracket of a showtime, for this account. `None`: there is no such showtime, or it has no bracket.
+    fn bracket_door(
+        &self,
+        showtime: Uuid,
+        account: PlayerId,
+    ) -> BoxFuture<'static, Result<Option<BracketDoor>, StoreError>>;
 }
 
 impl EntityStore for crate::store::Store {
@@ -131,6 +148,21 @@ impl RoomIndex for crate::store::Store {
             let paid = store.has_paid_seat(account, showtime).await?;
             let (title, starts_at) = (row.title, UnixMs(row.starts_at));
             Ok(Some(ShowtimeDoor { room_id: RoomId(room_id), title, starts_at, room, paid }))
+        })
+    }
+    fn bracket_door(
+        &self,
+        showtime: Uuid,
+        account: PlayerId,
+    ) -> BoxFuture<'static, Result<Option<BracketDoor>, StoreError>> {
+        let store = self.clone();
+        Box::pin(async move {
+            let Some(row) = store.showtime(showtime).await? else { return Ok(None) };
+            if row.bracket.is_none() {
+                return Ok(None);
+            }
+            let paid = store.may_play(account, showtime, store.now()).await?;
+            Ok(Some(BracketDoor { title: row.title, starts_at: UnixMs(row.starts_at), paid }))
         })
     }
 }

@@ -39,6 +39,7 @@ mod service_tokens;
 mod session_log;
 mod sessions;
 mod shapes;
+mod showtime_places;
 mod showtimes;
 mod staff;
 mod staff_accounts;

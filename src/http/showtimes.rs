@@ -8,6 +8,7 @@ use super::{
     idempotency::Operation,
     page::{Page, PageQuery},
     rewards::present,
+    showtime_places::{BracketWish, RoomWish, room_or_bracket},
 };
 use crate::{
     clock::UnixMs,
@@ -20,7 +21,7 @@ use actix_web::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -38,6 +39,8 @@ pub(super) struct ShowtimeView {
     on_queue_down: OnQueueDown,
     /// Whoever has paid for a seat comes into it with `room.join {showtime}`, shortly before the start; none has no room.
     room: Option<Value>,
+    /// Whoever has paid for a seat plays in it: `bracket.join {showtime}` before the start; none has no bracket.
+    bracket: Option<Value>,
     created_at: i64,
     updated_at: i64,
 }
@@ -53,6 +56,7 @@ impl From<ShowtimeRow> for ShowtimeView {
             price_points: row.price_points,
             on_queue_down,
             room: row.room,
+            bracket: row.bracket,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -127,9 +131,11 @@ pub(super) struct NewShowtime {
     #[serde(default)]
     on_queue_down: OnQueueDown,
     room: Option<RoomWish>,
+    /// Instead of a room.
+    bracket: Option<BracketWish>,
 }
 
-/// Body of `PATCH /showtimes/{id}`: what is left out stays, `null` takes the queue or the room away. Seats that are held cost what
+/// Body of `PATCH /showtimes/{id}`: what is left out stays, `null` takes the queue, the room or the bracket away. Seats that are held cost what
 /// they did when they were won.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -146,30 +152,8 @@ pub(super) struct ShowtimePatch {
     on_queue_down: Option<OnQueueDown>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     room: Option<Option<RoomWish>>,
-}
-
-/// What the room of a showtime is like: as in `room.create`.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RoomWish {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    game: Option<String>,
-    /// 4 to 12.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    capacity: Option<usize>,
-    /// Laid over the game's defaults.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    settings: Option<Map<String, Value>>,
-}
-
-impl RoomWish {
-    /// As it is stored. What of it the game does not like is told to the first who opens the room.
-    fn checked(&self) -> Result<Value, Problem> {
-        if self.capacity.is_some_and(|capacity| !(4..=12).contains(&capacity)) {
-            return Err(Problem::invalid_field("room.capacity", "must be 4 to 12"));
-        }
-        serde_json::to_value(self).map_err(|error| Problem::bug(&error))
-    }
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    bracket: Option<Option<BracketWish>>,
 }
 
 /// Body of `POST /showtimes/{id}/seats`.
@@ -230,6 +214,10 @@ pub(super) async fn create(
     check_price(body.price_points)?;
     check_queue(&state, body.queue).await?;
     let room = body.room.as_ref().map(RoomWish::checked).transpose()?;
+    let bracket = body.bracket.as_ref().map(BracketWish::stored).transpose()?;
+    if room.is_some() && bracket.is_some() {
+        return Err(room_or_bracket());
+    }
     let now = state.clock.now();
     let row = ShowtimeRow {
         showtime_id: id,
@@ -240,6 +228,7 @@ pub(super) async fn create(
         on_queue_down: body.on_queue_down.as_str().to_owned(),
         room_id: room.is_some().then(crate::chance::uuid),
         room,
+        bracket,
         created_at: now.0,
         updated_at: now.0,
     };
@@ -247,7 +236,7 @@ pub(super) async fn create(
         return Ok(HttpResponse::Created().json(json!({"showtime": ShowtimeView::from(made)}))); // by an earlier attempt
     }
     let detail = json!({"title": row.title, "starts_at": row.starts_at, "queue": row.queue,
-                        "price_points": row.price_points, "on_queue_down": row.on_queue_down, "room": row.room});
+                        "price_points": row.price_points, "on_queue_down": row.on_queue_down, "room": row.room, "bracket": row.bracket});
     let entry = entry(&who, now, "showtime.created", format!("showtime/{id}"), detail);
     match state.store.create_showtime(&row, &entry).await? {
         Saved::Done(row) => Ok(HttpResponse::Created().json(json!({"showtime": ShowtimeView::from(row)}))),
@@ -284,7 +273,8 @@ pub(super) async fn change(
 ) -> Answer {
     let id = id_in(&id, "showtime")?;
     let detail = serde_json::to_value(&*body).unwrap_or_default();
-    let ShowtimePatch { title, starts_at, queue, price_points, on_queue_down, room } = body.into_inner();
+    let ShowtimePatch { title, starts_at, queue, price_points, on_queue_down, room, bracket } =
+        body.into_inner();
     if let Some(title) = &title {
         check_text("title", title, 1, state.config.showtimes.title_chars)?;
     }
@@ -292,14 +282,15 @@ pub(super) async fn change(
     price_points.map_or(Ok(()), check_price)?;
     check_queue(&state, queue.flatten()).await?;
     let room = room.map(|room| room.as_ref().map(RoomWish::checked).transpose()).transpose()?;
+    let bracket = bracket.map(|bracket| bracket.as_ref().map(BracketWish::stored).transpose()).transpose()?;
     let on_queue_down = on_queue_down.map(|policy| policy.as_str().to_owned());
-    let change = ShowtimeChange { title, starts_at, queue, price_points, on_queue_down, room };
+    let change = ShowtimeChange { title, starts_at, queue, price_points, on_queue_down, room, bracket };
     let now = state.clock.now();
     let entry = entry(&who, now, "showtime.changed", format!("showtime/{id}"), detail);
     match state.store.change_showtime(id, &change, now, &entry).await? {
         Saved::Done(row) => Ok(HttpResponse::Ok().json(json!({"showtime": ShowtimeView::from(row)}))),
         Saved::Missing => Err(no_showtime()),
-        Saved::Refused => Err(Problem::bug(&"a showtime was checked and refused all the same")),
+        Saved::Refused => Err(room_or_bracket()),
     }
 }
 

@@ -9,6 +9,7 @@ mod tables;
 
 use super::{
     Encoding, ErrorCode,
+    bracket::{BracketPair, BracketPlayer, BracketRound, BracketView},
     media::MediaView,
     messages::{ChatMessage, LogEntry, MemberView, RoomView},
 };
@@ -67,12 +68,16 @@ fn pushes(out: &mut String) {
 
 fn shapes(out: &mut String) {
     put(out, "\n## Shapes\n");
-    let typed: [(&str, Fields); 5] = [
+    let typed: [(&str, Fields); 9] = [
         ("ROOM", fields_of::<RoomView>()),
         ("MEMBER", fields_of::<MemberView>()),
         ("LOG", fields_of::<LogEntry>()),
         ("CHAT", fields_of::<ChatMessage>()),
         ("MEDIA", fields_of::<MediaView>()),
+        ("BRACKET", fields_of::<BracketView>()),
+        ("BRACKET_PLAYER", fields_of::<BracketPlayer>()),
+        ("BRACKET_ROUND", fields_of::<BracketRound>()),
+        ("BRACKET_PAIR", fields_of::<BracketPair>()),
     ];
     for (name, fields) in typed {
         put(out, format!("### {name}\n\n| field | type | meaning |\n| --- | --- | --- |"));
@@ -147,7 +152,7 @@ fn limits(out: &mut String) {
     let values = serde_json::to_value(Config::default()).expect("settings are JSON");
     for setting in Config::settings() {
         let (section, field) = setting.name.split_once('.').expect("a section and a field");
-        if ["limits", "session", "tcp", "duel", "lobby"].contains(&section) {
+        if ["limits", "session", "tcp", "duel", "lobby", "brackets"].contains(&section) {
             let (unit, meaning) = (setting.unit, cell(setting.meaning));
             let value = match &values[section][field] {
                 serde_json::Value::Null => "none".to_owned(),

@@ -48,9 +48,9 @@ error_codes! {
     RoomFull = "room_full", 409, false;
     /// The room has closed.
     RoomClosed = "room_closed", 410, false;
-    /// The room belongs to a showtime, and this account has paid for no seat of it.
+    /// The room or the bracket belongs to a showtime, and this account has paid for no seat of it.
     SeatRequired = "seat_required", 403, false;
-    /// The room of the showtime is not open yet; `retry_after_ms` says when it is.
+    /// The room or the bracket of the showtime is not open yet; `retry_after_ms` says when it is.
     DoorsClosed = "doors_closed", 403, true;
     /// The leader has banned this account from the room.
     BannedFromRoom = "banned_from_room", 403, false;
@@ -70,6 +70,8 @@ error_codes! {
     ChatClosed = "chat_closed", 403, false;
     /// A moderator has silenced this account.
     Muted = "muted", 403, false;
+    /// There is no such bracket, or it is not open yet.
+    BracketNotFound = "bracket_not_found", 404, false;
     /// There is no such queue.
     QueueNotFound = "queue_not_found", 404, false;
     /// The queue takes nobody any more.

@@ -4,6 +4,7 @@
 //! the one table of error and close codes, [`messages`] and [`media`] hold the payloads, [`signal`] those of
 //! `/ws/signal`. No game, no socket, no actor.
 
+pub mod bracket;
 #[cfg(test)]
 mod docs;
 pub mod error;

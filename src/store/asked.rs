@@ -268,6 +268,7 @@ asked! {
     pub(crate) again reservation(id: Uuid) -> Option<ReservationRow>;
     pub(crate) again reservations(filter: &ReservationFilter, limit: u32) -> Vec<ReservationRow>;
     pub(crate) again has_paid_seat(account: PlayerId, showtime: Uuid) -> bool;
+    pub(crate) again may_play(account: PlayerId, showtime: Uuid, now: UnixMs) -> bool;
     // rewards
     pub(crate) once create_reward(reward: &RewardRow, entry: &AuditEntry) -> Saved<RewardRow>;
     pub(crate) once change_reward(

@@ -152,6 +152,11 @@ impl Store {
         }
     }
 
+    /// By the clock of this node.
+    pub(crate) fn now(&self) -> crate::clock::UnixMs {
+        self.clock.now()
+    }
+
     /// From now on a store that is elsewhere asks these.
     pub fn reach(&self, nodes: Arc<dyn DbNodes>) {
         if let Way::There(remote) = &self.way {

@@ -331,6 +331,23 @@ impl Sql {
         });
         Ok(any.is_some())
     }
+
+    /// Whether the account has a paid seat of the showtime, and is neither banned nor deleted now.
+    pub(crate) async fn may_play(
+        &self,
+        account: PlayerId,
+        showtime: Uuid,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT r.reservation_id FROM reservations r JOIN accounts a ON a.account_id = r.account_id
+                   WHERE r.account_id = $1 AND r.showtime_id = $2 AND r.status = 'paid'
+                   AND a.deleted_at IS NULL AND (a.banned_until IS NULL OR a.banned_until <= $3) LIMIT 1";
+        let any: Option<Uuid> = read!(self.db(), pool => {
+            let query = sqlx::query_scalar(sql).bind(account.0).bind(showtime).bind(now.0);
+            query.fetch_optional(pool).await?
+        });
+        Ok(any.is_some())
+    }
 }
 
 /// What stood in the way of a payment that took nothing.

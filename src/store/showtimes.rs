@@ -23,6 +23,8 @@ pub(crate) struct ShowtimeRow {
     #[sqlx(json(nullable))]
     pub room: Option<Value>,
     pub room_id: Option<Uuid>,
+    #[sqlx(json(nullable))]
+    pub bracket: Option<Value>,
     pub created_at: i64,
     pub updated_at: i64,
 }
@@ -38,6 +40,8 @@ pub(crate) struct ShowtimeChange {
     pub on_queue_down: Option<String>,
     #[serde(with = "crate::store::wire::twice")]
     pub room: Option<Option<Value>>,
+    #[serde(with = "crate::store::wire::twice")]
+    pub bracket: Option<Option<Value>>,
 }
 
 /// A seat and what has become of it.
@@ -64,20 +68,22 @@ pub(crate) enum SeatsAdded {
 }
 
 impl Sql {
-    /// Writes a new showtime.
+    /// Writes a new showtime. `Refused`: it has a room and a bracket.
     pub(crate) async fn create_showtime(
         &self,
         row: &ShowtimeRow,
         entry: &AuditEntry,
     ) -> Result<Saved<ShowtimeRow>, StoreError> {
         let sql = "INSERT INTO showtimes (showtime_id, title, starts_at, queue, price_points, on_queue_down,
-                   room, room_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+                   room, room_id, created_at, updated_at, bracket)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)
                    RETURNING *";
         write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
             let insert = sqlx::query_as(sql).bind(row.showtime_id).bind(&row.title).bind(row.starts_at);
             let insert = insert.bind(row.queue).bind(row.price_points).bind(&row.on_queue_down);
             let insert = insert.bind(row.room.as_ref().map(Json)).bind(row.room_id).bind(row.created_at);
+            let insert = insert.bind(row.bracket.as_ref().map(Json));
             let made = saved(insert.fetch_optional(&mut *tx).await)?;
             if matches!(made, Saved::Done(_)) {
                 audit!(&mut *tx, entry);
@@ -87,7 +93,7 @@ impl Sql {
         })
     }
 
-    /// Changes a showtime. The id of its room, once it has one, stays.
+    /// Changes a showtime. The id of its room, once it has one, stays. `Refused`: it would have a room and a bracket.
     pub(crate) async fn change_showtime(
         &self,
         id: Uuid,
@@ -98,7 +104,8 @@ impl Sql {
         let sql = "UPDATE showtimes SET title = COALESCE($2, title), starts_at = COALESCE($3, starts_at),
                    queue = CASE WHEN $4 THEN $5 ELSE queue END, price_points = COALESCE($6, price_points),
                    on_queue_down = COALESCE($7, on_queue_down), room = CASE WHEN $8 THEN $9 ELSE room END,
-                   room_id = COALESCE(room_id, $10), updated_at = $11
+                   room_id = COALESCE(room_id, $10), updated_at = $11,
+                   bracket = CASE WHEN $12 THEN $13 ELSE bracket END
                    WHERE showtime_id = $1 RETURNING *";
         let room_id = change.room.as_ref().and_then(Option::as_ref).map(|_| crate::chance::uuid());
         write!(self.db(), pool => {
@@ -108,7 +115,8 @@ impl Sql {
             let update = update.bind(change.price_points).bind(&change.on_queue_down);
             let update = update.bind(change.room.is_some());
             let update = update.bind(change.room.as_ref().and_then(Option::as_ref).map(Json));
-            let update = update.bind(room_id).bind(now.0);
+            let update = update.bind(room_id).bind(now.0).bind(change.bracket.is_some());
+            let update = update.bind(change.bracket.as_ref().and_then(Option::as_ref).map(Json));
             let made = saved(update.fetch_optional(&mut *tx).await)?;
             if matches!(made, Saved::Done(_)) {
                 audit!(&mut *tx, entry);

@@ -1,10 +1,11 @@
 //! The entity store in memory: the same guarantees as on SQL, and faults at will.
 
 use crate::{
+    actors::bracket::{DuelResult, Results},
     clock::UnixMs,
-    cluster::{EntityStore, RoomIndex, ShowtimeDoor},
+    cluster::{BracketDoor, EntityStore, RoomIndex, ShowtimeDoor},
     ids::{MatchId, PlayerId, RoomId},
-    liveops::Fact,
+    liveops::{DuelFinished, Fact},
     store::{Activated, AuditEntry, Commit, CommitError, Due, Fence, Listing, NewPass, Row, StoreError},
 };
 use futures_util::future::BoxFuture;
@@ -59,6 +60,10 @@ struct Tables {
     seats: BTreeMap<PlayerId, RoomId>,
     /// A showtime's room, and who has paid for a seat of it.
     showtimes: BTreeMap<Uuid, (ShowtimeDoor, Vec<PlayerId>)>,
+    /// A showtime's bracket, and who has paid for a seat of it.
+    brackets: BTreeMap<Uuid, (BracketDoor, Vec<PlayerId>)>,
+    /// What staff have made of duels.
+    verdicts: BTreeMap<Uuid, Option<PlayerId>>,
     listings: BTreeMap<RoomId, Listing>,
     matches: BTreeMap<MatchId, StoredMatch>,
     reports: Vec<Value>,
@@ -91,6 +96,16 @@ impl MemoryStore {
     /// There is a showtime with a room, and these have paid for seats of it.
     pub fn opens_showtime(&self, showtime: Uuid, door: ShowtimeDoor, paid: Vec<PlayerId>) {
         self.lock().showtimes.insert(showtime, (door, paid));
+    }
+
+    /// There is a showtime with a bracket, and these have paid for seats of it.
+    pub fn opens_bracket(&self, showtime: Uuid, door: BracketDoor, paid: Vec<PlayerId>) {
+        self.lock().brackets.insert(showtime, (door, paid));
+    }
+
+    /// Staff have looked into this duel; `None`: nobody has won.
+    pub fn resolves_duel(&self, duel: Uuid, winner: Option<PlayerId>) {
+        self.lock().verdicts.insert(duel, winner);
     }
 
     fn is_dead(&self) -> bool {
@@ -296,6 +311,16 @@ impl RoomIndex for MemoryStore {
         ready(Ok(found.map(|(door, paid)| ShowtimeDoor { paid: paid.contains(&account), ..door.clone() })))
     }
 
+    fn bracket_door(
+        &self,
+        showtime: Uuid,
+        account: PlayerId,
+    ) -> BoxFuture<'static, Result<Option<BracketDoor>, StoreError>> {
+        let tables = self.lock();
+        let found = tables.brackets.get(&showtime);
+        ready(Ok(found.map(|(door, paid)| BracketDoor { paid: paid.contains(&account), ..door.clone() })))
+    }
+
     fn room_by_code(&self, code: String) -> BoxFuture<'static, Result<Option<RoomId>, StoreError>> {
         let tables = self.lock();
         ready(Ok(tables.listings.values().find(|l| l.code == code).map(|l| l.room_id)))
@@ -326,6 +351,20 @@ impl RoomIndex for MemoryStore {
         let mut rooms: Vec<&Listing> = tables.listings.values().filter(open).collect();
         rooms.sort_by_key(|l| std::cmp::Reverse(l.members));
         ready(Ok(rooms.iter().take(MOST).map(|l| l.room_id).collect()))
+    }
+}
+
+/// As the consumer of `duel_finished` keeps them.
+impl Results for MemoryStore {
+    fn result_of(&self, duel: Uuid) -> BoxFuture<'static, Result<Option<DuelResult>, StoreError>> {
+        let tables = self.lock();
+        let mut finished = tables.facts.iter().filter_map(DuelFinished::read);
+        let result = finished.find(|finished| finished.session_id == duel).map(|it| {
+            let verdict = tables.verdicts.get(&duel);
+            let winner = verdict.copied().flatten().or(it.winner);
+            DuelResult::of(it.outcome, winner, !it.reports.is_empty(), verdict.is_some())
+        });
+        ready(Ok(result))
     }
 }
 

@@ -4,6 +4,7 @@ use super::{MemoryStore, Network, ScriptedMedia, ScriptedPlayer};
 use crate::{
     actors::{
         self,
+        bracket::{BracketActor, BracketPorts},
         duel::DuelActor,
         matchmaker::{ClusterMatches, MatchmakerActor, Ports},
         room::RoomActor,
@@ -117,6 +118,8 @@ impl Stage {
         actors::register_duels(&cluster);
         let matches = Arc::new(ClusterMatches::new(cluster.clone(), entities.clone()));
         cluster.register(MatchmakerActor::factory(Ports { ratings: entities.clone(), matches }));
+        let (ratings, seats, results) = (entities.clone(), entities.clone(), entities.clone());
+        cluster.register(BracketActor::factory(BracketPorts { ratings, seats, results }));
         if let Some(incoming) = incoming {
             actix::spawn(cluster.clone().receive(incoming));
             actix::spawn(cluster.clone().keep_lease());
@@ -124,6 +127,7 @@ impl Stage {
         let door = Door::new(cluster.clone(), entities, b"a stage's secret", None, mutes);
         actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
         actix::spawn(cluster.clone().sweep_reminders::<DuelActor>());
+        actix::spawn(cluster.clone().sweep_reminders::<BracketActor>());
         Self { cluster, door, store, media }
     }
 

@@ -6,6 +6,7 @@ import { currentLanguage, detectLanguage, errorText, learn, setLanguage, t } fro
 import { h, patch } from "../lib/dom.js";
 import { suggestName } from "../names.js";
 import { scene } from "../scene.js";
+import { Bracket } from "./bracket.js";
 import "./icons.js";
 import { Link } from "./link.js";
 import { initial, reduce } from "./lobby.js";
@@ -22,7 +23,7 @@ const who = ({ account }) => (account ? { id: account.id, name: account.nickname
 await speak(detectLanguage(remembered("playhouse.lang"), navigator.languages));
 const ui = {
   lang: currentLanguage(), name: client.account?.nickname ?? remembered("playhouse.name") ?? suggestName(currentLanguage()), busy: false, error: null,
-  figures: null, spoken: "", way: null, touch: matchMedia("(pointer: coarse)").matches, line: { delay: 60, jitter: 10, loss: 2 },
+  bracket: null, figures: null, spoken: "", way: null, touch: matchMedia("(pointer: coarse)").matches, line: { delay: 60, jitter: 10, loss: 2 },
 };
 let state = initial(who(client));
 let encounter = null; // the way to the opponent, or the puppet
@@ -49,6 +50,8 @@ const link = new Link(client.api, {
   },
 });
 const seeker = new Seeker(client, (part) => dispatch("local.seeking", part));
+const showtime = new URLSearchParams(location.search).get("bracket");
+const bracket = showtime && new Bracket(client, showtime, (part) => show({ bracket: { ...ui.bracket, ...part } }));
 
 // ---- state → what runs ----------------------------------------------------------------------------------------------
 
@@ -244,6 +247,7 @@ async function enterLobby() {
   dispatch("local.account", { me: who(client) });
   await load();
   link.open();
+  bracket?.join();
 }
 
 async function load() {
@@ -288,7 +292,7 @@ addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 patch(document.getElementById("scene"), scene());
 draw();
-if (state.me) load().then(() => link.open());
+if (state.me) load().then(() => (link.open(), bracket?.join()));
 
 function remember(key, value) {
   try {

@@ -48,6 +48,7 @@ export class Seeker {
 
   /** The match itself comes over the signalling: `match_request_accepted`. */
   #found() {
+    if (!this.#seeking) return; // it is of a bracket
     this.#seeking = false;
     this.#client.close();
   }

@@ -260,7 +260,8 @@ function holdCard(state, act, it) {
 
 function paidCard(state, act, it) {
   return h("div", { class: "card q-paid", key: it.id, "data-test": "paid" }, icon("star"), h("div", null, h("b", null, t("paid.title", { label: labelOf(state, it.seat) })), h("p", { class: "hint" }, t("paid.when", { title: state.showtime.title, when: when(state.showtime.starts_at) }))),
-    state.showtime.room && button(t("paid.enter"), act.enterRoom, { kind: "primary", iconName: "door", disabled: !!state.busy, "data-test": "enter-room" }));
+    state.showtime.room && button(t("paid.enter"), act.enterRoom, { kind: "primary", iconName: "door", disabled: !!state.busy, "data-test": "enter-room" }),
+    state.showtime.bracket && h("a", { class: "btn primary", href: `/duel?bracket=${state.showtime.id}`, "data-test": "enter-bracket" }, icon("door"), h("span", null, t("paid.bracket"))));
 }
 
 // ---- over the page ------------------------------------------------------------------------------------------

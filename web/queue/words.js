@@ -82,6 +82,7 @@ export const tables = {
     "paid.when": "{title} · {when}",
     "paid.toast": "Paid. Seat {label} is yours.",
     "paid.enter": "Enter the room",
+    "paid.bracket": "Play in the bracket",
 
     "error.seat_taken": "Somebody was faster. Choose another seat.",
     "error.too_many_holds": "You hold as many seats as you may. Pay for one or give it back.",
@@ -182,6 +183,7 @@ export const tables = {
     "paid.when": "{title} · {when}",
     "paid.toast": "결제했어요. {label} 자리는 내 자리예요.",
     "paid.enter": "방에 들어가기",
+    "paid.bracket": "대진표에 들어가기",
 
     "error.seat_taken": "누가 더 빨랐어요. 다른 자리를 고르세요.",
     "error.too_many_holds": "더 잡을 수 없어요. 하나를 결제하거나 돌려주세요.",

@@ -134,6 +134,9 @@ impl DuelActor {
             }
             (Work::Restored, Some(_)) => self.restore(ctx),
             (_, None) => reply.refuse(SignalCode::NotFound, "no such session"),
+            (Work::Command(DuelCommand::Look), Some(state)) => {
+                reply.give(DuelReply::Stands(state.standing()));
+            }
             (Work::Command(command), Some(state)) => {
                 let mut copy = state.clone();
                 match decide(&mut copy, &command, self.now(), self.settings()) {
@@ -281,7 +284,11 @@ fn decide(
             side(copy, player_id).map(|side| copy.taken(side)).unwrap_or_default()
         }
         DuelCommand::Wake { .. } => copy.wake(now, settings),
-        DuelCommand::Peer(_) | DuelCommand::Request { .. } | DuelCommand::Arrange { .. } => Step::default(),
+        DuelCommand::CallOff => copy.call_off(),
+        DuelCommand::Peer(_)
+        | DuelCommand::Look
+        | DuelCommand::Request { .. }
+        | DuelCommand::Arrange { .. } => Step::default(),
     })
 }
 

@@ -3,7 +3,7 @@
 //! A player's messages come from his signal session (`actors::signal`), which has checked that they are his; the
 //! matchmaker arranges; the players' presence (`actors::duellist`) says who has come and gone.
 
-use crate::{cluster::PeerNotice, ids::PlayerId, protocol::signal::SignalError};
+use crate::{cluster::PeerNotice, ids::PlayerId, liveops::DuelOutcome, protocol::signal::SignalError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -54,6 +54,10 @@ pub enum DuelCommand {
         /// Who.
         player_id: PlayerId,
     },
+    /// By a bracket: where the match is, or how it went. Changes nothing.
+    Look,
+    /// By a bracket whose round is over: a match that has not ended by now ends without a result.
+    CallOff,
     /// Of another node.
     Peer(PeerNotice),
     /// A reminder is due; stale numbers are ignored.
@@ -146,6 +150,8 @@ impl DuelCommand {
             Self::Came { .. } => "came",
             Self::Lost { .. } => "lost",
             Self::Taken { .. } => "taken",
+            Self::Look => "look",
+            Self::CallOff => "call_off",
             Self::Peer(_) => "peer",
             Self::Wake { .. } => "wake",
         }
@@ -161,4 +167,31 @@ pub enum DuelReply {
     Refused(SignalError),
     /// [`DuelCommand::Arrange`] alone: this player is in another match, and nothing was begun.
     Busy(PlayerId),
+    /// To [`DuelCommand::Look`].
+    Stands(Standing),
+}
+
+/// Where a match is, for a bracket. Sides are in the order of its players.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// Not over.
+    Open,
+    /// There was no connection.
+    Failed {
+        /// Who had no signal session when it ended.
+        absent: [bool; 2],
+        /// Who left.
+        left: Option<usize>,
+    },
+    /// It was played.
+    Ended {
+        /// What is known of its result.
+        outcome: DuelOutcome,
+        /// Who won, if that is known.
+        winner: Option<PlayerId>,
+        /// Who left.
+        left: Option<usize>,
+        /// Somebody has reported a result.
+        reported: bool,
+    },
 }

@@ -11,11 +11,12 @@ mod messages;
 mod phase;
 mod players;
 mod rules;
+mod standing;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use actor::DuelActor;
-pub use messages::{DuelCommand, DuelMessage, DuelReply, Party};
+pub use messages::{DuelCommand, DuelMessage, DuelReply, Party, Standing};
 pub use phase::Phase;
 pub use state::{DuelState, Step};

@@ -252,8 +252,14 @@ impl DuelState {
         match (self.phase, side) {
             (Phase::Requested, REQUESTER) => Ok(self.cancel()),
             (Phase::Requested, _) => Ok(self.decline()),
-            (Phase::Accepted | Phase::Connecting, _) => Ok(self.fail(FailReason::PeerLeft)),
-            (Phase::Connected, _) => Ok(self.end(EndReason::PeerLeft)),
+            (Phase::Accepted | Phase::Connecting, _) => {
+                self.left = Some(side);
+                Ok(self.fail(FailReason::PeerLeft))
+            }
+            (Phase::Connected, _) => {
+                self.left = Some(side);
+                Ok(self.end(EndReason::PeerLeft))
+            }
             _ => Err(self.not_from_here()),
         }
     }

@@ -85,6 +85,9 @@ pub struct DuelState {
     pub(super) reached: [Option<bool>; 2],
     pub(super) reports: [Option<DuelReport>; 2],
     pub(super) first_report: Option<UnixMs>,
+    /// Who has left an accepted match.
+    #[serde(default)]
+    pub(super) left: Option<Side>,
     pub(super) wake_no: i64,
 }
 
@@ -102,6 +105,7 @@ impl DuelState {
             reached: [None; 2],
             reports: [None, None],
             first_report: None,
+            left: None,
             wake_no: 0,
         }
     }
@@ -198,6 +202,9 @@ impl DuelState {
 
     /// This player has a signal session: what he must know of the match.
     pub fn came(&mut self, side: Side) -> Step {
+        if self.phase.is_over() {
+            return Step::default(); // who was absent at the end was absent
+        }
         (self.came[side], self.away_since[side]) = (true, None);
         self.stand(side).into_iter().fold(Step::default(), |step, push| step.tell(side, push))
     }
@@ -368,7 +375,7 @@ impl DuelState {
     }
 
     /// Two reports must agree. Who alone reports that the other has won is believed: nobody lies himself a defeat.
-    fn known_result(&self) -> (DuelOutcome, Option<PlayerId>) {
+    pub(super) fn known_result(&self) -> (DuelOutcome, Option<PlayerId>) {
         match &self.reports {
             [Some(a), Some(b)] if a.agrees_with(b) => (DuelOutcome::Agreed, a.winner),
             [Some(_), Some(_)] => (DuelOutcome::Disputed, None),

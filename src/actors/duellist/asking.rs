@@ -100,7 +100,7 @@ impl DuellistActor {
         let asked = self.activation.cluster.ask::<DuelActor>(duel.0, command);
         ctx.spawn(asked.into_actor(self).map(move |asked, duellist, _| {
             let reply = match asked {
-                Ok(DuelReply::Done) => done,
+                Ok(DuelReply::Done | DuelReply::Stands(_)) => done,
                 Ok(DuelReply::Refused(error)) => {
                     if begins {
                         duellist.state.open.remove(&duel);

@@ -54,7 +54,7 @@ async fn arrange_duel(cluster: &Cluster, id: Uuid, players: &[Ticket]) -> Arrang
         Ok(DuelReply::Busy(player)) => Arranged::Busy(player),
         Ok(DuelReply::Refused(no)) if no.code == SignalCode::Unavailable => Arranged::Unknown,
         Ok(DuelReply::Refused(_)) => Arranged::Never,
-        Err(_) => Arranged::Unknown,
+        Ok(DuelReply::Stands(_)) | Err(_) => Arranged::Unknown,
     }
 }
 

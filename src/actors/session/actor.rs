@@ -140,6 +140,10 @@ impl PlayerSession {
             let enters = matches!(request, Request::EnterQueue(_));
             return self.queue(asked, wanted.queue, enters, ctx); // whatever becomes of his seat
         }
+        if let Request::JoinBracket(of) | Request::BracketState(of) = &request {
+            let joins = matches!(request, Request::JoinBracket(_));
+            return self.bracket(asked, of.showtime, joins, ctx);
+        }
         if let Some(waiting) = &mut self.waiting {
             if let Request::FindSeat { snapshot } = request {
                 return seek_once(waiting, snapshot);
@@ -151,7 +155,11 @@ impl PlayerSession {
             return waiting.push_back((asked, request));
         }
         match request {
-            Request::Ping(_) | Request::EnterQueue(_) | Request::LeaveQueue(_) => {}
+            Request::Ping(_)
+            | Request::EnterQueue(_)
+            | Request::LeaveQueue(_)
+            | Request::JoinBracket(_)
+            | Request::BracketState(_) => {}
             Request::List(list) => self.list(asked, list, ctx),
             Request::Create(room) => self.change_seat(asked, ctx, move |seat| Box::pin(seat.create(room))),
             Request::Join(join) => self.change_seat(asked, ctx, move |seat| Box::pin(seat.join(join))),

@@ -7,6 +7,7 @@
 
 mod actor;
 mod asked;
+mod bracket;
 mod door;
 pub(crate) mod flusher;
 mod life;

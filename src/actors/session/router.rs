@@ -4,6 +4,7 @@ use crate::{
     actors::room::RoomMessage,
     protocol::{
         ClientFrame, ErrorCode, Rejection,
+        bracket::OfShowtime,
         matchmaking::EnterMatchmaking,
         media::{Description, Reset, StateReport},
         messages::{CreateRoom, InQueue, JoinRoom, ListRooms, Ping},
@@ -22,6 +23,8 @@ pub(super) enum Request {
     List(ListRooms),
     EnterMatchmaking(EnterMatchmaking),
     LeaveMatchmaking,
+    JoinBracket(OfShowtime),
+    BracketState(OfShowtime),
     EnterQueue(InQueue),
     LeaveQueue(InQueue),
     /// For the room he is in.
@@ -55,6 +58,8 @@ pub const CLIENT_TYPES: &[&str] = &[
     "player.report",
     "matchmaking.enter",
     "matchmaking.leave",
+    "bracket.join",
+    "bracket.state",
     "media.offer",
     "media.answer",
     "media.state",
@@ -74,6 +79,8 @@ pub(super) fn read(frame: ClientFrame) -> Result<Request, Rejection> {
         "room.list" => Request::List(typed(payload)?),
         "matchmaking.enter" => Request::EnterMatchmaking(typed(payload)?),
         "matchmaking.leave" => Request::LeaveMatchmaking,
+        "bracket.join" => Request::JoinBracket(typed(payload)?),
+        "bracket.state" => Request::BracketState(typed(payload)?),
         "queue.enter" => Request::EnterQueue(typed(payload)?),
         "queue.leave" => Request::LeaveQueue(typed(payload)?),
         "session.resume" => {

@@ -6,7 +6,8 @@
 use super::seat::{SeatChange, unavailable};
 use crate::{
     actors::room::{RoomActor, RoomCommand, RoomMessage, RoomReply},
-    cluster::{AskError, ShowtimeDoor},
+    clock::UnixMs,
+    cluster::{AskError, Cluster, ShowtimeDoor},
     ids::RoomId,
     protocol::{
         ErrorCode, Rejection,
@@ -51,15 +52,7 @@ impl SeatChange {
         if !door.paid {
             return Err(Rejection::new(ErrorCode::SeatRequired, "a paid seat of the showtime lets one in"));
         }
-        let cluster = &self.door.cluster;
-        let early_ms = i64::try_from(cluster.config().showtimes.doors_ms).unwrap_or(i64::MAX);
-        let wait_ms = door.starts_at - cluster.clock().now() - early_ms;
-        if wait_ms > 0 {
-            let message = "the room opens shortly before the showtime starts".to_owned();
-            let retry_after_ms = u64::try_from(wait_ms).ok();
-            return Err(Rejection { code: ErrorCode::DoorsClosed, message, retry_after_ms });
-        }
-        Ok(())
+        too_early(&self.door.cluster, door.starts_at)
     }
 
     async fn ask_in(&self, room: RoomId) -> Result<RoomReply, AskError> {
@@ -67,4 +60,16 @@ impl SeatChange {
         let command = RoomCommand::Client { by: self.caller.clone(), message };
         self.door.cluster.ask::<RoomActor>(room.0, command).await
     }
+}
+
+/// The doors of a showtime open a while before it starts, those of its bracket too.
+pub(super) fn too_early(cluster: &Cluster, starts_at: UnixMs) -> Result<(), Rejection> {
+    let early_ms = i64::try_from(cluster.config().showtimes.doors_ms).unwrap_or(i64::MAX);
+    let wait_ms = starts_at - cluster.clock().now() - early_ms;
+    if wait_ms <= 0 {
+        return Ok(());
+    }
+    let message = "the doors open shortly before the showtime starts".to_owned();
+    let retry_after_ms = u64::try_from(wait_ms).ok();
+    Err(Rejection { code: ErrorCode::DoorsClosed, message, retry_after_ms })
 }

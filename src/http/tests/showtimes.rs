@@ -53,7 +53,7 @@ async fn a_showtime_is_made_changed_and_listed() {
     let first = kit.gives(&operator, post("/api/v1/showtimes", new), 201).await["showtime"].clone();
     let now = &first["created_at"];
     let expected = json!({"id": first["id"], "title": "Final", "starts_at": STARTS, "queue": null,
-                          "price_points": 30, "on_queue_down": "refuse", "room": null,
+                          "price_points": 30, "on_queue_down": "refuse", "room": null, "bracket": null,
                           "created_at": now, "updated_at": now});
     assert_eq!(first, expected);
     let sooner = json!({"title": "Semi-final", "starts_at": STARTS - 5, "price_points": 0});
@@ -86,13 +86,30 @@ async fn a_showtime_is_made_changed_and_listed() {
     let room = json!({"capacity": 6, "settings": {"media": false}});
     let changed = kit.gives(&operator, change(json!({"room": room})), 200).await;
     assert_eq!(changed["showtime"]["room"], room);
-    for wrong in [json!({"on_queue_down": "wait"}), json!({"id": "x"}), json!({"queue": "x"})] {
+    let bracket = json!({"bracket": {"mode": "single_elimination"}});
+    assert_problem(kit.ask(operator.sends(change(bracket.clone()))).await, 422, "invalid_field");
+    let both = json!({"title": "x", "starts_at": STARTS, "price_points": 0, "room": {}, "bracket": {}});
+    assert_problem(kit.ask(operator.sends(post("/api/v1/showtimes", both))).await, 422, "invalid_field");
+    let instead = json!({"room": null, "bracket": {}});
+    let changed = kit.gives(&operator, change(instead), 200).await;
+    assert_eq!(
+        (&changed["showtime"]["room"], &changed["showtime"]["bracket"]),
+        (&Value::Null, &bracket["bracket"])
+    );
+    assert_problem(kit.ask(operator.sends(change(json!({"room": {}})))).await, 422, "invalid_field");
+    for wrong in [
+        json!({"on_queue_down": "wait"}),
+        json!({"id": "x"}),
+        json!({"queue": "x"}),
+        json!({"bracket": {"mode": "league"}}),
+    ] {
         assert_problem(kit.ask(operator.sends(change(wrong))).await, 400, "bad_request");
     }
     let auditor = kit.made_staff("Eve", "AUDITOR").await;
     let audit = kit.gives(&auditor, get("/api/v1/admin/audit"), 200).await;
     let actions: Vec<_> = audit["items"].as_array().expect("items").iter().map(|it| &it["action"]).collect();
-    assert_eq!(actions, ["showtime.changed", "showtime.changed", "showtime.created", "showtime.created"]);
+    let changed = ["showtime.changed"; 3];
+    assert_eq!(actions, [&changed[..], &["showtime.created"; 2]].concat());
 }
 
 #[actix::test]

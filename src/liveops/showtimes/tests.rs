@@ -149,6 +149,7 @@ impl Kit {
             on_queue_down: queue.map_or("bypass", |(_, policy)| policy).to_owned(),
             room: None,
             room_id: None,
+            bracket: None,
             created_at: now,
             updated_at: now,
         };

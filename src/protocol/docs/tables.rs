@@ -1,6 +1,7 @@
 //! What the types do not say: which message carries which payload, who gets it and when (spec 1.1–1.8).
 
 use super::schema::shape_of;
+use crate::protocol::bracket::OfShowtime;
 use crate::protocol::matchmaking::EnterMatchmaking;
 use crate::protocol::media::{Description, Reset, StateReport};
 use crate::protocol::messages::{
@@ -54,6 +55,9 @@ pub(super) const CLIENT: &[Message] = messages! {
     "matchmaking.enter" (shape_of::<EnterMatchmaking>()) -> "`{mode, region, since}`",
         "looks for others of near rating, farther off the longer one waits, until `matchmaking.found`; again with the same mode and region changes nothing, with others begins anew. One who loses his socket has left";
     "matchmaking.leave" ("{}") -> "`{}`", "looks no more; a match that was found is as it is";
+    "bracket.join" (shape_of::<OfShowtime>()) -> "`{bracket: BRACKET}`",
+        "into the bracket of a showtime, with a paid seat of it, from `showtimes.doors_ms` before its start until the start; again changes nothing. `bracket.state`, `matchmaking.found` and `bracket.over` follow";
+    "bracket.state" (shape_of::<OfShowtime>()) -> "`{bracket: BRACKET}`", "how the bracket stands, for whoever has a paid seat; ask on a new session, and after a resume in snapshot mode";
     "queue.enter" (shape_of::<InQueue>()) -> "`{ticket, number, ahead, eta_ms: number or null, poll_after_ms}`",
         "a ticket of an admission queue, the one that one has if there is one; `queue.position`, `queue.admitted` and `queue.ended` follow, and nobody polls. On a new session, and after a resume, send it again: it is the same ticket";
     "queue.leave" (shape_of::<InQueue>()) -> "`{}`", "out of the line; a pass that one has got ends";
@@ -88,7 +92,19 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
         "matchmaking.found",
         "{mode: duel or mafia, sessionId?, room_id?}",
         "oneself",
-        "a duel: its session on `/ws/signal`, accepted already, waits `duel.connect_ms` for both; Mafia: the room to `room.join`",
+        "a duel: its session on `/ws/signal`, accepted already, waits `duel.connect_ms` for both; Mafia: the room to `room.join`. A bracket tells its players of their duels so too",
+    ),
+    (
+        "bracket.state",
+        "{bracket: BRACKET}",
+        "everybody in the bracket",
+        "somebody has come in, a round or a match has begun, a pair is decided, or it is over; it may be missed",
+    ),
+    (
+        "bracket.over",
+        "{showtime, winner: {player_id, nickname} or null}",
+        "everybody in the bracket",
+        "somebody has won it, or nobody is left",
     ),
     (
         "reservation.changed",

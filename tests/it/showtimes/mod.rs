@@ -1,6 +1,7 @@
 //! Seats over real processes (spec 3.2, 3.3): a queue that dies, freezes and comes back; a crowd that pays while nodes are
 //! killed.
 
+mod bracket;
 mod crowd;
 mod night;
 mod queue_down;

@@ -6,6 +6,7 @@ import { button } from "../../ui.js";
 import { facts, loaded, more, panel, short, table, tag, time } from "../parts.js";
 
 const POLICIES = ["bypass", "refuse"];
+const BRACKETS = ["none", "single_elimination"];
 const PER_PAGE = 100;
 const ROW_SEATS = 25;
 
@@ -48,7 +49,7 @@ function one(state, act, id) {
       state.session.mayAct && button("Add seats", () => act.openForm(seatsForm(act, path))),
       state.session.mayAct && button("Edit", () => act.openForm(showtimeForm(act, it)))),
     h("div", { class: "two" },
-      panel("Showtime", facts([["Starts", time(it.starts_at)], ["Points a seat", it.price_points.toLocaleString("en")], ["Queue", it.queue ? h("a", { class: "mono", href: `#/queues/${it.queue}` }, it.queue) : "none"], ["Without a pass, if the queue is down", policy(it)], ["Room", it.room ? `${it.room.capacity ?? 8} players` : "none"], ["Players' page", h("a", { href: it.queue ? `/queue/${it.queue}?showtime=${it.id}` : `/queue?showtime=${it.id}` }, "open")], ["Made", time(it.created_at)], ["Changed", time(it.updated_at)]])),
+      panel("Showtime", facts([["Starts", time(it.starts_at)], ["Points a seat", it.price_points.toLocaleString("en")], ["Queue", it.queue ? h("a", { class: "mono", href: `#/queues/${it.queue}` }, it.queue) : "none"], ["Without a pass, if the queue is down", policy(it)], ["Room", it.room ? `${it.room.capacity ?? 8} players` : "none"], ["Bracket", it.bracket ? "single elimination" : "none"], ["Players' page", h("a", { href: it.queue ? `/queue/${it.queue}?showtime=${it.id}` : `/queue?showtime=${it.id}` }, "open")], ["Made", time(it.created_at)], ["Changed", time(it.updated_at)]])),
       panel("Seats", loaded(state.data.seats, (page) => [seatMap(page), more(state.data.seats, act, "seats")]))),
     panel("Reservations", loaded(state.data.reservations, ({ items }) => [
       table("Reservations", [["Made", (r) => time(r.created_at)], ["Player", (r) => h("a", { href: `#/players/${r.account}` }, short(r.account))], ["Seat", (r) => seatLabel(state, r.seat)], ["Points", (r) => r.price_points.toLocaleString("en"), "n"], ["Status", reservationStatus], ["Held until", (r) => time(r.hold_expires_at)]], items, { empty: "Nobody has a seat yet." }),
@@ -80,10 +81,11 @@ const showtimeForm = (act, it) => ({
     { name: "price_points", label: "Points a seat", type: "number", min: 0, required: true, value: it?.price_points ?? 0 },
     { name: "queue", label: "Queue (its id; empty: none)", value: it?.queue ?? "" },
     { name: "room", label: "Players in its room (empty: it has none)", type: "number", min: 4, max: 12, value: it ? (it.room ? (it.room.capacity ?? 8) : "") : "" },
+    { name: "bracket", label: "Bracket of duels, instead of a room", options: BRACKETS, value: it?.bracket?.mode ?? "none" },
     { name: "on_queue_down", label: "Players without a pass, if the queue is down", options: POLICIES, value: it?.on_queue_down ?? "bypass" },
   ],
-  submit({ title, starts_at, price_points, queue, room, on_queue_down }) {
-    const wish = { title, starts_at: new Date(starts_at).getTime(), price_points: Number(price_points), queue: queue.trim() || null, room: room ? { ...it?.room, capacity: Number(room) } : null, on_queue_down };
+  submit({ title, starts_at, price_points, queue, room, bracket, on_queue_down }) {
+    const wish = { title, starts_at: new Date(starts_at).getTime(), price_points: Number(price_points), queue: queue.trim() || null, room: room ? { ...it?.room, capacity: Number(room) } : null, bracket: bracket === "none" ? null : { mode: bracket }, on_queue_down };
     return it ? act.call("PATCH", `/showtimes/${encodeURIComponent(it.id)}`, wish) : act.call("POST", "/showtimes", wish);
   },
 });
