@@ -3,7 +3,10 @@
 
 use super::*;
 use crate::duel::{Peer, connect};
-use playhouse::testkit::SocketPlayer;
+use playhouse::{
+    clock::{Clock as _, SystemClock},
+    testkit::SocketPlayer,
+};
 use std::collections::BTreeSet;
 
 const FIGHTERS: usize = 5;
@@ -73,10 +76,7 @@ async fn five_with_paid_seats_play_a_bracket_to_its_end_though_nodes_die() {
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
     let mut nodes: Vec<Process> = (0..3).map(|_| Process::with(dir.path(), &settings)).collect();
     let world = World::of(&nodes.iter().collect::<Vec<_>>(), &postgres).await;
-    let in_ms = |ms: i64| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        i64::try_from(now.as_millis()).unwrap() + ms
-    };
+    let in_ms = |ms: i64| SystemClock.now().0 + ms;
     let wish = json!({"title": "Cup", "starts_at": in_ms(600_000), "price_points": 0, "bracket": {}});
     let of = world.showtime(wish, FIGHTERS).await;
     let showtime = json!({"showtime": of.0});
