@@ -4,8 +4,8 @@
 //! serves both. Commits of many entities go through one writer in batches (group commit, spec 6.2).
 //! Called by the cluster, sessions and HTTP handlers; it knows no actor and no rule of a game.
 //!
-//! [`Store`] is what they call: a database at hand ([`Sql`]), or, on a node without the role `db`, the nodes that have
-//! one ([`Remote`], spec 5.3). What can be asked is the table in `asked`.
+//! [`Store`] is what they call: a database at hand (`Sql`), or, on a node without the role `db`, the nodes that have
+//! one (`Remote`, spec 5.3). What can be asked is the table in `asked`.
 
 mod asked;
 mod audit;
