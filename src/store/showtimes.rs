@@ -40,7 +40,7 @@ pub(crate) struct ShowtimeChange {
     pub on_queue_down: Option<String>,
     #[serde(with = "crate::store::wire::twice")]
     pub room: Option<Option<Value>>,
-    #[serde(with = "crate::store::wire::twice")]
+    #[serde(default, with = "crate::store::wire::twice")]
     pub bracket: Option<Option<Value>>,
 }
 

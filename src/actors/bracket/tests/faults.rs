@@ -122,7 +122,7 @@ async fn to_the_end_in_spite_of(fault: Fault, at_join: bool) {
     if !at_join {
         stage.store.inject([fault]);
     }
-    stage.run_ms(20_000).await;
+    stage.run_ms(10_000).await; // half of duel.connect_ms
     let bracket = two[0].bracket(showtime).await;
     assert_eq!(bracket["rounds"].as_array().map(Vec::len), Some(1), "{bracket}");
     play(&mut two, [0, 1], 1).await;
