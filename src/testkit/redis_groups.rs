@@ -15,6 +15,10 @@ use tempfile::TempDir;
 
 /// How long a group may take to find itself.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// So many ports are tried.
+const TRIES: usize = 4;
+/// By then a server has ended that could not have its ports.
+const SETTLE: Duration = Duration::from_millis(200);
 /// After this a server that does not answer counts as dead.
 const DEAD_AFTER_MS: &str = "1000";
 /// User and password of every server in these groups.
@@ -31,14 +35,29 @@ struct Server {
 }
 
 impl Server {
-    fn start(port: u16, dir: &Path, args: &[&str]) -> Result<Self, Failure> {
+    /// On a port that is free. One of a cluster takes a second one, 10,000 above, which somebody's connection may have
+    /// just now: then it ends, and another is tried.
+    fn start(dir: &Path, args: &[&str]) -> Result<Self, Failure> {
+        for _ in 1..TRIES {
+            let mut server = Self::spawn(dir, args)?;
+            std::thread::sleep(SETTLE);
+            if server.child.try_wait()?.is_none() {
+                wait_for(server.port, "redis-server")?;
+                return Ok(server);
+            }
+        }
+        let server = Self::spawn(dir, args)?;
+        wait_for(server.port, "redis-server")?;
+        Ok(server)
+    }
+
+    fn spawn(dir: &Path, args: &[&str]) -> Result<Self, Failure> {
+        let port = free_port();
         let mut redis = Command::new("redis-server");
         redis.args(args).args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(dir);
         let child = redis.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child = child.map_err(|error| format!("redis-server: {error}"))?;
-        let server = Self { port, child };
-        wait_for(port, "redis-server")?;
-        Ok(server)
+        Ok(Self { port, child })
     }
 
     /// One that keeps data, with a login. Who logs in with the password alone is the default user: servers among themselves.
@@ -48,7 +67,7 @@ impl Server {
             vec!["--save", "", "--appendonly", "no", "--requirepass", LOGIN.1, "--masterauth", LOGIN.1];
         all.extend(["--user", LOGIN.0, "on", &password, "~*", "&*", "+@all"]);
         all.extend(args);
-        Self::start(free_port(), dir, &all)
+        Self::start(dir, &all)
     }
 
     fn kill(&mut self) {
@@ -131,7 +150,7 @@ impl PrivateSentinel {
         ];
         std::fs::write(&file, lines.join("\n"))?;
         let file = file.to_string_lossy();
-        Server::start(free_port(), dir, &[&file, "--sentinel"])
+        Server::start(dir, &[&file, "--sentinel"])
     }
 
     /// For `redis.url`.

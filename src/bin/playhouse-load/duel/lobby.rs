@@ -16,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 use super::peer::Peer;
 use crate::cli::DuelArgs;
 use crate::guests::{self, Guest};
-use crate::meter::{Latencies, Meter, Percentiles, latencies};
+use crate::meter::{Latencies, Meter, Percentiles, latencies, mib};
 use crate::report::{Chart, Line, Report, Scale};
 use crate::target::Target;
 
@@ -35,6 +35,7 @@ struct Outcome {
     joins: u64,
     cpu_us: f64,
     bytes_a_join: f64,
+    peak_rss: u64,
 }
 
 pub(super) async fn run(args: &DuelArgs, target: &Target, bar: &ProgressBar) -> Result<Report> {
@@ -61,6 +62,7 @@ pub(super) async fn run(args: &DuelArgs, target: &Target, bar: &ProgressBar) -> 
             report.row(&format!("{name}: delivery p50"), figures.p50_ms, "ms");
             report.row(&format!("{name}: delivery p99"), figures.p99_ms, "ms");
         }
+        report.row(&format!("{name}: server memory, peak so far"), mib(outcome.peak_rss), "MiB");
         if outcome.joins == 0 {
             report.faults.push(format!("{name}: nobody came"));
         }
@@ -117,14 +119,14 @@ async fn one(
         let (meter, _sampling) = Meter::start(target);
         let mark = meter.mark();
         let count = visit(&mut peers, &lobby, args.rate, end, &joins).await?;
-        anyhow::Ok((count, meter.cpu_since(&mark)))
+        anyhow::Ok((count, meter.cpu_since(&mark), meter.peak_rss()))
     };
-    let (_, (count, cpu)) = tokio::try_join!(look, come_and_go)?;
+    let (_, (count, cpu, peak_rss)) = tokio::try_join!(look, come_and_go)?;
     sleep(Duration::from_millis(300)).await; // the server sees them go
     let delivered = delivered.borrow().clone();
     let cpu_us = cpu.server_s * 1e6 / count.max(1) as f64;
     let bytes_a_join = *bytes.borrow() as f64 / count.max(1) as f64;
-    Ok(Outcome { size, delta, delivered, joins: count, cpu_us, bytes_a_join })
+    Ok(Outcome { size, delta, delivered, joins: count, cpu_us, bytes_a_join, peak_rss })
 }
 
 /// In turn each visitor joins, and the next time leaves. How many joins and leaves there were.
