@@ -7,7 +7,7 @@ import { forget, gained, inMedia, joinMedia, joinRoom, makeRoom, say, seen, smal
 
 export const title = "five people with cameras, a whole game: who hears and sees whom, pair by pair in each phase";
 /** Runs only when it is asked for by name. */
-export const setAside = "its fault is found (padding on paused layers was taken for pictures), but it has not yet passed four times running: on two cores shared with builds five browsers do not get their turns";
+export const setAside = "it passes on a quiet machine (173 s, all pairs of all phases) and fails where five browsers do not get their turns: run it by name, node tests/browser/run.mjs media-game";
 
 const NAMES = ["ida", "jon", "kim", "lou", "mae"];
 const TIMES = { day_ms: 25_000, vote_ms: 16_000, defence_ms: 15_000, verdict_ms: 16_000, final_words_ms: 15_000, night_ms: 16_000 };
