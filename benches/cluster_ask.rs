@@ -4,7 +4,12 @@
 //! connections of their own, on one private Redis; rounds alternate, one request is in flight at a time, and then 64.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "support/bare_redis.rs"]
+mod bare_redis;
+mod support;
+
 use actix::{Actor, Context, Handler};
+use bare_redis::Bare;
 use futures_util::{StreamExt, stream};
 use playhouse::{
     clock::SystemClock,
@@ -13,15 +18,13 @@ use playhouse::{
     ids::NodeId,
     testkit::{MemoryStore, PrivateRedis},
 };
-use redis::{AsyncCommands as _, aio::MultiplexedConnection};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::HashMap,
     future::Future,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::oneshot;
+use support::percentile;
 use uuid::Uuid;
 
 const ROUNDS: usize = 5;
@@ -100,57 +103,6 @@ fn other_node(redis: String, key: Uuid) {
     is_ready.recv().unwrap();
 }
 
-/// Answers each request on its own connections: nothing but Redis between the two.
-fn bare_responder(redis: String) {
-    std::thread::spawn(move || {
-        actix::System::new().block_on(async move {
-            let client = redis::Client::open(redis).unwrap();
-            let mut publisher = client.get_multiplexed_async_connection().await.unwrap();
-            let mut requests = client.get_async_pubsub().await.unwrap();
-            requests.subscribe("request").await.unwrap();
-            let mut requests = requests.into_on_message();
-            while let Some(request) = requests.next().await {
-                let _: i64 = publisher.publish("reply", request.get_payload_bytes()).await.unwrap();
-            }
-        });
-    });
-}
-
-#[derive(Clone)]
-struct Bare {
-    publisher: MultiplexedConnection,
-    waiting: Arc<Mutex<HashMap<u64, oneshot::Sender<()>>>>,
-}
-
-impl Bare {
-    async fn new(redis: &str) -> Self {
-        let client = redis::Client::open(redis).unwrap();
-        let publisher = client.get_multiplexed_async_connection().await.unwrap();
-        let waiting: Arc<Mutex<HashMap<u64, oneshot::Sender<()>>>> = Arc::default();
-        let mut replies = client.get_async_pubsub().await.unwrap();
-        replies.subscribe("reply").await.unwrap();
-        let answered = waiting.clone();
-        actix::spawn(async move {
-            let mut replies = replies.into_on_message();
-            while let Some(reply) = replies.next().await {
-                let n = u64::from_be_bytes(reply.get_payload_bytes().try_into().unwrap());
-                if let Some(waiting) = answered.lock().unwrap().remove(&n) {
-                    let _ = waiting.send(());
-                }
-            }
-        });
-        Self { publisher, waiting }
-    }
-
-    async fn ask(&self, n: u64) {
-        let (answer, answered) = oneshot::channel();
-        self.waiting.lock().unwrap().insert(n, answer);
-        let mut publisher = self.publisher.clone();
-        let _: i64 = publisher.publish("request", &n.to_be_bytes()[..]).await.unwrap();
-        answered.await.unwrap();
-    }
-}
-
 /// The times of so many asks, so many at once, in µs.
 async fn measure<F: Future<Output = ()>>(at_once: usize, ask: impl Fn(u64) -> F) -> Vec<f64> {
     let timed = stream::iter(0..ASKS as u64).map(|n| {
@@ -164,11 +116,6 @@ async fn measure<F: Future<Output = ()>>(at_once: usize, ask: impl Fn(u64) -> F)
     timed.buffer_unordered(at_once).collect().await
 }
 
-fn percentile(times: &mut [f64], of_a_hundred: usize) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() * of_a_hundred / 100]
-}
-
 fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return; // a figure is no test
@@ -176,7 +123,7 @@ fn main() {
     let redis = PrivateRedis::start().expect("redis-server");
     let key = Uuid::new_v4();
     other_node(redis.url(), key);
-    bare_responder(redis.url());
+    bare_redis::responder(redis.url());
     actix::System::new().block_on(async {
         let (cluster, bare) = (node(&redis.url()).await, Bare::new(&redis.url()).await);
         tokio::time::sleep(Duration::from_millis(2 * LEASE_MS)).await; // the registry has settled

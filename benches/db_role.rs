@@ -6,6 +6,11 @@
 //! taken one question at a time, in rounds that alternate; queries a second with many at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "support/bare_redis.rs"]
+mod bare_redis;
+mod support;
+
+use bare_redis::Bare;
 use futures_util::{StreamExt, future::join_all, stream};
 use playhouse::{
     clock::SystemClock,
@@ -16,14 +21,12 @@ use playhouse::{
     store::{Commit, Fence, Store},
     testkit::{MemoryStore, PrivatePostgres, PrivateRedis},
 };
-use redis::{AsyncCommands as _, aio::MultiplexedConnection};
 use std::{
-    collections::HashMap,
     future::Future,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::oneshot;
+use support::percentile;
 use uuid::Uuid;
 
 const ROUNDS: usize = 5;
@@ -71,57 +74,6 @@ fn db_node(config: Config) {
     is_ready.recv().unwrap();
 }
 
-/// Answers each request on its own connections: nothing but Redis between the two.
-fn bare_responder(redis: String) {
-    std::thread::spawn(move || {
-        actix::System::new().block_on(async move {
-            let client = redis::Client::open(redis).unwrap();
-            let mut publisher = client.get_multiplexed_async_connection().await.unwrap();
-            let mut requests = client.get_async_pubsub().await.unwrap();
-            requests.subscribe("request").await.unwrap();
-            let mut requests = requests.into_on_message();
-            while let Some(request) = requests.next().await {
-                let _: i64 = publisher.publish("reply", request.get_payload_bytes()).await.unwrap();
-            }
-        });
-    });
-}
-
-#[derive(Clone)]
-struct Bare {
-    publisher: MultiplexedConnection,
-    waiting: Arc<Mutex<HashMap<u64, oneshot::Sender<()>>>>,
-}
-
-impl Bare {
-    async fn new(redis: &str) -> Self {
-        let client = redis::Client::open(redis).unwrap();
-        let publisher = client.get_multiplexed_async_connection().await.unwrap();
-        let waiting: Arc<Mutex<HashMap<u64, oneshot::Sender<()>>>> = Arc::default();
-        let mut replies = client.get_async_pubsub().await.unwrap();
-        replies.subscribe("reply").await.unwrap();
-        let answered = waiting.clone();
-        actix::spawn(async move {
-            let mut replies = replies.into_on_message();
-            while let Some(reply) = replies.next().await {
-                let n = u64::from_be_bytes(reply.get_payload_bytes().try_into().unwrap());
-                if let Some(waiting) = answered.lock().unwrap().remove(&n) {
-                    let _ = waiting.send(());
-                }
-            }
-        });
-        Self { publisher, waiting }
-    }
-
-    async fn ask(&self, n: u64) {
-        let (answer, answered) = oneshot::channel();
-        self.waiting.lock().unwrap().insert(n, answer);
-        let mut publisher = self.publisher.clone();
-        let _: i64 = publisher.publish("request", &n.to_be_bytes()[..]).await.unwrap();
-        answered.await.unwrap();
-    }
-}
-
 /// The times of so many, one after the other, in µs.
 async fn measure<F: Future<Output = ()>>(ask: impl Fn(u64) -> F) -> Vec<f64> {
     let mut times = Vec::with_capacity(ASKS);
@@ -131,11 +83,6 @@ async fn measure<F: Future<Output = ()>>(ask: impl Fn(u64) -> F) -> Vec<f64> {
         times.push(began.elapsed().as_secs_f64() * 1e6);
     }
     times
-}
-
-fn percentile(times: &mut [f64], of_a_hundred: usize) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() * of_a_hundred / 100]
 }
 
 async fn latencies(remote: &Store, local: &Store, bare: &Bare) {
@@ -209,7 +156,7 @@ fn main() {
     let (redis, postgres) =
         (PrivateRedis::start().expect("redis-server"), PrivatePostgres::durable().unwrap());
     db_node(config(&redis.url(), &postgres.url(), &[Role::Db]));
-    bare_responder(redis.url());
+    bare_redis::responder(redis.url());
     actix::System::new().block_on(async {
         let config = config(&redis.url(), &postgres.url(), &[Role::Gateway, Role::Game]);
         let cluster = node(&config).await;

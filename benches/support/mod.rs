@@ -7,6 +7,12 @@ pub fn median(mut figures: Vec<f64>) -> f64 {
     figures[figures.len() / 2]
 }
 
+/// The one below which so many of a hundred are.
+pub fn percentile(times: &mut [f64], of_a_hundred: usize) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() * of_a_hundred / 100]
+}
+
 /// CPU time of a process and of all its children, also of those that have ended.
 pub fn cpu_s(pid: u32) -> f64 {
     let fields = |pid: u32| -> Option<Vec<u64>> {
