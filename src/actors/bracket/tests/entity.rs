@@ -31,6 +31,8 @@ async fn four_with_paid_seats_play_to_the_end_and_everybody_sees_it() {
     }
     let over = four[1].bracket(showtime).await;
     assert_eq!((&over["status"], &over["winner"]), (&json!("over"), &fighter_id(&semi, "P2")));
+    let body = json!({"showtime": showtime, "mode": "single_elimination", "players": 4});
+    assert_eq!(won(&stage), [(showtime, Some(four[2].player.id), body)]);
 }
 
 fn fighter_id(bracket: &serde_json::Value, name: &str) -> serde_json::Value {
@@ -64,6 +66,7 @@ async fn a_paid_seat_lets_in_while_the_doors_are_open_and_nothing_else_does() {
     assert_eq!(two[1].player.refused("bracket.join", wish.clone()).await, "game_in_progress");
     let over = two[0].player.expect("bracket.over").await;
     assert_eq!(over["winner"]["nickname"], "P0", "nobody else came");
+    assert_eq!(won(&stage), [], "he has won against nobody");
     let late = Uuid::now_v7();
     opens(&stage, late, starts_at, &ids(&two));
     let late = json!({"showtime": late});
