@@ -11,13 +11,14 @@ export class Bracket {
   #showtime;
   #told;
   #timer = null;
+  #came = false;
   #sessions = new Set();
 
   /** `told({bracket?, code?})`: how it stands now, or why one is not in it. */
   constructor(client, showtime, told) {
     [this.#client, this.#showtime, this.#told] = [client, showtime, told];
     client.on("bracket.state", ({ bracket }) => bracket.showtime === showtime && this.#stands(bracket));
-    client.on("session", () => this.#look()); // what was pushed meanwhile may be lost
+    client.on("session", () => this.#came && this.#look()); // what was pushed meanwhile may be lost
   }
 
   /** Comes in; who is in is shown how it stands. */
@@ -26,8 +27,10 @@ export class Bracket {
     try {
       await this.#client.connect();
       const { bracket } = await this.#ask("bracket.join");
+      this.#came = true;
       this.#stands(bracket);
     } catch (error) {
+      this.#came = true;
       if (error.code === "game_in_progress" && (await this.#look())) return; // it runs, and one has a seat
       this.#told({ code: error.code ?? "closed" });
       if (!MAY_RETRY.has(error.code)) return;

@@ -46,6 +46,15 @@ test("who comes in is shown how it stands, and hears of its own bracket alone", 
   assert.deepEqual(told.map(({ bracket }) => bracket.status), ["running", "over"]);
 });
 
+test("a session that begins is asked for the bracket alone by who has come in before: the first only joins", async () => {
+  const { fake, it } = bracket([{ bracket: view }, { bracket: view }]);
+  fake.connect = async () => fake.listeners.session();
+  await it.join();
+  assert.deepEqual(fake.asked, [["bracket.join", "s"]]);
+  fake.listeners.session(); // after a drop
+  assert.deepEqual(fake.asked.at(-1), ["bracket.state", "s"]);
+});
+
 test("its matches are known, also when they were played again", async () => {
   const { fake, it } = bracket([{ bracket: view }]);
   await it.join();

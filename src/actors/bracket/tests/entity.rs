@@ -77,6 +77,27 @@ async fn a_paid_seat_lets_in_while_the_doors_are_open_and_nothing_else_does() {
 }
 
 #[actix::test]
+async fn who_makes_a_bracket_behind_one_who_looks_for_it_is_not_told_that_there_is_none() {
+    let stage = Stage::new();
+    let mut two = fighters(&stage, 2).await;
+    let showtime = Uuid::now_v7();
+    opens(&stage, showtime, in_s(&stage, 60), &ids(&two));
+    let wish = json!({"showtime": showtime});
+    let [ann, bob] = &mut two[..] else { unreachable!() };
+    let looks = ann.player.ask("bracket.state", wish.clone());
+    let (looked, joined) =
+        futures_util::future::join(looks, bob.player.ask("bracket.join", wish.clone())).await;
+    if let Err(refused) = looked {
+        assert_eq!(refused["code"], "bracket_not_found");
+    }
+    if let Err(refused) = joined {
+        assert_eq!(refused["code"], "try_again", "clients come again by themselves");
+        stage.run_ms(200).await;
+        bob.player.ok("bracket.join", wish).await;
+    }
+}
+
+#[actix::test]
 async fn five_have_three_byes_and_the_last_two_meet_first() {
     let stage = Stage::new();
     let mut five = fighters(&stage, 5).await;
