@@ -301,7 +301,7 @@ browser_tests() {
   (cd tests/browser && npm ci --silent --no-audit --no-fund)
   local base='' ports
   read -r -a ports <<<"$(python3 -c 'import socket; s = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]; print(*(x.getsockname()[1] for x in s))')"
-  start_server --set media.enabled=true --set media.udp_port=0 --set limits.guests_per_minute=100000 --set "server.listen=127.0.0.1:${ports[0]}" --set auth.oidc_client_id=playhouse --set "auth.oidc_name=the club" \
+  start_server --set media.enabled=true --set media.udp_port=0 --set limits.guests_per_minute=100000 --set brackets.show_ms=15000 --set "server.listen=127.0.0.1:${ports[0]}" --set auth.oidc_client_id=playhouse --set "auth.oidc_name=the club" \
     --set "auth.oidc_issuer=http://127.0.0.1:${ports[1]}" --set "auth.oidc_redirect_url=http://127.0.0.1:${ports[0]}/" \
     --set "turn.urls=[\"turn:127.0.0.1:${ports[2]}?transport=udp\"]" --set turn.secret=of-the-browser-tests
   echo "node at $base"

@@ -159,6 +159,13 @@ pub fn begin_at_zero(kinds: &[&'static str]) {
     for outcome in ["answered", "full", "unknown"] {
         metrics::counter!("playhouse_db_served_total", "outcome" => outcome).increment(0);
     }
+    for result in ["pass", "bypass", "invalid_pass", "pass_required", "queue_unavailable"] {
+        metrics::counter!("playhouse_queue_gate_total", "result" => result).increment(0);
+    }
+    for outcome in ["completed", "expired", "no_show", "left"] {
+        metrics::counter!("playhouse_queue_passes_ended_total", "outcome" => outcome).increment(0);
+    }
+    metrics::counter!("playhouse_queue_lines_lost_total").increment(0);
     metrics::counter!("playhouse_commands_total").increment(0);
     metrics::gauge!("playhouse_sockets").increment(0.0);
 }

@@ -11,6 +11,7 @@
 //!
 //! Put together by `node`. It knows no actor and no rule of a game.
 
+pub(crate) mod brackets;
 pub(crate) mod claims;
 pub(crate) mod conditions;
 pub(crate) mod consumers;
@@ -28,6 +29,7 @@ pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use brackets::BracketWon;
 pub use duels::{DuelFinished, DuelOutcome, DuelReport};
 pub use facts::Fact;
 pub use matches::MatchFinished;

@@ -125,6 +125,7 @@ impl Sql {
         let ended: Option<(i64, Uuid)> = write!(self.db(), pool => {
             sqlx::query_as(sql).bind(queue.0).bind(pass).bind(now.0).bind(outcome).fetch_optional(pool).await?
         });
+        count_ended(outcome, u64::from(ended.is_some()));
         Ok(ended.map(|(number, account)| Place { number, account: PlayerId(account) }))
     }
 
@@ -157,6 +158,9 @@ impl Sql {
             tx.commit().await?;
             ended
         });
+        for outcome in ["no_show", "expired"] {
+            count_ended(outcome, ended.iter().filter(|ended| ended.2 == outcome).count() as u64);
+        }
         let place = |(number, account, _)| Place { number, account: PlayerId(account) };
         Ok(ended.into_iter().map(place).collect())
     }
@@ -169,4 +173,9 @@ impl Sql {
         });
         Ok(())
     }
+}
+
+/// For operators: how passes end, of all queues.
+fn count_ended(outcome: &str, n: u64) {
+    metrics::counter!("playhouse_queue_passes_ended_total", "outcome" => outcome.to_owned()).increment(n);
 }

@@ -43,6 +43,12 @@ pub(crate) struct LineTaken {
     pub places: Vec<Place>,
     pub waiting: i64,
     pub inside: i64,
+    /// The first who waits still.
+    #[serde(default)]
+    pub first: Option<i64>,
+    /// The highest number that was given out.
+    #[serde(default)]
+    pub given: i64,
 }
 
 const LOCK: &str = "UPDATE queues SET line_epoch = line_epoch WHERE queue_id = $1 RETURNING line_epoch";
@@ -56,6 +62,9 @@ const COUNT: &str = "INSERT INTO queue_counts (queue_id, level, block, waiting) 
 const WAITING: &str =
     "SELECT CAST(COALESCE(SUM(waiting), 0) AS BIGINT) FROM queue_counts WHERE queue_id = $1 AND level = 3";
 const INSIDE: &str = "SELECT COUNT(*) FROM queue_line WHERE queue_id = $1 AND inside";
+const FIRST: &str =
+    "SELECT number FROM queue_line WHERE queue_id = $1 AND NOT inside ORDER BY number LIMIT 1";
+const GIVEN: &str = "SELECT numbers_to FROM queues WHERE queue_id = $1";
 const STOOD: &str = "SELECT l.number, l.inside, CAST(
     (SELECT COALESCE(SUM(c.waiting), 0) FROM queue_counts c
       WHERE c.queue_id = l.queue_id AND c.level = 3 AND c.block < (l.number >> 18))
@@ -203,8 +212,11 @@ impl Sql {
             count!(tx, queue, rows.iter().map(|row| row.number), -1);
             let waiting = sqlx::query_scalar(WAITING).bind(queue.0).fetch_one(&mut *tx).await?;
             let inside = sqlx::query_scalar(INSIDE).bind(queue.0).fetch_one(&mut *tx).await?;
+            let first = sqlx::query_scalar(FIRST).bind(queue.0).fetch_optional(&mut *tx).await?;
+            let given = sqlx::query_scalar(GIVEN).bind(queue.0).fetch_one(&mut *tx).await?;
             tx.commit().await?;
-            Ok(Some(LineTaken { places: rows.iter().map(LineRow::place).collect(), waiting, inside }))
+            let places = rows.iter().map(LineRow::place).collect();
+            Ok(Some(LineTaken { places, waiting, inside, first, given }))
         })
     }
 
@@ -217,7 +229,9 @@ impl Sql {
             }
             let waiting = sqlx::query_scalar(WAITING).bind(queue.0).fetch_one(pool).await?;
             let inside = sqlx::query_scalar(INSIDE).bind(queue.0).fetch_one(pool).await?;
-            Ok(Some(LineTaken { places: Vec::new(), waiting, inside }))
+            let first = sqlx::query_scalar(FIRST).bind(queue.0).fetch_optional(pool).await?;
+            let given = sqlx::query_scalar(GIVEN).bind(queue.0).fetch_one(pool).await?;
+            Ok(Some(LineTaken { places: Vec::new(), waiting, inside, first, given }))
         })
     }
 

@@ -122,13 +122,16 @@ fn health_tells_a_living_node_from_a_dead_one() {
     assert!(String::from_utf8_lossy(&dead.stderr).contains("nobody listens"), "{dead:?}");
 }
 
+/// These begin at zero with what they are of (`actors/queue/meters.rs` tests it), not with the node.
+const BEGIN_LATER: [&str; 1] = ["playhouse_queue_admitted_total"];
+
 #[actix::test]
 async fn counters_of_alerts_and_the_autoscalers_gauge_are_there_before_anything_happens() {
     let dir = tempfile::tempdir().unwrap();
     let node = Process::start(dir.path());
     let metrics = reqwest::get(format!("{}/metrics", node.admin())).await.unwrap().text().await.unwrap();
     let mut named = words(&text("deploy/alerts.yml"), "playhouse_", |c| c.is_ascii_lowercase() || c == '_');
-    named.retain(|name| name.ends_with("_total"));
+    named.retain(|name| name.ends_with("_total") && !BEGIN_LATER.contains(&name.as_str()));
     assert!(named.len() >= 4, "{named:?}");
     named.insert("playhouse_sockets".to_owned());
     for name in named {

@@ -6,7 +6,6 @@ import { currentLanguage, detectLanguage, errorText, learn, setLanguage, t } fro
 import { h, patch } from "../lib/dom.js";
 import { suggestName } from "../names.js";
 import { scene } from "../scene.js";
-import { Bracket } from "./bracket.js";
 import "./icons.js";
 import { Link } from "./link.js";
 import { initial, reduce } from "./lobby.js";
@@ -23,7 +22,7 @@ const who = ({ account }) => (account ? { id: account.id, name: account.nickname
 await speak(detectLanguage(remembered("playhouse.lang"), navigator.languages));
 const ui = {
   lang: currentLanguage(), name: client.account?.nickname ?? remembered("playhouse.name") ?? suggestName(currentLanguage()), busy: false, error: null,
-  bracket: null, figures: null, spoken: "", way: null, touch: matchMedia("(pointer: coarse)").matches, line: { delay: 60, jitter: 10, loss: 2 },
+  showtime: new URLSearchParams(location.search).get("bracket"), bracket: null, within: null, now: 0, figures: null, spoken: "", way: null, touch: matchMedia("(pointer: coarse)").matches, line: { delay: 60, jitter: 10, loss: 2 },
 };
 let state = initial(who(client));
 let encounter = null; // the way to the opponent, or the puppet
@@ -50,8 +49,9 @@ const link = new Link(client.api, {
   },
 });
 const seeker = new Seeker(client, (part) => dispatch("local.seeking", part));
-const showtime = new URLSearchParams(location.search).get("bracket");
-const bracket = showtime && new Bracket(client, showtime, (part) => show({ bracket: { ...ui.bracket, ...part } }));
+/** What a bracket needs, if the page is one's. */
+const cup = ui.showtime && (await import("./cup.js"));
+const bracket = cup && new cup.Bracket(client, ui.showtime, (part) => show({ bracket: { ...ui.bracket, ...part } }));
 
 // ---- state → what runs ----------------------------------------------------------------------------------------------
 
@@ -275,14 +275,28 @@ function show(part) {
   redraw();
 }
 
+/** Of which bracket this match is, and how one stands in it. */
+function within({ me, match }) {
+  const stands = ui.bracket?.bracket;
+  if (!stands || !match || !bracket.plays(match.sessionId)) return null;
+  return { title: cup.where(stands), said: cup.say(cup.standing(stands, me.id))[0] };
+}
+
 function draw() {
   frame = 0;
+  Object.assign(ui, { within: within(state), now: client.state === "online" ? client.serverNow() : Date.now() });
   document.documentElement.lang = ui.lang;
   document.title = `${state.match ? stage.sides(state).join(" – ") : t("duel.title")} · Playhouse`;
   const lost = state.link === "reconnecting" && h("div", { class: "banner", role: "status", key: "banner" }, h("i", { class: "pulse", "aria-hidden": "true" }), t("duel.reconnecting"));
-  patch(root, [bar(state, ui, act), state.match ? stage.arena(state, ui, act) : foyer(state, ui, act), lost]);
+  patch(root, [bar(state, ui, act), main(), lost]);
 }
 
+function main() {
+  if (state.match) return stage.arena(state, ui, act);
+  return cup && state.me ? cup.cupFoyer(state, ui, act) : foyer(state, ui, act);
+}
+
+if (cup) setInterval(() => ui.bracket?.bracket?.status === "open" && redraw(), 1_000); // its countdown
 addEventListener("online", () => link.retryNow());
 addEventListener("pagehide", () => {
   const { match } = state;

@@ -52,16 +52,18 @@ function ending(state, ui, act) {
   return h(
     "div",
     { class: "over end", role: "group", "aria-label": verdict(match), key: "end", "data-test": "end" },
-    h("div", { role: "alert" }, h("h2", null, verdict(match)), h("p", { class: "hint" }, explanation(match))),
+    h("div", { role: "alert" }, h("h2", null, verdict(match)), h("p", { class: "hint" }, explanation(match, !!ui.within))),
     // What comes later has its place from the start.
     h("p", { class: "rating" }, match.rating && rating(match.rating)),
     h("p", { class: "late", role: "alert" }, noticeText(state.notice)),
     match.sessionId === "practice"
       ? button(t("duel.again"), act.practise, { kind: "primary", iconName: "again" })
-      : state.asked
-        ? h("p", { role: "status" }, t("duel.rematch_asked", { name }))
-        : match.trouble !== "desync" && rematch(state, wanted, act),
-    button(t("duel.to_lobby"), act.leave, { "data-test": "to-lobby" }),
+      : ui.within
+        ? h("p", { class: "within", "data-test": "within" }, match.ended && ui.within.said)
+        : state.asked
+          ? h("p", { role: "status" }, t("duel.rematch_asked", { name }))
+          : match.trouble !== "desync" && rematch(state, wanted, act),
+    button(t(ui.within ? "duel.cup_to" : "duel.to_lobby"), act.leave, { "data-test": "to-lobby" }),
     h("div", { class: "challengers" }, state.incoming.filter((request) => request !== wanted).map((request) => challenge(request, act))),
   );
 }
@@ -82,9 +84,10 @@ function verdict({ trouble, result, ended, side, opponentName: name }) {
 
 const hex = (n) => (n ?? 0).toString(16).padStart(8, "0");
 
-function explanation({ trouble, detail, ended, sessionId }) {
+/** A match of a bracket that somebody has left counts there: what it came to is said below. */
+function explanation({ trouble, detail, ended, sessionId }, within) {
   if (trouble === "desync") return [t("duel.desync_hint", { frame: detail.frame, ours: hex(detail.ours), theirs: hex(detail.theirs) }), ended && ` ${t(`duel.${ended.outcome}`)}`];
-  if (sessionId === "practice") return null;
+  if (sessionId === "practice" || (within && ended?.outcome === "abandoned")) return null;
   return ended ? t(`duel.${ended.outcome ?? "abandoned"}`) : trouble ? t("duel.abandoned") : t("duel.reporting");
 }
 

@@ -1,20 +1,20 @@
 // Owns: what the duel's page looks like outside the fight: entry, lobby, challenges. Pure functions of the state of
-// `lobby.js` and the page's own `ui`; presses go to `act`. The fight's view is `arena.js`.
+// `lobby.js` and the page's own `ui`; presses go to `act`. The fight's view is `arena.js`, a bracket's `cup.js`.
 
 import { h } from "../lib/dom.js";
 import { t } from "../i18n/index.js";
 import { icon } from "../icons.js";
 import { avatar, button, iconButton } from "../ui.js";
-import { rounds } from "./bracket.js";
 import { others } from "./lobby.js";
 
+/** `ui.within`: {title, said}, of a match of a bracket. */
 export function bar({ me, match }, ui, act) {
   return h(
     "header",
     { class: "bar", key: "bar" },
     h("a", { class: "skip", href: "#main" }, t("duel.skip")),
     h("a", { class: "brand", href: "/", "aria-label": t("app.home") }, mark(), h("b", null, "Playhouse")),
-    h("span", { class: "where-name" }, t("duel.title")),
+    h("span", { class: "where-name" }, ui.within?.title ?? t("duel.title")),
     h("span", { class: "grow" }),
     me && !match && h("span", { class: "who" }, me.name),
     h("button", { type: "button", class: "btn quiet lang", "aria-label": t("app.other_language"), lang: ui.lang === "ko" ? "en" : "ko", onclick: act.switchLanguage }, icon("globe"), h("span", null, t("app.other_language"))),
@@ -42,7 +42,7 @@ export function foyer(state, ui, act) {
       h("p", { class: "error", role: "alert", key: "error" }, ui.error ?? noticeText(state.notice)),
       state.notice?.kind === "closed" && state.me && button(t("duel.use_here"), act.useHere, { iconName: "door" }),
     ),
-    h("section", { class: "others" }, state.incoming.map((request) => challenge(request, act)), state.me && ui.bracket && bracketCard(ui.bracket, state.me.id), state.me && lobby(state, act), howTo()),
+    h("section", { class: "others" }, state.incoming.map((request) => challenge(request, act)), state.me && lobby(state, act), howTo()),
   );
 }
 
@@ -71,39 +71,15 @@ function ways(state, ui, act) {
   return h(
     "div",
     { class: "start", key: "ways" },
-    state.canSeek && !state.seeking && !ui.bracket && h("button", { type: "button", class: "btn primary big", onclick: act.seek, disabled: state.link !== "online" || !!state.asked, "data-test": "seek" }, icon("swords"), h("span", null, t("duel.find"))),
+    state.canSeek && !state.seeking && h("button", { type: "button", class: "btn primary big", onclick: act.seek, disabled: state.link !== "online" || !!state.asked, "data-test": "seek" }, icon("swords"), h("span", null, t("duel.find"))),
     state.seeking && h("div", { class: "seeking", role: "status" }, h("i", { class: "pulse", "aria-hidden": "true" }), h("span", null, t("duel.finding")), button(t("duel.find_stop"), act.stopSeeking, { kind: "quiet" })),
     practice(act),
   );
 }
 
-const practice = (act) => h("div", { class: "alone" }, button(t("duel.practice"), act.practise, { iconName: "puppet", "data-test": "practise" }), h("small", null, t("duel.practice_hint")));
+export const practice = (act) => h("div", { class: "alone" }, button(t("duel.practice"), act.practise, { iconName: "puppet", "data-test": "practise" }), h("small", null, t("duel.practice_hint")));
 
-/** The rounds of a bracket, one below the other. */
-export function bracketCard({ bracket, code }, me) {
-  const said = code ? codeText(code) : bracket.status === "open" ? t("duel.cup_open", { n: bracket.players.length }) : null;
-  const winner = bracket?.winner && bracket.players.find(({ player_id }) => player_id === bracket.winner)?.nickname;
-  return h(
-    "div",
-    { class: "card cup", key: "cup", "data-test": "bracket" },
-    h("h2", null, bracket?.title ?? t("duel.cup")),
-    said && h("p", { class: "hint", role: "status" }, said),
-    winner && h("p", { role: "status", "data-test": "champion" }, t("duel.cup_won", { name: winner })),
-    bracket && rounds(bracket, me).map(({ last, rows }, n) => [
-      h("h3", { key: `h${n}` }, last ? t("duel.cup_final") : t("duel.round", { n: n + 1 })),
-      h("ol", { key: `r${n}` }, rows.map(({ key, players, status }) => h("li", { key, class: status }, players.map(contestant), h("span", { class: "tag" }, t(`duel.cup_${status}`))))),
-    ]),
-  );
-}
-
-const contestant = ({ name, won, mine }) => h("span", { class: `contestant${won ? " won" : ""}${mine ? " mine" : ""}` }, name ?? t("duel.cup_nobody"));
-
-function codeText(code) {
-  const key = `duel.cup_${code}`;
-  return t(key) === key ? t("duel.cup_refused", { code }) : t(key);
-}
-
-function lobby(state, act) {
+export function lobby(state, act) {
   const list = others(state);
   return h(
     "div",

@@ -17,7 +17,7 @@ use crate::{
         bracket::BracketStatus,
         matchmaking::{MatchFound, MatchMode},
     },
-    store::{Commit, CommitError, Fence},
+    store::{Commit, CommitError, Fence, Row},
 };
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use serde_json::json;
@@ -72,8 +72,8 @@ impl BracketActor {
                 return refuse(turned);
             }
         };
-        let wake = self.reminder(&next);
-        self.write(Some(state), wake, ctx, move |bracket, written, ctx| match written {
+        let (wake, rows) = (self.reminder(&next), self.rows(&next));
+        self.write(Some(state), wake, rows, ctx, move |bracket, written, ctx| match written {
             Ok(()) => bracket.committed(next, turned, ctx),
             Err(error) => {
                 tracing::warn!(key = %bracket.activation.key, %error, "a bracket could not be written");
@@ -83,6 +83,15 @@ impl BracketActor {
                 bracket.leave_if_unmade(ctx);
             }
         });
+    }
+
+    /// What this commit makes true besides: that somebody has won. Who was alone has won against nobody.
+    fn rows(&self, next: &BracketState) -> Vec<Row> {
+        let was_over = self.state.as_ref().is_some_and(|before| before.status == BracketStatus::Over);
+        match next.won().filter(|_| !was_over) {
+            Some(won) => vec![Row::Fact(won.fact(next.over_at.unwrap_or_else(|| self.now())))],
+            None => Vec::new(),
+        }
     }
 
     /// When other nodes look for it: its own may have died.
@@ -96,13 +105,14 @@ impl BracketActor {
         &mut self,
         state: Option<Vec<u8>>,
         next_wake_at: Option<UnixMs>,
+        rows: Vec<Row>,
         ctx: &mut Context<Self>,
         then: impl FnOnce(&mut Self, Result<(), CommitError>, &mut Context<Self>) + 'static,
     ) {
         let epoch = self.activation.epoch;
         let fence = if epoch == 0 { Fence::Create } else { Fence::Epoch(epoch) };
         let (kind, key) = (Self::KIND, self.activation.key);
-        let commit = Commit { kind, key, fence, state, next_wake_at, wake_no: 0, rows: Vec::new() };
+        let commit = Commit { kind, key, fence, state, next_wake_at, wake_no: 0, rows };
         self.committing = true;
         let cluster = &self.activation.cluster;
         let longest = Duration::from_millis(cluster.config().database.timeout_ms);
@@ -199,7 +209,7 @@ impl BracketActor {
 
     /// Nobody will ask any more.
     fn forget(&mut self, ctx: &mut Context<Self>) {
-        self.write(None, None, ctx, |bracket, written, ctx| match written {
+        self.write(None, None, Vec::new(), ctx, |bracket, written, ctx| match written {
             Ok(()) => bracket.leave_directory(ctx),
             Err(error) => tracing::warn!(%error, "a bracket could not be forgotten"), // the next tick tries again
         });

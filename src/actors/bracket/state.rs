@@ -12,6 +12,7 @@ use crate::{
     clock::UnixMs,
     config::Brackets,
     ids::PlayerId,
+    liveops::BracketWon,
     protocol::{
         ErrorCode, Rejection,
         bracket::{BracketMode, BracketPlayer, BracketRound, BracketStatus, BracketView},
@@ -156,6 +157,13 @@ impl BracketState {
             (BracketStatus::Running, Some(round)) => round.wake(now, settings, new_id),
             _ => BTreeSet::new(),
         }
+    }
+
+    /// Who has won it, if he had somebody to win against.
+    pub fn won(&self) -> Option<BracketWon> {
+        let winner = self.entrants[self.winner?].player.player_id;
+        let players = self.rounds.first()?.pairs.iter().flat_map(|pair| pair.seeds).flatten().count();
+        Some(BracketWon { showtime: self.showtime, mode: BracketMode::SingleElimination, winner, players })
     }
 
     /// What everybody in it sees.

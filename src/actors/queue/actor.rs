@@ -2,6 +2,7 @@
 
 use super::{
     messages::{QueueCommand, QueueReply},
+    meters::Meters,
     state::QueueState,
     turn::{Turn, TurnError, Turned},
 };
@@ -25,6 +26,7 @@ pub struct QueueActor {
     desk: Arc<Desk>,
     announce: Arc<dyn Announce>,
     state: QueueState,
+    meters: Meters,
     /// The line may say something else than SQL.
     compare: bool,
     /// So many rounds running they had not the same count: an end that is under way makes one or two.
@@ -45,6 +47,7 @@ impl QueueActor {
         Arc::new(move |activation| {
             let state = serde_json::from_slice(&activation.state).map_err(|error| error.to_string())?;
             Ok(Self {
+                meters: Meters::of(QueueId(activation.key)),
                 activation,
                 desk: desk.clone(),
                 announce: announce.clone(),
@@ -86,7 +89,11 @@ impl QueueActor {
             state: self.state.clone(),
             compare: self.compare,
         };
-        ctx.spawn(turn.run().into_actor(self).map(|turned, queue, ctx| queue.turned(turned, ctx)));
+        let began = Instant::now();
+        ctx.spawn(turn.run().into_actor(self).map(move |turned, queue, ctx| {
+            metrics::histogram!("playhouse_queue_turn_seconds").record(began.elapsed());
+            queue.turned(turned, ctx);
+        }));
     }
 
     fn turned(&mut self, turned: Result<Turned, TurnError>, ctx: &mut Context<Self>) {
@@ -124,14 +131,14 @@ impl QueueActor {
 
     /// When the next round is due, in ms.
     fn performed(&mut self, turned: Turned) -> u64 {
-        let Turned { state, passes, waiting, next_ms, even } = turned;
+        let Turned { state, passes, waiting, sight, next_ms, even } = turned;
+        self.meters.turned(sight, passes.len());
         self.uneven = if even || self.compare { 0 } else { self.uneven + 1 };
         (self.state, self.compare) = (state, self.uneven >= UNEVEN);
         if waiting > 0 || !passes.is_empty() {
             self.used_at = Instant::now();
         }
         if !passes.is_empty() {
-            metrics::counter!("playhouse_queue_admitted_total").increment(passes.len() as u64);
             tracing::debug!(queue_id = %self.queue(), n = passes.len(), waiting, "admitted");
             self.announce.admitted(self.queue(), &passes);
         }
@@ -161,6 +168,10 @@ impl Actor for QueueActor {
         let rest = Duration::from_millis(config.cluster.passivate_ms.max(2) / 2);
         ctx.run_interval(rest, |queue, _| queue.activation.renew());
         self.turn(ctx);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.meters.clear(); // another node tells of it from now on, or nobody waits
     }
 }
 

@@ -4,7 +4,10 @@
 //! learn of them. It may be stopped anywhere: whoever is inside the line without a pass in SQL is put back by the next
 //! actor, whoever has one is seated.
 
-use super::state::{Done, Facts, QueueState};
+use super::{
+    meters::Sight,
+    state::{Done, Facts, QueueState},
+};
 use crate::{
     actors::queue::QueueActor,
     clock::UnixMs,
@@ -23,6 +26,7 @@ pub(super) struct Turned {
     /// Who was let in.
     pub passes: Vec<NewPass>,
     pub waiting: u64,
+    pub sight: Sight,
     pub next_ms: u64,
     /// The line and SQL say the same.
     pub even: bool,
@@ -119,7 +123,15 @@ impl Turn {
         }
         let even = i64::try_from(taken.inside) == Ok(active + passes.len() as i64);
         let next_ms = state.next_turn_ms(&facts, done, settings);
-        Ok(Turned { state, passes, waiting: taken.waiting, next_ms, even })
+        let sight = Sight {
+            waiting: taken.waiting,
+            active: active + passes.len() as i64,
+            places: if facts.paused { 0 } else { row.capacity },
+            first: taken.first,
+            given: taken.given,
+            at: now,
+        };
+        Ok(Turned { state, passes, waiting: taken.waiting, sight, next_ms, even })
     }
 
     async fn drop_silent(&self, row: &QueueRow, now: UnixMs) -> Result<(), TurnError> {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     clock::UnixMs,
+    liveops::conditions::Condition,
     store::{Commit, CommitError, Fence, Row},
 };
 
@@ -78,4 +79,28 @@ async fn a_fact_that_is_not_of_its_schema_does_not_stop_the_commit() {
     let commit = Commit { kind: "room", key, fence, state, next_wake_at: None, wake_no: 0, rows };
     kit.store.commit(commit).await.expect("committed");
     assert_eq!(kit.waiting().await, 1);
+}
+
+/// Written with the commit that ends the bracket, counted once, and what an event asks for.
+#[actix::test]
+async fn a_bracket_that_was_won_is_counted_and_an_event_may_ask_for_it() {
+    let kit = Kit::memory().await;
+    let (ann, showtime) = (PlayerId::new(), Uuid::now_v7());
+    let mode = crate::protocol::bracket::BracketMode::SingleElimination;
+    let won = crate::liveops::BracketWon { showtime, mode, winner: ann, players: 5 }.fact(kit.clock.now());
+    let (fence, state, rows) = (Fence::Create, Some(vec![1]), vec![Row::Fact(won.clone())]);
+    let commit =
+        Commit { kind: "bracket", key: showtime, fence, state, next_wake_at: None, wake_no: 0, rows };
+    kit.store.commit(commit).await.expect("committed");
+    kit.run().await;
+    kit.add(&[won]).await; // told again, as after a commit in doubt
+    kit.run().await;
+    let counters = kit.counters(ann).await;
+    assert_eq!(counters.count("bracket_won", &filter(&[])), 1);
+    assert_eq!(counters.count("bracket_won", &filter(&[("showtime", &showtime.to_string())])), 1);
+    assert_eq!(counters.count("bracket_won", &filter(&[("mode", "double_elimination")])), 0);
+    let wish = json!({"count": "bracket_won", "where": {"mode": "single_elimination"}, "gte": 1});
+    let condition = Condition::check(&wish, "condition", &kit.config.rewards).expect("a condition");
+    assert!(condition.is_met(&counters));
+    assert!(!condition.is_met(&Counters::default()));
 }

@@ -91,6 +91,10 @@ pub(crate) struct Taken {
     pub inside: u64,
     /// The line has just been formed anew: nobody is admitted until then.
     pub quiet_until: UnixMs,
+    /// The first who waits still.
+    pub first: Option<i64>,
+    /// The highest number that was given out.
+    pub given: i64,
 }
 
 /// How a line begins, or begins again after everything was lost.

@@ -217,7 +217,9 @@ impl Line for RedisLine {
             let mut answer = run.await?;
             let (waiting, inside) = (answer.number()?, answer.number()?);
             let quiet_until = UnixMs(answer.int()?);
-            Ok(Taken { places: answer.places()?, waiting, inside, quiet_until })
+            let (first, given) = (answer.int()?, answer.int()?);
+            let first = (first >= 0).then_some(first);
+            Ok(Taken { places: answer.places()?, waiting, inside, quiet_until, first, given })
         }
         .boxed()
     }

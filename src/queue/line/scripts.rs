@@ -112,10 +112,10 @@ scripts! {
         redis.call('HSET', meta, 'epoch', ARGV[1])
         return {0, redis.call('ZRANGE', inside, 0, -1, 'WITHSCORES')}
     ";
-    /// `ARGV` epoch, most, pace, rate, now. Answers how many wait, how many are inside, quiet, and account and number of
-    /// each that is taken.
+    /// `ARGV` epoch, most, pace, rate, now. Answers how many wait, how many are inside, quiet, the first number that waits
+    /// still (-1: none), the highest given out, and account and number of each that is taken.
     TAKE = r"
-        local m = redis.call('HMGET', meta, 'epoch', 'quiet')
+        local m = redis.call('HMGET', meta, 'epoch', 'quiet', 'next')
         if not m[1] then return {-1} end
         if tonumber(ARGV[1]) < tonumber(m[1]) then return {-3} end
         redis.call('HSET', meta, 'pace', ARGV[3], 'rate', ARGV[4], 'turned', ARGV[5])
@@ -127,7 +127,8 @@ scripts! {
                 redis.call('ZADD', inside, taken[i + 1], taken[i])
             end
         end
-        return {0, redis.call('ZCARD', line), redis.call('ZCARD', inside), m[2], taken}
+        local first = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')[2] or -1
+        return {0, redis.call('ZCARD', line), redis.call('ZCARD', inside), m[2], first, m[3], taken}
     ";
     /// `ARGV` epoch, now, then account and number of each.
     PUT_BACK = r"

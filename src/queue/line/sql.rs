@@ -173,6 +173,8 @@ impl Line for SqlLine {
                 waiting: taken.waiting.max(0) as u64,
                 inside: taken.inside.max(0) as u64,
                 quiet_until: UnixMs::default(),
+                first: taken.first,
+                given: taken.given,
             })
         }
         .boxed()

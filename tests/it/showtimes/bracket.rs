@@ -127,4 +127,9 @@ async fn five_with_paid_seats_play_a_bracket_to_its_end_though_nodes_die() {
     }
     let duels = "SELECT COUNT(*) FROM duels WHERE outcome = 'agreed'";
     eventually("results are kept", async || world.number(duels).await == FIGHTERS as i64 - 1).await;
+    // What an event may reward: it is counted for who has won, once.
+    let won = "SELECT COUNT(*) FROM activity_counters c JOIN accounts a ON a.account_id = c.account_id
+               WHERE c.kind = 'bracket_won' AND c.n = 1 AND a.nickname = 'Fighter4'";
+    eventually("it is counted", async || world.number(won).await == 1).await;
+    assert_eq!(world.number("SELECT COUNT(*) FROM activity_counters WHERE kind = 'bracket_won'").await, 1);
 }

@@ -4,7 +4,9 @@
 mod bracket;
 mod crowd;
 mod night;
+mod policies;
 mod queue_down;
+mod wiped;
 
 use crate::process::Process;
 use playhouse::testkit::{Guest, PrivatePostgres, PrivateRedis};

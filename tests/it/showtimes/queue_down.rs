@@ -7,8 +7,8 @@ use playhouse::testkit::SocketPlayer;
 /// Longest that a refusal may take while the queue is away: its own limits, with room for a busy machine.
 const REFUSED_WITHIN: Duration = Duration::from_secs(3);
 
-struct House {
-    world: World,
+pub(super) struct House {
+    pub world: World,
     /// Players, rooms and reservations: everything but the queue.
     front: Process,
     queue: Process,
@@ -23,7 +23,7 @@ struct Show {
 }
 
 impl House {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let (redis, postgres) = (PrivateRedis::start().unwrap(), PrivatePostgres::start().unwrap());
         let dir = tempfile::tempdir().unwrap();
         let shared = shared(&redis, &postgres);
@@ -51,10 +51,14 @@ impl House {
         Show { queue, bypass: made.pop().unwrap(), refuse }
     }
 
+    pub async fn enter(&self, who: &Guest, queue: &str) -> Answer {
+        self.world.post(who, &format!("queues/{queue}/tickets"), json!({})).await
+    }
+
     /// Waits in the line until there is a pass.
-    async fn pass(&self, who: &Guest, queue: &str) -> String {
+    pub async fn pass(&self, who: &Guest, queue: &str) -> String {
         let path = format!("queues/{queue}/tickets");
-        let ticket = self.world.post(who, &path, json!({})).await;
+        let ticket = self.enter(who, queue).await;
         assert!(matches!(ticket.status, 200 | 201), "{}", ticket.said());
         let path = format!("{path}/{}", ticket.body["ticket"].as_str().unwrap());
         let mut pass = None;
@@ -68,7 +72,13 @@ impl House {
     }
 
     /// Asks for a seat of a showtime.
-    async fn hold(&self, who: &Guest, of: &(String, Vec<String>), seat: usize, pass: Option<&str>) -> Answer {
+    pub async fn hold(
+        &self,
+        who: &Guest,
+        of: &(String, Vec<String>),
+        seat: usize,
+        pass: Option<&str>,
+    ) -> Answer {
         let path = format!("showtimes/{}/seats/{}/reservations", of.0, of.1[seat]);
         let began = Instant::now();
         let ask = Ask { pass, ..Ask::default() };

@@ -31,6 +31,8 @@ async fn four_with_paid_seats_play_to_the_end_and_everybody_sees_it() {
     }
     let over = four[1].bracket(showtime).await;
     assert_eq!((&over["status"], &over["winner"]), (&json!("over"), &fighter_id(&semi, "P2")));
+    let body = json!({"showtime": showtime, "mode": "single_elimination", "players": 4});
+    assert_eq!(won(&stage), [(showtime, Some(four[2].player.id), body)]);
 }
 
 fn fighter_id(bracket: &serde_json::Value, name: &str) -> serde_json::Value {
@@ -64,6 +66,7 @@ async fn a_paid_seat_lets_in_while_the_doors_are_open_and_nothing_else_does() {
     assert_eq!(two[1].player.refused("bracket.join", wish.clone()).await, "game_in_progress");
     let over = two[0].player.expect("bracket.over").await;
     assert_eq!(over["winner"]["nickname"], "P0", "nobody else came");
+    assert_eq!(won(&stage), [], "he has won against nobody");
     let late = Uuid::now_v7();
     opens(&stage, late, starts_at, &ids(&two));
     let late = json!({"showtime": late});
@@ -71,6 +74,27 @@ async fn a_paid_seat_lets_in_while_the_doors_are_open_and_nothing_else_does() {
     assert_eq!(two[1].player.refused("bracket.state", late).await, "bracket_not_found");
     stage.run_ms(90_000_000).await;
     assert_eq!(two[0].player.refused("bracket.state", wish).await, "bracket_not_found", "it is forgotten");
+}
+
+#[actix::test]
+async fn who_makes_a_bracket_behind_one_who_looks_for_it_is_not_told_that_there_is_none() {
+    let stage = Stage::new();
+    let mut two = fighters(&stage, 2).await;
+    let showtime = Uuid::now_v7();
+    opens(&stage, showtime, in_s(&stage, 60), &ids(&two));
+    let wish = json!({"showtime": showtime});
+    let [ann, bob] = &mut two[..] else { unreachable!() };
+    let looks = ann.player.ask("bracket.state", wish.clone());
+    let (looked, joined) =
+        futures_util::future::join(looks, bob.player.ask("bracket.join", wish.clone())).await;
+    if let Err(refused) = looked {
+        assert_eq!(refused["code"], "bracket_not_found");
+    }
+    if let Err(refused) = joined {
+        assert_eq!(refused["code"], "try_again", "clients come again by themselves");
+        stage.run_ms(200).await;
+        bob.player.ok("bracket.join", wish).await;
+    }
 }
 
 #[actix::test]

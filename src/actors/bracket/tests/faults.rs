@@ -149,6 +149,40 @@ async fn a_round_that_may_have_been_written_is_looked_up() {
     to_the_end_in_spite_of(Fault::LoseAnswer, false).await;
 }
 
+/// The commits that end it fail, are lost, or are in doubt: each is tried again or looked up.
+async fn won_once_in_spite_of(fault: Fault) {
+    let stage = Stage::new();
+    let mut two = fighters(&stage, 2).await;
+    let showtime = open(&stage, &mut two).await;
+    stage.run_ms(61_000).await;
+    let [one, other] = &mut two[..] else { unreachable!() };
+    let session = connect(one, other).await;
+    one.reports(&session, Some(other.player.id));
+    other.reports(&session, Some(other.player.id));
+    one.peer.expect("match_ended").await;
+    stage.store.inject([fault; 2]); // the decided pair, and the end
+    stage.run_ms(60_000).await;
+    let bracket = one.bracket(showtime).await;
+    assert_eq!((&bracket["status"], &bracket["winner"]), (&json!("over"), &json!(other.player.id)));
+    let told: Vec<_> = won(&stage).into_iter().map(|(id, winner, _)| (id, winner)).collect();
+    assert_eq!(told, [(showtime, Some(other.player.id))]);
+}
+
+#[actix::test]
+async fn a_bracket_whose_end_could_not_be_written_is_won_once() {
+    won_once_in_spite_of(Fault::Fail).await;
+}
+
+#[actix::test]
+async fn a_bracket_whose_end_may_have_been_written_is_won_once() {
+    won_once_in_spite_of(Fault::LoseAnswer).await;
+}
+
+#[actix::test]
+async fn a_bracket_whose_end_was_lost_is_won_once() {
+    won_once_in_spite_of(Fault::LoseCommit).await;
+}
+
 #[actix::test]
 async fn a_node_that_stops_hands_its_bracket_over() {
     let (mut stages, _network, mut two, showtime, at) = apart().await;

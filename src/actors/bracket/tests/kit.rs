@@ -115,3 +115,9 @@ pub fn pairs(bracket: &Value, round: usize) -> Vec<[String; 3]> {
     let pairs = bracket["rounds"][round]["pairs"].as_array().expect("pairs");
     pairs.iter().map(|it| [name(&it["players"][0]), name(&it["players"][1]), name(&it["winner"])]).collect()
 }
+
+/// What the activity stream is told of brackets that were won: id, winner, body.
+pub fn won(stage: &Stage) -> Vec<(Uuid, Option<PlayerId>, Value)> {
+    let facts = stage.store.facts().into_iter().filter(|fact| fact.kind == "bracket_won");
+    facts.map(|fact| (fact.id, fact.account, fact.body)).collect()
+}
