@@ -82,8 +82,9 @@ pub(crate) use passes::PassRow;
 pub use queues::Place;
 pub(crate) use queues::{QUEUE, QueueChange, QueueRow};
 pub(crate) use ratings::{BoardRow, RatingRow, RatingRules};
+pub use remote::Asks;
 pub use remote::DbNodes;
-pub(crate) use remote::Remote;
+pub(crate) use remote::{ASKS, Remote};
 use replicas::Replicas;
 pub(crate) use reservations::{GivenBack, Held, NewHold, Paid, ReservationFilter, ReservationRow};
 pub(crate) use rewards::{RewardChange, RewardRow};
@@ -174,6 +175,14 @@ impl Store {
         match &self.way {
             Way::Here(_) => None,
             Way::There(remote) => Some(remote.nodes()),
+        }
+    }
+
+    /// What db nodes that stop are answered with, once it is offered to the cluster. `None`: this node asks none.
+    pub(crate) fn asks(&self) -> Option<Asks> {
+        match &self.way {
+            Way::Here(_) => None,
+            Way::There(remote) => Some(remote.asks()),
         }
     }
 
