@@ -9,7 +9,7 @@
 
 #[path = "../clients/rust/playhouse_tcp.rs"]
 #[allow(dead_code)]
-mod playhouse_tcp;
+pub mod playhouse_tcp;
 
 use playhouse_tcp::{Client, Incoming};
 use serde_json::{Value, json};

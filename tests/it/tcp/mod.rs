@@ -5,12 +5,9 @@ mod faults;
 mod game;
 mod garbage;
 mod log;
-#[path = "../../../clients/rust/playhouse_tcp.rs"]
-#[allow(dead_code)]
-pub mod playhouse_tcp;
 #[path = "../../../examples/tcp_client.rs"]
 #[allow(dead_code)]
-mod tcp_client;
+pub mod tcp_client;
 mod tls;
 
 use crate::node::{Here, PATIENCE, Wire, start};
@@ -23,6 +20,7 @@ use playhouse_tcp::{Client, Incoming, PROTOCOL, RESUMES};
 use prost::Message as _;
 use serde_json::{Value, json};
 use std::{collections::VecDeque, io, process::Command};
+pub use tcp_client::playhouse_tcp;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
