@@ -264,6 +264,7 @@ js_tests() {
 
 start_server() { # start_server [OPTION…]: sets base
   local log=$scratch/node.out
+  : >"$log" # it is read before the node has opened it
   env -u PLAYHOUSE_CONFIG "$target/debug/playhouse" \
     --set server.listen=127.0.0.1:0 --set admin.listen=127.0.0.1:0 --set "data.dir=$scratch/data" "$@" \
     >"$log" 2>"$scratch/node.err" &

@@ -10,6 +10,7 @@
 mod arrivals;
 mod budget;
 mod connection;
+mod early;
 mod elsewhere;
 mod engine;
 mod ladder;

@@ -25,6 +25,7 @@ const LONGEST_DATAGRAM: usize = 2_048;
 const BURST: usize = 64;
 
 /// A datagram for a connection.
+#[derive(Clone)]
 pub(super) struct Datagram {
     /// As it came.
     pub(super) bytes: BytesMut,

@@ -12,6 +12,7 @@ const ATTRIBUTE_HEADER: usize = 4;
 const BINDING_REQUEST: [u8; 2] = [0, 1];
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
 const USERNAME: u16 = 0x0006;
+const USE_CANDIDATE: u16 = 0x0025;
 const MESSAGE_INTEGRITY: u16 = 0x0008;
 const SHA1_BYTES: usize = 20;
 
@@ -50,6 +51,7 @@ impl Kind {
 pub(super) struct BindingRequest<'a> {
     datagram: &'a [u8],
     ufrag: &'a str,
+    nominates: bool,
     /// Where MESSAGE-INTEGRITY begins.
     integrity: usize,
 }
@@ -65,6 +67,7 @@ impl<'a> BindingRequest<'a> {
         }
         let mut at = HEADER;
         let mut ufrag = None;
+        let mut nominates = false;
         while let Some(head) = datagram.get(at..at + ATTRIBUTE_HEADER) {
             let kind = u16::from_be_bytes([head[0], head[1]]);
             let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
@@ -72,9 +75,16 @@ impl<'a> BindingRequest<'a> {
             match kind {
                 // What comes after the signature is not signed.
                 MESSAGE_INTEGRITY => {
-                    return (length == SHA1_BYTES).then_some(Self { datagram, ufrag: ufrag?, integrity: at });
+                    let ufrag = ufrag?;
+                    return (length == SHA1_BYTES).then_some(Self {
+                        datagram,
+                        ufrag,
+                        nominates,
+                        integrity: at,
+                    });
                 }
                 USERNAME if ufrag.is_none() => ufrag = std::str::from_utf8(value).ok()?.split(':').next(),
+                USE_CANDIDATE => nominates = true,
                 _ => {}
             }
             at += ATTRIBUTE_HEADER + length.next_multiple_of(ATTRIBUTE_HEADER);
@@ -87,10 +97,22 @@ impl<'a> BindingRequest<'a> {
         self.ufrag
     }
 
+    /// Whether it chooses this path (RFC 8445 §7.1.2).
+    pub(super) fn nominates(&self) -> bool {
+        self.nominates
+    }
+
+    /// The same request with USE-CANDIDATE, signed anew.
+    pub(super) fn nominating(&self, password: &str) -> Vec<u8> {
+        let mut datagram = self.datagram[..self.integrity].to_vec();
+        add_use_candidate(&mut datagram);
+        sign(&mut datagram, password);
+        datagram
+    }
+
     /// Whether the signature is made with this password. Compared in constant time.
     pub(super) fn is_signed_with(&self, password: &str) -> bool {
         let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(password.as_bytes()) else { return false };
-        // The signature covers the message as if it ended with the signature itself.
         let covered = self.integrity + ATTRIBUTE_HEADER + SHA1_BYTES - HEADER;
         let Ok(covered) = u16::try_from(covered) else { return false };
         mac.update(&self.datagram[..2]);
@@ -101,9 +123,31 @@ impl<'a> BindingRequest<'a> {
     }
 }
 
+fn add_use_candidate(datagram: &mut Vec<u8>) {
+    datagram.extend(USE_CANDIDATE.to_be_bytes());
+    datagram.extend([0, 0]);
+}
+
+/// Adds the signature. It covers the message as if it ended with the signature itself.
+fn sign(datagram: &mut Vec<u8>, password: &str) {
+    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(password.as_bytes()) else { return };
+    let length = (datagram.len() + ATTRIBUTE_HEADER + SHA1_BYTES - HEADER) as u16;
+    datagram[2..4].copy_from_slice(&length.to_be_bytes());
+    mac.update(datagram);
+    datagram.extend(MESSAGE_INTEGRITY.to_be_bytes());
+    datagram.extend((SHA1_BYTES as u16).to_be_bytes());
+    datagram.extend(mac.finalize().into_bytes());
+}
+
 /// A binding request as a browser sends it, for tests of this folder.
 #[cfg(test)]
 pub(super) fn signed_request(ufrag: &str, password: &str) -> Vec<u8> {
+    signed_request_with(ufrag, password, false)
+}
+
+/// The same; `nominates`: with USE-CANDIDATE.
+#[cfg(test)]
+pub(super) fn signed_request_with(ufrag: &str, password: &str, nominates: bool) -> Vec<u8> {
     let user = format!("{ufrag}:them");
     let mut datagram = Vec::from(BINDING_REQUEST);
     datagram.extend([0, 0]);
@@ -113,13 +157,10 @@ pub(super) fn signed_request(ufrag: &str, password: &str) -> Vec<u8> {
     datagram.extend((user.len() as u16).to_be_bytes());
     datagram.extend(user.as_bytes());
     datagram.resize(datagram.len().next_multiple_of(ATTRIBUTE_HEADER), 0);
-    let length = (datagram.len() + ATTRIBUTE_HEADER + SHA1_BYTES - HEADER) as u16;
-    datagram[2..4].copy_from_slice(&length.to_be_bytes());
-    let mut mac = Hmac::<Sha1>::new_from_slice(password.as_bytes()).expect("any key");
-    mac.update(&datagram);
-    datagram.extend(MESSAGE_INTEGRITY.to_be_bytes());
-    datagram.extend((SHA1_BYTES as u16).to_be_bytes());
-    datagram.extend(mac.finalize().into_bytes());
+    if nominates {
+        add_use_candidate(&mut datagram);
+    }
+    sign(&mut datagram, password);
     datagram
 }
 
@@ -147,6 +188,17 @@ mod tests {
             let accepted = BindingRequest::read(&bad).is_some_and(|r| r.is_signed_with("password"));
             assert!(!accepted, "byte {at} was changed");
         }
+    }
+
+    #[test]
+    fn a_request_is_made_to_nominate() {
+        let plain = signed_request("ours", "password");
+        let plain = BindingRequest::read(&plain).expect("well-formed");
+        assert!(!plain.nominates());
+        let datagram = plain.nominating("another");
+        let nominating = BindingRequest::read(&datagram).expect("well-formed");
+        assert!(nominating.nominates() && nominating.is_signed_with("another"));
+        assert_eq!(nominating.ufrag(), "ours");
     }
 
     #[test]

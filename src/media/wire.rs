@@ -5,6 +5,7 @@
 
 use super::{
     budget::Budget,
+    early::Early,
     engine,
     mux::{Datagram, Line},
     rewrite::Rewritten,
@@ -21,7 +22,7 @@ use rtc::{
         event::{RTCPeerConnectionEvent, RTCTrackEvent, RTCTrackEventInit},
         message::{RTCMessage, TaggedRTCMessage},
         sdp::RTCSessionDescription,
-        state::RTCPeerConnectionState,
+        state::{RTCIceConnectionState, RTCPeerConnectionState},
     },
     rtcp, rtp,
     rtp_transceiver::{
@@ -42,6 +43,7 @@ pub(super) struct Wire {
     line: Line,
     reports: Reports,
     budget: Budget,
+    early: Early,
     streams: Vec<u32>,
     /// Of the extension that says when a packet left.
     stamp: Option<u8>,
@@ -79,20 +81,33 @@ pub(super) enum Taken {
 
 impl Wire {
     pub(super) fn new(pc: RTCPeerConnection, line: Line, reports: Reports, budget: Budget) -> Self {
-        Self { pc, line, reports, budget, streams: Vec::new(), stamp: None }
+        Self { pc, line, reports, budget, early: Early::default(), streams: Vec::new(), stamp: None }
     }
 
     /// Takes what came from the port.
     pub(super) fn read(&mut self, datagram: Datagram) -> Taken {
-        let Datagram { bytes, from, at } = datagram;
-        if Kind::of(&bytes) == Kind::Media {
-            if !self.budget.take(bytes.len(), at) {
+        let kind = Kind::of(&datagram.bytes);
+        if kind == Kind::Media {
+            if !self.budget.take(datagram.bytes.len(), datagram.at) {
                 return Taken::OverRate;
             }
-            if !self.knows_stream(&bytes) {
+            if !self.knows_stream(&datagram.bytes) {
                 return Taken::TooManyStreams;
             }
         }
+        if let Some(datagram) = self.early.admit(datagram) {
+            self.give_in(datagram);
+        }
+        if kind == Kind::Response
+            && let Some(nomination) = self.early.checked()
+        {
+            self.give_in(nomination);
+        }
+        Taken::Yes
+    }
+
+    fn give_in(&mut self, datagram: Datagram) {
+        let Datagram { bytes, from, at } = datagram;
         let transport = TransportContext {
             local_addr: self.line.public(),
             peer_addr: from,
@@ -102,7 +117,18 @@ impl Wire {
         if let Err(error) = self.pc.handle_read(TaggedBytesMut { now: at, transport, message: bytes }) {
             tracing::trace!(%error, "a datagram was not understood");
         }
-        Taken::Yes
+    }
+
+    /// Once there is a path, what came too early for it is read.
+    fn ice_moved(&mut self, state: RTCIceConnectionState) {
+        use RTCIceConnectionState::{Checking, Completed, Connected, New};
+        let chosen = match state {
+            Connected | Completed => true,
+            New | Checking => false,
+            _ => return,
+        };
+        let early = self.early.choose(chosen);
+        early.into_iter().for_each(|datagram| self.give_in(datagram));
     }
 
     /// The stream of a packet, as its header says; so many are remembered and no more.
@@ -142,6 +168,7 @@ impl Wire {
                 RTCPeerConnectionEvent::OnTrack(RTCTrackEvent::OnOpen(opened)) => {
                     turn.tracks.extend(self.opened(opened));
                 }
+                RTCPeerConnectionEvent::OnIceConnectionStateChangeEvent(state) => self.ice_moved(state),
                 _ => {}
             }
         }
@@ -244,6 +271,7 @@ impl Wire {
         let sdp = self.pc.local_description().ok_or(Error::ErrNoRemoteDescription)?.sdp;
         if let Some((ufrag, password)) = engine::credentials(&sdp) {
             self.line.answer_to(ufrag, password);
+            self.early.answer_to(password);
         }
         Ok(sdp)
     }

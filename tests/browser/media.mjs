@@ -7,21 +7,39 @@ export function watch() {
   const Pc = window.RTCPeerConnection;
   const Socket = window.WebSocket;
   // A page that resumes is not told again who it is.
+  const LINES = 400;
   const known = JSON.parse(sessionStorage.getItem("seen") ?? "{}");
-  const seen = (window.__seen = { pcs: [], tracks: [], roles: null, socket: null, refusals: [], resets: { pub: 0, sub: 0 }, me: known.me, role: known.role, phase: known.phase });
+  const seen = (window.__seen = { pcs: [], tracks: [], roles: null, socket: null, refusals: [], resets: { pub: 0, sub: 0 }, story: [], me: known.me, role: known.role, phase: known.phase });
   window.RTCPeerConnection = class extends Pc {
     constructor(...args) {
       super(...args);
       seen.pcs.push(this);
+      const name = `pc${seen.pcs.length}`;
+      for (const state of ["signalingState", "iceGatheringState", "iceConnectionState", "connectionState"]) this.addEventListener(state.toLowerCase() + "change", () => write(`${name} ${state} ${this[state]}`));
     }
   };
   window.WebSocket = class extends Socket {
     constructor(...args) {
       super(...args);
       seen.socket = this;
-      this.addEventListener("message", ({ data }) => note(JSON.parse(data)));
+      this.addEventListener("message", ({ data }) => (tell("<", data), note(JSON.parse(data))));
+    }
+    send(data) {
+      tell(">", data);
+      super.send(data);
     }
   };
+  /** What was said about media, for a failure to be told by: who forgot whom, and when. */
+  function tell(way, data) {
+    const { type, payload, id, re } = JSON.parse(data);
+    const matters = type === "error" || type === "ok" || /^(media|session)\./.test(type);
+    if (!matters || type === "media.speaking") return;
+    write(`${way} ${type} ${[payload?.pc, payload?.code, payload?.mode, re ?? id].filter((word) => word !== undefined).join(" ")}`);
+  }
+  function write(line) {
+    seen.story.push(`${new Date().toISOString().slice(14, 23)} ${line}`);
+    if (seen.story.length > LINES) seen.story.shift();
+  }
   function note({ type, payload }) {
     if (type === "media.offer") seen.tracks = payload.tracks;
     if (type === "media.reset") seen.resets[payload.pc] += 1;

@@ -45,6 +45,7 @@ async function kill(cluster, people, round, log) {
   const told = Date.now() - began;
   const times = await allSeeAll(people, 3 * BACK_MS, began);
   log(`${round}: ${node.name} killed; all were told after ${seconds(told)} s, pictures were back after ${times.map(seconds).join(", ")} s`);
+  if (Math.max(...times) >= BACK_MS) for (const { name, page } of people) log(`${name}:\n${(await seen(page, "story")).join("\n")}`);
   assert.ok(Math.max(...times) < BACK_MS, `within ${BACK_MS} ms: ${times}`);
   people.forEach((visitor) => (visitor.offline = false));
 }
