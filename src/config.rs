@@ -461,6 +461,7 @@ sections! {
         tick_ms: u64 = 1_000, "ms", "how often a queue looks for passes that are over and places that are free, besides at every release";
         verify_ms: u64 = 500, "ms", "how long a pass may take to be verified; then the queue is unavailable (spec 3.3)";
         ping_ms: u64 = 300, "ms", "how long a queue may take to answer the health ping; then it is down (spec 3.3)";
+        look_places: usize = 256, "tickets", "tickets of a queue that are looked for in one question to its line at most; the others wait for the next";
         ask_ms: u64 = 2_000, "ms", "how long a ticket or a poll may take on the way through a node without the role queue";
         block: i64 = 1_000, "numbers", "numbers that a line in Redis may give out before SQL is told of more";
         poll_least_ms: u64 = 1_000, "ms", "poll_after_ms of those who are next";

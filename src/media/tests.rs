@@ -349,3 +349,23 @@ async fn a_million_malformed_packets_disturb_no_call() {
     stage.tell(MediaCommand::Close);
     stage.server.stop();
 }
+
+#[actix::test]
+async fn a_lost_packet_that_comes_hundreds_later_is_forwarded_still() {
+    const LATER: u64 = 600; // more than the 64 that a window of SRTP has by itself
+    let (stage, players) = five().await;
+    exchange(&players, 5).await;
+    let heard = async || settled(&players).await[2][0].0;
+    let before = heard().await;
+    let lost = players[0].leave_out(AUDIO);
+    for n in 0..LATER {
+        players[0].send(AUDIO, None);
+        if n % 10 == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    assert_eq!(heard().await - before, LATER);
+    players[0].send_number(AUDIO, lost, None);
+    assert_eq!(heard().await - before, LATER + 1, "it was asked for, and is worth having");
+    stage.server.stop();
+}

@@ -6,6 +6,7 @@
 
 use super::{
     line::{Beat, Forming, Found, Gone, Line, LineError, Lined},
+    looks::{Asking, Looks},
     messages::{Answer, Figures, Refusal, Request, Ticket, TicketStatus},
     pace::{longest_poll_ms, wait},
     tokens::{PassClaims, QueueTokens, TicketClaims},
@@ -38,10 +39,11 @@ pub(crate) struct Desk {
     pub store: Store,
     pub tokens: QueueTokens,
     pub settings: config::Queue,
-    clock: SharedClock,
+    pub(super) clock: SharedClock,
     cluster: Cluster,
     rows: Mutex<HashMap<QueueId, (UnixMs, Arc<QueueRow>)>>,
     woken: Mutex<HashMap<QueueId, UnixMs>>,
+    pub(super) looks: Looks,
     /// Whose turn it is to form a line.
     forming: Mutex<HashMap<QueueId, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -74,12 +76,13 @@ impl Desk {
             cluster,
             rows: Mutex::default(),
             woken: Mutex::default(),
+            looks: Looks::default(),
             forming: Mutex::default(),
         }
     }
 
     /// Answers.
-    pub(crate) async fn serve(&self, request: Request) -> Answer {
+    pub(crate) async fn serve(self: &Arc<Self>, request: Request) -> Answer {
         let answered = match request {
             Request::Ping { queue: _ } => {
                 self.line.ping().await.map(|()| Answer::Done).map_err(Refusal::from)
@@ -123,7 +126,7 @@ impl Desk {
     }
 
     /// Asks the line; one that was lost is formed anew, one that has no numbers gets more.
-    async fn ask<T>(&self, queue: &QueueRow, ask: impl Fn() -> Lined<T>) -> Result<T, Refusal> {
+    pub(super) async fn ask<T>(&self, queue: &QueueRow, ask: impl Fn() -> Lined<T>) -> Result<T, Refusal> {
         let id = QueueId(queue.queue_id);
         for _ in 0..FORMINGS {
             match ask().await {
@@ -202,9 +205,14 @@ impl Desk {
         })
     }
 
-    async fn look(&self, id: QueueId, places: Vec<Place>) -> Result<Vec<TicketStatus>, Refusal> {
-        let (queue, now) = (self.row(id).await?, self.clock.now());
-        let looked = self.ask(&queue, || self.line.look(id, places.clone(), now)).await?;
+    async fn look(self: &Arc<Self>, id: QueueId, places: Vec<Place>) -> Result<Vec<TicketStatus>, Refusal> {
+        let queue = self.row(id).await?;
+        let (told, asks) = self.looks.join(id, places.clone());
+        if asks {
+            tokio::spawn(Asking::new(self.clone(), queue.clone()).run()); // whoever goes, the others are told
+        }
+        let looked = told.await.unwrap_or(Err(Refusal::Unavailable))?;
+        let now = self.clock.now();
         self.wake_if_stale(&queue, &looked.beat, now);
         let mut told = Vec::with_capacity(places.len());
         for (place, found) in places.into_iter().zip(looked.found) {

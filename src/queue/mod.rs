@@ -9,6 +9,7 @@ mod desk;
 #[cfg(any(test, feature = "testkit", feature = "load"))]
 pub mod history;
 pub(crate) mod line;
+mod looks;
 mod messages;
 mod pace;
 #[cfg(test)]

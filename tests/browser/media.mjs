@@ -126,7 +126,12 @@ export async function joinMedia(page) {
 }
 
 /** Both connections stand; nobody to receive is as good. */
-export const inMedia = (page) => page.locator('.media-bar[data-pub="connected"]:is([data-sub="connected"], [data-sub="ready"])').waitFor({ timeout: 45_000 });
+export async function inMedia(page) {
+  const bar = page.locator('.media-bar[data-pub="connected"]:is([data-sub="connected"], [data-sub="ready"])');
+  await bar.waitFor({ timeout: 45_000 }).catch(async (error) => {
+    throw new Error(`${error.message}\n${(await seen(page, "story")).join("\n")}`);
+  });
+}
 
 export async function makeRoom(page, name) {
   await page.goto("/");

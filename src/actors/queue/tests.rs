@@ -34,6 +34,29 @@ async fn the_first_come_in_while_there_is_room_and_the_next_when_one_is_done() {
 }
 
 #[actix::test]
+async fn of_many_who_look_at_once_each_is_told_his_own() {
+    for kit in [Kit::new(|_| ()).await, Kit::on_redis(|_| ()).await] {
+        let places = kit.crowd(50).await;
+        let many = places.repeat(4);
+        let told = join_all(many.iter().map(|place| kit.look(*place))).await;
+        for (at, status) in told.iter().enumerate() {
+            let ahead = (at % places.len()) as u64;
+            assert!(
+                matches!(status, TicketStatus::Waiting { ahead: told, .. } if *told == ahead),
+                "{at}: {status:?}"
+            );
+        }
+        let stranger = Place { number: 1_000, account: PlayerId::new() };
+        let both = kit.ask(Request::Look { queue: kit.queue, places: vec![stranger, places[7]] }).await;
+        let Answer::Looked(both) = both else { panic!("{both:?}") };
+        assert!(
+            matches!(both[..], [TicketStatus::Expired, TicketStatus::Waiting { ahead: 7, .. }]),
+            "{both:?}"
+        );
+    }
+}
+
+#[actix::test]
 async fn a_pass_has_two_clocks() {
     let mut kit = Kit::new(|row| row.capacity = 2).await;
     let places = kit.crowd(3).await;

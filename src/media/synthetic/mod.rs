@@ -199,14 +199,23 @@ impl MediaStage {
 impl Synthetic {
     /// Sends a packet of this kind; with a loudness if it is sound.
     pub fn send(&self, kind: MediaKind, level: Option<u8>) {
+        self.send_number(kind, self.leave_out(kind), level);
+    }
+
+    /// A number of this stream that is not sent, for now.
+    pub fn leave_out(&self, kind: MediaKind) -> u64 {
+        self.sent[usize::from(kind == MediaKind::Video)].fetch_add(1, Relaxed)
+    }
+
+    /// Sends the packet of this number.
+    pub fn send_number(&self, kind: MediaKind, number: u64, level: Option<u8>) {
         let (n, kind, bytes) = match kind {
             MediaKind::Audio => (0, RtpCodecKind::Audio, PACKET_BYTES.0),
             MediaKind::Video => (1, RtpCodecKind::Video, PACKET_BYTES.1),
         };
         let end = lock(&self.publishing).clone();
         if let Some(end) = end {
-            let count = self.sent[n].fetch_add(1, Relaxed);
-            end.send(self.ssrcs[n], kind, count, bytes, level);
+            end.send(self.ssrcs[n], kind, number, bytes, level);
         }
     }
 
