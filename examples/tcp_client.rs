@@ -9,10 +9,10 @@
 
 #[path = "../clients/rust/playhouse_tcp.rs"]
 #[allow(dead_code)]
-mod playhouse_tcp;
+pub mod playhouse_tcp;
 
 use playhouse_tcp::{Client, Incoming};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Instant;
 use tokio::net::TcpStream;
 
@@ -20,21 +20,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().ok_or("HOST:PORT [TOKEN]")?;
     let token = arguments.next().unwrap_or_default();
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let socket = TcpStream::connect(address).await?;
-        socket.set_nodelay(true)?;
-        let mut client = Client::connect(socket, &token).await?;
-        let began = Instant::now();
-        client.ping(0, 1).await?;
-        loop {
-            match client.next().await? {
-                Incoming::Pong(..) => break println!("there and back: {:?}", began.elapsed()),
-                other => println!("{other:?}"),
-            }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    println!("{:#}", runtime.block_on(speak(&address, &token))?);
+    Ok(())
+}
+
+/// The answer to `room.create`. A test of the suite calls it too.
+pub async fn speak(address: &str, token: &str) -> Result<Value, Box<dyn std::error::Error>> {
+    let socket = TcpStream::connect(address).await?;
+    socket.set_nodelay(true)?;
+    let mut client = Client::connect(socket, token).await?;
+    let began = Instant::now();
+    client.ping(0, 1).await?;
+    loop {
+        match client.next().await? {
+            Incoming::Pong(..) => break println!("there and back: {:?}", began.elapsed()),
+            other => println!("{other:?}"),
         }
-        let mut seen = Vec::new();
-        let made = client.ask("room.create", json!({"name": "over TCP"}), &mut seen).await?;
-        println!("{made:#}");
-        Ok(())
-    })
+    }
+    let mut seen = Vec::new();
+    Ok(client.ask("room.create", json!({"name": "over TCP"}), &mut seen).await?)
 }

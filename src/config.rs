@@ -252,6 +252,7 @@ sections! {
         bots: usize = 11, "bots", "bots a room holds at most: one seat is a person's";
         answers: usize = 8, "answers", "last answers kept a member, so that a repeated command is answered, not applied, again";
         retry_ms: u64 = 1_000, "ms", "wait before a deadline's failed commit is tried again";
+        decide_together: usize = 32, "commands", "durable commands of a room that wait and are committed at once, at most; 1: each alone";
         bot_think_ms: u64 = 4_000, "ms", "longest a bot thinks before a move; never over half of what the phase has left";
     }
     /// Identity: tokens and tickets.

@@ -1,49 +1,35 @@
 //! A node: the one place that puts the parts together. `main`, tests and tools build nodes through it alone.
-//! Its sockets are opened in `listeners`.
+//! Its parts are made in `parts`, its sockets served in `listeners`.
 
 mod database;
 mod listeners;
+mod parts;
 
 use crate::{
-    actors::{
-        self,
-        bracket::{BracketActor, BracketPorts},
-        duel::DuelActor,
-        matchmaker::{ClusterMatches, MatchmakerActor, Ports, StoredRatings},
-        room::RoomActor,
-        session::{Door, Mutes, SessionNotice},
-        signal::SignalDoor,
-    },
-    auth::{self, Identity},
+    actors::session::{Mutes, SessionNotice},
+    auth::Identity,
     clock::{SharedClock, SystemClock},
-    cluster::{Arbiters, Cluster, Entity, Incoming, NodeInfo, Peering, Threads, Watchdog, on_redis},
+    cluster::{Arbiters, Cluster, Incoming, NodeInfo, Peering, Threads, Watchdog, on_redis},
     config::Config,
     game::Registry,
     http::HttpState,
     ids::NodeId,
     liveops::running::ActivityStream,
     media::{self, MediaServer},
-    queue::Queues,
     roles::{Role, Roles},
-    session_log::{self, SessionLog},
+    session_log::SessionLog,
     store::{Served, Store},
-    tcp::TcpState,
-    tls::{self, Tls},
+    tls::Tls,
     trace,
     transport::Sockets,
-    ws,
 };
 use actix_web::dev::ServerHandle;
 use anyhow::Context as _;
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{runtime::Handle, sync::mpsc, time::Instant};
 
-use listeners::{Public, bind, bind_tcp, serve_admin, serve_public, workers};
+use listeners::{serve_admin, serve_public, workers};
+use parts::{Opened, Shared, open_store, register, take_up};
 
 /// A running node.
 pub struct Node {
@@ -76,21 +62,9 @@ impl Node {
         let clock: SharedClock = Arc::new(SystemClock);
         let roles = Roles::of_node(&config)?;
         raise_file_limit();
-        let has_media = config.media.enabled; // here or on another node
-        let (mut config, media) = open_media(config, &roles).await?;
-        let listener = bind(config.server.listen, config.server.tcp_backlog)?;
-        let address = listener.local_addr()?;
-        config.server.listen = address; // port 0 has become one that the others can be told of
-        let tcp_listener = bind_tcp(&config, &roles)?;
-        let tcp_address = tcp_listener.as_ref().map(TcpListener::local_addr).transpose()?;
-        let tls = Tls::open(&config.tls)?;
-        let config = Arc::new(config);
-        let admin_listener = bind(config.admin.listen, config.server.tcp_backlog)?;
-        let store = if roles.has(Role::Db) {
-            Store::open(&config, clock.clone()).await.context("the database")?
-        } else {
-            Store::elsewhere(&config, clock.clone())
-        };
+        let opened = Opened::of(config, &roles).await?;
+        let config = opened.config.clone();
+        let store = open_store(&config, &clock, &roles).await?;
 
         let arbiters = Arbiters::default();
         let (peering, mut incoming) = join_others(&config, &roles).await?.unzip();
@@ -102,89 +76,22 @@ impl Node {
         }
         let identity = Identity::open(&store, &config, clock.clone()).await.context("identity")?;
         trace::start(&config, cluster.me())?;
-        let rooms_media = media_of(media.clone(), has_media, &cluster);
         let mutes = Mutes::default();
-        cluster.register(RoomActor::factory(games, rooms_media, mutes.clone()));
-        actors::register_duels(&cluster);
-        let ratings = StoredRatings::new(store.clone(), clock.clone(), &config.rating);
-        let matches = ClusterMatches::new(cluster.clone(), Arc::new(store.clone()));
-        let (ratings, shared) = (Arc::new(ratings), Arc::new(store.clone()));
-        let ports = Ports { ratings: ratings.clone(), matches: Arc::new(matches) };
-        cluster.register(MatchmakerActor::factory(ports));
-        let ports = BracketPorts { ratings, seats: shared.clone(), results: shared };
-        cluster.register(BracketActor::factory(ports));
-        let queues = Queues::of_node(&config, &store, &cluster, identity.queue_secret()).await;
-        let queues = queues.context("Redis (redis.url)")?;
-        let secret = identity.resume_secret();
-        let door =
-            Door::new(cluster.clone(), Arc::new(store.clone()), secret, Some(queues.clone()), mutes.clone());
-        let (who, cfg) = (identity.clone(), config.clone());
-        let state = HttpState::new(who, store.clone(), cfg, clock.clone(), cluster.clone(), queues.clone());
-        let mut activity = None;
-        if roles.has(Role::Worker) {
-            let stream = ActivityStream::of_node(&config, &store, &clock, cluster.me(), state.consumers());
-            activity = Some(stream.await.context("Redis (redis.url)")?);
-        }
-        let poll = Duration::from_millis(config.moderation.poll_ms);
-        actix::spawn(mutes.follow(store.clone(), clock.clone(), poll));
-        let (sockets, watched) = (Sockets::default(), identity.clone());
-        let me = (cluster.me(), config.node.id.clone());
-        let log = SessionLog::start(store.clone(), &config.session_log, clock.clone(), me);
-        let packets = TcpState {
-            identity: identity.clone(),
-            door: door.clone(),
-            config: config.clone(),
-            clock: clock.clone(),
-            sockets: sockets.clone(),
-            refused: Sockets::default(),
-            http: state.clone(),
-            tls: tls.as_ref().map(|tls| tls.speaking(tls::Speaks::Packets, &config.tls)).transpose()?,
-            log: log.clone(),
-        };
-        let (settings, held) = (config.clone(), sockets.clone());
-        let signals = SignalDoor::new(cluster.clone());
-        let upgrades =
-            ws::WsState { identity, door, signals, config: settings, sockets: held, log: log.clone() };
-        let public = Public {
-            state: state.clone(),
-            upgrades: Arc::new(upgrades),
-            packets: Arc::new(packets),
-            tls: tls.clone(),
-            arbiters: arbiters.clone(),
-        };
+        register(&cluster, &store, games, opened.rooms_media(&cluster), mutes.clone());
 
-        let admin_address = admin_listener.local_addr()?;
-        let public = serve_public(listener, tcp_listener, &config, public)?;
-        let admin = serve_admin(admin_listener, state.clone(), cluster.clone())?;
+        let shared = Shared::of(&config, &store, &cluster, identity, mutes).await?;
+        let activity = shared.activity(&roles).await?;
+        let (address, tcp_address, admin_address) = opened.addresses()?;
+        let public = shared.public(opened.tls.as_ref(), &arbiters)?;
+        let public = serve_public(opened.players, opened.packets, &config, public)?;
+        let admin = serve_admin(opened.operators, shared.state.clone(), cluster.clone())?;
         wait_for_workers(&arbiters, &config).await?;
-        if let Some(incoming) = incoming {
-            actix::spawn(cluster.clone().receive(incoming));
-            cluster.beat().await;
-            actix::spawn(cluster.clone().keep_lease());
-        } else {
-            cluster.take_up().await;
-        }
-        if roles.has(RoomActor::ROLE) {
-            actix::spawn(cluster.clone().sweep_reminders::<RoomActor>());
-            actix::spawn(cluster.clone().sweep_reminders::<DuelActor>());
-            actix::spawn(cluster.clone().sweep_reminders::<BracketActor>());
-        }
-        queues.work();
-        auth::watch(&watched, &cluster);
-        actix::spawn(compare_clocks(store.clone(), state.clone(), config.clone()));
-        if roles.has(Role::Worker) {
-            state.claims().work(Arc::new(cluster.clone()));
-            state.showtimes().work();
-        }
-        actix::spawn(sweep_requests(store.clone(), cluster.clock().clone(), config.clone()));
-        let (logged, clock) = (store.clone(), cluster.clock().clone());
-        actix::spawn(session_log::keep_tidy(logged, cluster.clone(), config.clone(), clock));
-        if let Some(tls) = &tls {
-            actix::spawn(tls.clone().watch());
-        }
+        take_up(&cluster, incoming).await;
+        shared.work(&roles, opened.tls.as_ref());
         let watchdog = start_watchdog(&config, &arbiters, &store);
-        state.set_ready(true);
+        shared.state.set_ready(true);
         tracing::info!(%address, admin = %admin_address, roles = ?roles.names(), "node is up");
+        let Shared { state, sockets, log, .. } = shared;
         Ok(Self {
             address,
             tcp_address,
@@ -197,9 +104,9 @@ impl Node {
             activity,
             sockets,
             log,
-            tls,
+            tls: opened.tls,
             servers: [public, admin],
-            media,
+            media: opened.media,
             watchdog,
         })
     }

@@ -45,6 +45,7 @@ macro_rules! conformance {
 conformance! {
     an_earlier_owner_is_fenced_and_writes_nothing_at_all;
     one_account_has_one_seat_and_a_refusal_spares_the_batch;
+    of_rooms_that_give_seats_at_once_one_that_may_not_spares_the_rest;
     a_code_is_one_room_s;
     lists_page_and_quick_join_prefers_the_fullest;
     reminders_are_due_when_their_time_has_passed;
@@ -96,6 +97,55 @@ async fn one_account_has_one_seat_and_a_refusal_spares_the_batch(store: &dyn Ada
     store.commit(again).await.expect("the same seat again is fine");
     for key in keys.iter().filter(|key| **key != held.0) {
         assert_eq!(store.activate(KIND, *key).await.expect("reads"), None, "a refused room was never made");
+    }
+}
+
+async fn of_rooms_that_give_seats_at_once_one_that_may_not_spares_the_rest(store: &dyn Adapter) {
+    let rooms: Vec<RoomId> = (0..70).map(|_| RoomId::new()).collect();
+    for room in &rooms {
+        store.commit(commit(room.0, Fence::Create, "old", vec![])).await.expect("made");
+    }
+    let (fenced, refused, both) = (5, 40, 60);
+    let player = |n: usize| PlayerId(Uuid::from_u128(7_000 + n as u128));
+    let take = |n: usize| Row::TakeSeat { account: player(n), room: rooms[n] };
+    let seated = vec![Row::TakeSeat { account: player(refused), room: rooms[0] }];
+    store.commit(commit(rooms[0].0, Fence::Epoch(1), "old", seated)).await.expect("he sits in the first");
+    for round in 0..2 {
+        let faulty = round == 0; // once with faults, once all well
+        let some = || (1..rooms.len()).filter(|n| faulty || ![fenced, refused].contains(n));
+        let all: Vec<_> = some()
+            .map(|n| {
+                let epoch = if faulty && n == fenced { 9 } else { 1 };
+                let mut rows = vec![take(n)];
+                if n == both {
+                    rows.push(Row::FreeSeat { account: player(n), room: rooms[n] }); // he came and went
+                }
+                store.commit(commit(rooms[n].0, Fence::Epoch(epoch), "new", rows))
+            })
+            .collect();
+        for (n, result) in some().zip(futures_util::future::join_all(all).await) {
+            let expected = match n {
+                _ if !faulty => Ok(()),
+                n if n == fenced => Err(CommitError::Fenced),
+                n if n == refused => Err(CommitError::SeatTaken(player(n))),
+                _ => Ok(()),
+            };
+            assert_eq!(result, expected, "room {n}");
+            let seat = store.seat_of(player(n)).await.expect("reads");
+            let there = expected.is_ok() && n != both;
+            assert_eq!(seat == Some(rooms[n]), there, "the seat in room {n}: {seat:?}");
+        }
+        let free = |n: usize| vec![Row::FreeSeat { account: player(n), room: rooms[n] }];
+        let freed = some().map(|n| store.commit(commit(rooms[n].0, Fence::Epoch(1), "free", free(n))));
+        assert!(futures_util::future::join_all(freed.collect::<Vec<_>>()).await.iter().all(Result::is_ok));
+        for n in some().filter(|n| *n != refused) {
+            assert_eq!(store.seat_of(player(n)).await.expect("reads"), None, "room {n}");
+        }
+        assert_eq!(store.seat_of(player(refused)).await.expect("reads"), Some(rooms[0]));
+    }
+    for n in [fenced, refused] {
+        let state = store.activate(KIND, rooms[n].0).await.expect("reads").expect("exists").state;
+        assert_eq!(state, b"free", "room {n}");
     }
 }
 

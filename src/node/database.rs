@@ -1,13 +1,12 @@
 //! The role `db` at the start of a node (spec 5.3): who has the database offers it, who has none waits for a node that has.
 //!
-//! At its end it answers until the others know that it goes.
+//! At its end it answers until the others have said that they ask elsewhere.
 //!
 //! Called by [`super::Node`]. It asks nothing of the database itself.
 
 use crate::{
     cluster::{Cluster, Incoming},
-    roles::Role,
-    store::{Served, Store, StoreError},
+    store::{ASKS, Served, Store, StoreError},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -36,6 +35,9 @@ pub(super) async fn reach(
         actix::spawn(cluster.clone().receive(incoming));
     }
     store.reach(Arc::new(cluster.clone()));
+    if let Some(asks) = store.asks() {
+        cluster.offer(ASKS, Arc::new(asks));
+    }
     cluster.stand_by().await;
     actix::spawn(cluster.clone().keep_lease());
     let settings = &cluster.config().db;
@@ -55,10 +57,11 @@ pub(super) async fn reach(
     Ok(())
 }
 
-/// Answers until the others, who were `told` then that this node stops, ask elsewhere; finishes what it has begun. Their next
-/// beat says so to them: a question that came to a node that is gone would be in doubt.
+/// Answers until the others ask elsewhere and have what they asked for; finishes what it has begun. A question that came
+/// to a node that is gone would be in doubt, and so would one whose answer was on its way when the node was seen to go. Who
+/// cannot say that he asks elsewhere has heard of it with his next beat, after `told`.
 pub(super) async fn hand_over(served: &Served, cluster: &Cluster, told: Instant, longest: Duration) {
-    if cluster.nodes().iter().any(|node| !node.roles.has(Role::Db)) {
+    if !cluster.leave_askers(longest).await {
         let beat = Duration::from_millis(cluster.config().cluster.beat_ms);
         sleep_until(told + beat + beat / 2).await;
     }

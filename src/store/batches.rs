@@ -2,7 +2,7 @@
 //! batches of its writer (`writer`), where the commits of all nodes share a transaction.
 //!
 //! Up to `db.batches` of them are on their way at once, so that one that waits for a dead node holds up no other; of one
-//! entity there is never more than one. A batch that nobody took was not written. One whose answer is
+//! entity there is never more than one: what it commits meanwhile is held, and what others commit passes by. A batch that nobody took was not written. One whose answer is
 //! lost is in doubt, as one whose connection to the database is lost: its entities are put up again from the store,
 //! which raises their epochs, so that what may still be on its way is fenced.
 
@@ -17,7 +17,7 @@ use crate::{
 use bytes::Bytes;
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     future::Future,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -63,6 +63,7 @@ impl Batches {
             most: database.commit_batch,
             bytes: settings.message_bytes,
             at_once: settings.batches.max(1),
+            held: VecDeque::new(),
             open: FuturesUnordered::new(),
             busy: HashSet::new(),
         };
@@ -108,9 +109,12 @@ struct Work {
     asker: Arc<Asker>,
     within: Duration,
     facts: Arc<Notify>,
+    /// `database.commit_batch`: in a batch, and of those that are held.
     most: usize,
     bytes: usize,
     at_once: usize,
+    /// In order; all of them of entities that are busy once [`Work::send`] was there, or there are batches enough.
+    held: VecDeque<Job>,
     /// Batches on their way.
     open: FuturesUnordered<BoxFuture<'static, Entities>>,
     /// Whose commits are in them.
@@ -119,58 +123,55 @@ struct Work {
 
 impl Work {
     async fn until_closed(mut self, mut queue: mpsc::Receiver<Job>) {
-        let mut jobs = Vec::new();
-        loop {
+        let mut closed = false;
+        let mut taken = Vec::new();
+        while !(closed && self.held.is_empty() && self.open.is_empty()) {
+            let room = self.most.saturating_sub(self.held.len());
             tokio::select! {
-                Some(entities) = self.open.next(), if !self.open.is_empty() => self.ended(&entities),
-                taken = queue.recv_many(&mut jobs, self.most), if self.open.len() < self.at_once => {
-                    if taken == 0 {
-                        break;
-                    }
-                    for batch in divide(std::mem::take(&mut jobs), self.bytes) {
-                        self.send(batch).await;
+                Some(entities) = self.open.next(), if !self.open.is_empty() => {
+                    for entity in &entities {
+                        self.busy.remove(entity);
                     }
                 }
+                count = queue.recv_many(&mut taken, room), if room > 0 && !closed => {
+                    closed = count == 0;
+                    self.held.extend(taken.drain(..));
+                }
+            }
+            self.send();
+        }
+    }
+
+    /// What may go, as long as there are not too many batches on their way.
+    fn send(&mut self) {
+        while self.open.len() < self.at_once {
+            let batch = self.next_batch();
+            if batch.is_empty() {
+                return;
+            }
+            self.busy.extend(batch.iter().map(|job| job.entity));
+            let sent = send(self.asker.clone(), self.within, self.facts.clone(), batch);
+            self.open.push(Box::pin(sent));
+        }
+    }
+
+    /// The first of those whose entities have nothing on its way, so many bytes of them; one that is longer goes alone.
+    fn next_batch(&mut self) -> Vec<Job> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        let mut stays = VecDeque::with_capacity(self.held.len());
+        let mut full = false;
+        for job in self.held.drain(..) {
+            full |= !batch.is_empty() && bytes + job.commit.len() > self.bytes;
+            if full || self.busy.contains(&job.entity) {
+                stays.push_back(job);
+            } else {
+                bytes += job.commit.len();
+                batch.push(job);
             }
         }
-        while let Some(entities) = self.open.next().await {
-            self.ended(&entities);
-        }
+        self.held = stays;
+        batch
     }
-
-    fn ended(&mut self, entities: &Entities) {
-        for entity in entities {
-            self.busy.remove(entity);
-        }
-    }
-
-    /// Once there is room, and nothing of the same entities is on its way.
-    async fn send(&mut self, batch: Vec<Job>) {
-        while self.open.len() >= self.at_once || batch.iter().any(|job| self.busy.contains(&job.entity)) {
-            let Some(entities) = self.open.next().await else { break };
-            self.ended(&entities);
-        }
-        self.busy.extend(batch.iter().map(|job| job.entity));
-        let sent = send(self.asker.clone(), self.within, self.facts.clone(), batch);
-        self.open.push(Box::pin(sent));
-    }
-}
-
-/// Into batches of so many bytes; a commit that is longer goes alone.
-fn divide(jobs: Vec<Job>, most: usize) -> Vec<Vec<Job>> {
-    let mut batches: Vec<Vec<Job>> = Vec::new();
-    let mut bytes = 0;
-    for job in jobs {
-        bytes += job.commit.len();
-        match batches.last_mut() {
-            Some(batch) if bytes <= most => batch.push(job),
-            _ => {
-                bytes = job.commit.len();
-                batches.push(vec![job]);
-            }
-        }
-    }
-    batches
 }
 
 /// Sends a batch and tells everybody what came of it.

@@ -153,17 +153,6 @@ pub enum Row {
     },
 }
 
-impl Commit {
-    /// Whether the database may refuse a row of it for reasons of its own. A room that exists has its code.
-    pub(super) fn may_be_refused(&self) -> bool {
-        self.rows.iter().any(|row| match row {
-            Row::TakeSeat { .. } => true,
-            Row::Listing(_) => self.fence == Fence::Create,
-            _ => false,
-        })
-    }
-}
-
 /// A room in the list (spec 1.2).
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema, serde::Deserialize)]
 pub struct Listing {

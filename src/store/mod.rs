@@ -21,6 +21,7 @@ mod entities;
 mod epochs;
 mod error;
 mod events;
+mod gather;
 mod grants;
 mod idempotency;
 mod identity;
@@ -31,6 +32,7 @@ mod moderation;
 mod oidc;
 mod outbox;
 mod passes;
+mod plan;
 mod queue_line;
 mod queues;
 mod ratings;
@@ -43,6 +45,7 @@ mod replicas;
 mod reservations;
 mod rewards;
 mod rooms;
+mod seats;
 mod served;
 mod session_log;
 mod showtimes;
@@ -82,8 +85,9 @@ pub(crate) use passes::PassRow;
 pub use queues::Place;
 pub(crate) use queues::{QUEUE, QueueChange, QueueRow};
 pub(crate) use ratings::{BoardRow, RatingRow, RatingRules};
+pub use remote::Asks;
 pub use remote::DbNodes;
-pub(crate) use remote::Remote;
+pub(crate) use remote::{ASKS, Remote};
 use replicas::Replicas;
 pub(crate) use reservations::{GivenBack, Held, NewHold, Paid, ReservationFilter, ReservationRow};
 pub(crate) use rewards::{RewardChange, RewardRow};
@@ -174,6 +178,14 @@ impl Store {
         match &self.way {
             Way::Here(_) => None,
             Way::There(remote) => Some(remote.nodes()),
+        }
+    }
+
+    /// What db nodes that stop are answered with, once it is offered to the cluster. `None`: this node asks none.
+    pub(crate) fn asks(&self) -> Option<Asks> {
+        match &self.way {
+            Way::Here(_) => None,
+            Way::There(remote) => Some(remote.asks()),
         }
     }
 

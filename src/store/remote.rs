@@ -3,16 +3,17 @@
 //! Called by [`Store`](super::Store), by the rows of `asked`. It chooses who is asked: of those that live the one with the
 //! fewest open questions of this node, and whoever was silent last. So a dead node is left alone at once, long before
 //! its lease ends. A question that may be asked twice goes to another node when the first is silent; one that may
-//! not is asked again only of those who can tell that they never took it. It opens no connection and keeps no answer.
+//! not is asked again only of those who can tell that they never took it. A node that [leaves](Asks) is asked nothing
+//! more, and goes when it has answered what it was asked. It opens no connection and keeps no answer.
 
 use super::{Commit, CommitError, StoreError, batches::Batches};
 use crate::{
-    cluster::{AskError, pack, unpack},
+    cluster::{AskError, Service, pack, unpack},
     config::{Database, DbRole},
     ids::NodeId,
 };
 use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt, ready};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     collections::HashMap,
@@ -92,6 +93,8 @@ pub(super) struct Asker {
     settings: DbRole,
     open: AtomicUsize,
     known: Mutex<HashMap<NodeId, Known>>,
+    /// Told of each question that is over.
+    over: Notify,
 }
 
 /// What this node knows of another.
@@ -99,6 +102,8 @@ pub(super) struct Asker {
 struct Known {
     open: usize,
     silent_since: Option<Instant>,
+    /// It stops. Kept for good: a node that starts again has a new id.
+    leaves: bool,
 }
 
 impl Remote {
@@ -108,6 +113,7 @@ impl Remote {
             settings: settings.clone(),
             open: AtomicUsize::new(0),
             known: Mutex::default(),
+            over: Notify::new(),
         });
         let batches = Arc::new(Batches::start(asker.clone(), settings, database, facts));
         Self { asker, batches }
@@ -117,6 +123,11 @@ impl Remote {
         if self.asker.nodes.set(nodes).is_err() {
             tracing::error!("the store was told twice whom it asks");
         }
+    }
+
+    /// To be offered to the db nodes.
+    pub(super) fn asks(&self) -> Asks {
+        Asks(self.asker.clone())
     }
 
     /// How many live.
@@ -218,7 +229,8 @@ impl Asker {
         let mut asked = Vec::with_capacity(TRIES);
         let mut last = NoAnswer::Nobody;
         while asked.len() < TRIES {
-            let Some((nodes, node, has_others)) = self.next(&asked) else { break };
+            let Some((nodes, at, has_others)) = self.next(&asked) else { break };
+            let node = at.node;
             asked.push(node);
             let left = until.saturating_duration_since(Instant::now());
             let patience = Duration::from_millis(self.settings.again_ms);
@@ -236,12 +248,12 @@ impl Asker {
     }
 
     /// Who is asked next, and whether there is yet another.
-    fn next(&self, asked: &[NodeId]) -> Option<(Arc<dyn DbNodes>, NodeId, bool)> {
+    fn next(&self, asked: &[NodeId]) -> Option<(Arc<dyn DbNodes>, At<'_>, bool)> {
         let nodes = self.nodes.get()?.clone();
         let mut living = nodes.living();
         let mut known = self.known();
-        known.retain(|node, known| known.open > 0 || living.contains(node));
-        living.retain(|node| !asked.contains(node));
+        known.retain(|node, known| known.open > 0 || known.leaves || living.contains(node));
+        living.retain(|node| !asked.contains(node) && known.get(node).is_none_or(|known| !known.leaves));
         let first = crate::chance::bits() as usize;
         let count = living.len();
         let silence = Duration::from_millis(self.settings.silent_ms);
@@ -252,15 +264,63 @@ impl Asker {
         let in_turn = (0..count).map(|n| living[first.wrapping_add(n) % count]);
         let node = in_turn.min_by_key(rank)?;
         known.entry(node).or_default().open += 1;
-        Some((nodes, node, count > 1))
+        Some((nodes, At { asker: self, node }, count > 1))
     }
 
     fn replied(&self, node: NodeId, reply: &Result<Bytes, AskError>) {
         let mut known = self.known();
         let Some(known) = known.get_mut(&node) else { return };
-        known.open = known.open.saturating_sub(1);
         let silent = matches!(reply, Err(AskError::TimedOut));
         known.silent_since = silent.then(Instant::now);
+    }
+
+    /// The node is asked nothing more. Resolves when nothing that it was asked is open.
+    async fn leaves(&self, node: NodeId) {
+        self.known().entry(node).or_default().leaves = true;
+        loop {
+            let over = self.over.notified();
+            tokio::pin!(over);
+            over.as_mut().enable(); // before the look: what ends after it is heard
+            if self.known().get(&node).is_none_or(|known| known.open == 0) {
+                return;
+            }
+            over.await;
+        }
+    }
+}
+
+/// The name under which [`Asks`] is offered.
+pub(crate) const ASKS: &str = "db.asks";
+
+/// What a db node that stops is answered with by a node that asks it: an empty answer, once nothing of this node is on
+/// its way to it and nothing will be. So it need not guess how long the others' questions take to stop coming.
+pub struct Asks(Arc<Asker>);
+
+impl Service for Asks {
+    /// `request` is the id of the node that stops, packed.
+    fn serve(&self, request: Bytes) -> BoxFuture<'static, Result<Bytes, AskError>> {
+        let Ok(node) = unpack::<NodeId>(&request) else { return ready(Err(AskError::Unknown)).boxed() };
+        let asker = self.0.clone();
+        async move {
+            asker.leaves(node).await;
+            Ok(Bytes::new())
+        }
+        .boxed()
+    }
+}
+
+/// A question at a node, until it is answered or whoever asked has gone.
+struct At<'a> {
+    asker: &'a Asker,
+    node: NodeId,
+}
+
+impl Drop for At<'_> {
+    fn drop(&mut self) {
+        if let Some(known) = self.asker.known().get_mut(&self.node) {
+            known.open = known.open.saturating_sub(1);
+        }
+        self.asker.over.notify_waiters();
     }
 }
 

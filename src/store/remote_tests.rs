@@ -1,5 +1,7 @@
 //! The store as a node without the role `db` has it: who is asked, what is asked again, and what is in doubt.
 
+mod leaving;
+
 use super::*;
 use crate::{
     clock::SystemClock,

@@ -1,12 +1,12 @@
 //! The room index: seats, codes and lists, as the rooms' own commits wrote them.
 
-use super::{Listing, Sql, StoreError, browse, read};
+use super::{Listing, Sql, StoreError, browse, gather::padded, read};
 use crate::{
     clock::UnixMs,
     ids::{PlayerId, RoomId},
 };
 use serde_json::Value;
-use sqlx::{FromRow, types::Json};
+use sqlx::{FromRow, QueryBuilder, types::Json};
 use uuid::Uuid;
 
 #[derive(FromRow)]
@@ -90,18 +90,40 @@ impl Sql {
 impl Sql {
     /// The room in which this account has its seat.
     pub async fn seat_of(&self, account: PlayerId) -> Result<Option<RoomId>, StoreError> {
-        let sql = "SELECT room_id FROM seats WHERE account_id = $1";
-        let room: Option<Uuid> =
-            read!(self.db(), pool => sqlx::query_scalar(sql).bind(account.0).fetch_optional(pool).await?);
-        Ok(room.map(RoomId))
+        let db = self.db().clone();
+        let look_up = move |accounts: Vec<PlayerId>| {
+            let db = db.clone();
+            async move {
+                let sql = "SELECT account_id, room_id FROM seats WHERE account_id IN (";
+                let found: Vec<(Uuid, Uuid)> = read!(&db, pool => {
+                    let mut sql = QueryBuilder::new(sql);
+                    let mut keys = sql.separated(", ");
+                    padded(accounts).into_iter().for_each(|account| { keys.push_bind(account.0); });
+                    sql.push(")").build_query_as().fetch_all(pool).await?
+                });
+                Ok(found.into_iter().map(|(account, room)| (PlayerId(account), RoomId(room))).collect())
+            }
+        };
+        self.seats.ask(account, look_up).await
     }
 
     /// The room with this code.
     pub async fn room_by_code(&self, code: &str) -> Result<Option<RoomId>, StoreError> {
-        let sql = "SELECT room_id FROM rooms WHERE code = $1";
-        let room: Option<Uuid> =
-            read!(self.db(), pool => sqlx::query_scalar(sql).bind(code).fetch_optional(pool).await?);
-        Ok(room.map(RoomId))
+        let db = self.db().clone();
+        let look_up = move |codes: Vec<String>| {
+            let db = db.clone();
+            async move {
+                let sql = "SELECT code, room_id FROM rooms WHERE code IN (";
+                let found: Vec<(String, Uuid)> = read!(&db, pool => {
+                    let mut sql = QueryBuilder::new(sql);
+                    let mut keys = sql.separated(", ");
+                    padded(codes).into_iter().for_each(|code| { keys.push_bind(code); });
+                    sql.push(")").build_query_as().fetch_all(pool).await?
+                });
+                Ok(found.into_iter().map(|(code, room)| (code, RoomId(room))).collect())
+            }
+        };
+        self.codes.ask(code.to_owned(), look_up).await
     }
 
     /// Public rooms, newest first, and the cursor of the next page. A cursor of no page begins anew.

@@ -2,9 +2,11 @@
 //!
 //! Called by `session_log` and by the staff's routes.
 
-use super::{Sql, StoreError, browse, read, write};
+use super::{Sql, StoreError, browse, read, statements::cut, write};
 use crate::clock::UnixMs;
 use serde::Serialize;
+use sqlx::QueryBuilder;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// A connection, open or ended.
@@ -51,12 +53,15 @@ pub(crate) struct SessionLogFilter {
 /// Rows deleted at once.
 const FORGET: i64 = 1_000;
 
-/// The address of an account that was deleted meanwhile is not written. A row that is there gets its end.
+/// Rows of one statement follow, and then [`LOG_END`].
 const LOG: &str = "INSERT INTO session_log (id, session_id, account_id, transport, address, node, node_name,
         connected_at, disconnected_at, reason, bytes_in, bytes_out, messages_in, messages_out)
-    SELECT $1, $2, $3, $4, CASE WHEN EXISTS (SELECT 1 FROM accounts a WHERE a.account_id = $3
-        AND a.deleted_at IS NOT NULL) THEN NULL ELSE $5 END, $6, $7, $8, $9, $10, $11, $12, $13, $14
-    WHERE 1 = 1
+    SELECT n.column1, n.column2, n.column3, n.column4, CASE WHEN EXISTS (SELECT 1 FROM accounts a
+        WHERE a.account_id = n.column3 AND a.deleted_at IS NOT NULL) THEN NULL ELSE n.column5 END, n.column6,
+        n.column7, n.column8, n.column9, n.column10, n.column11, n.column12, n.column13, n.column14 FROM (";
+
+/// The address of an account that was deleted meanwhile is not written. A row that is there gets its end.
+const LOG_END: &str = ") AS n WHERE 1 = 1
     ON CONFLICT (id) DO UPDATE SET disconnected_at = excluded.disconnected_at, reason = excluded.reason,
         bytes_in = excluded.bytes_in, bytes_out = excluded.bytes_out, messages_in = excluded.messages_in,
         messages_out = excluded.messages_out
@@ -68,29 +73,31 @@ const FIND: &str = "SELECT id, session_id, account_id, transport, address, node,
       AND ($3 IS NULL OR (disconnected_at IS NULL) = $3) AND ($4 IS NULL OR id < $4)
     ORDER BY id DESC LIMIT $5";
 
+/// A connection that has ended meanwhile is written once.
+fn last_of_each(rows: &[SessionLogRow]) -> Vec<&SessionLogRow> {
+    let mut last: BTreeMap<Uuid, &SessionLogRow> = BTreeMap::new();
+    for row in rows {
+        last.insert(row.id, row);
+    }
+    last.into_values().collect()
+}
+
 impl Sql {
     /// Writes connects and disconnects, all or none. Done again it changes nothing.
     pub(crate) async fn log_sessions(&self, rows: &[SessionLogRow]) -> Result<(), StoreError> {
+        let rows = last_of_each(rows);
         write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
-            for row in rows {
-                sqlx::query(LOG)
-                    .bind(row.id)
-                    .bind(row.session_id)
-                    .bind(row.account_id)
-                    .bind(&row.transport)
-                    .bind(&row.address)
-                    .bind(row.node)
-                    .bind(&row.node_name)
-                    .bind(row.connected_at)
-                    .bind(row.disconnected_at)
-                    .bind(&row.reason)
-                    .bind(row.bytes_in)
-                    .bind(row.bytes_out)
-                    .bind(row.messages_in)
-                    .bind(row.messages_out)
-                    .execute(&mut *tx)
-                    .await?;
+            for some in cut(&rows) {
+                let mut sql = QueryBuilder::new(LOG);
+                sql.push_values(some, |mut values, row| {
+                    values.push_bind(row.id).push_bind(row.session_id).push_bind(row.account_id);
+                    values.push_bind(&row.transport).push_bind(&row.address).push_bind(row.node);
+                    values.push_bind(&row.node_name).push_bind(row.connected_at).push_bind(row.disconnected_at);
+                    values.push_bind(&row.reason).push_bind(row.bytes_in).push_bind(row.bytes_out);
+                    values.push_bind(row.messages_in).push_bind(row.messages_out);
+                });
+                sql.push(LOG_END).build().execute(&mut *tx).await?;
             }
             tx.commit().await?;
         });

@@ -2,10 +2,11 @@
 //!
 //! Called by [`Store`](super::Store) on its own node and by `served` for the others. Knows no node.
 
-use super::{Commit, CommitError, Db, StoreError, read, writer::Writer};
+use super::{Commit, CommitError, Db, StoreError, gather::Gather, read, writer::Writer};
 use crate::{
     clock::{SharedClock, UnixMs},
     config::Config,
+    ids::{PlayerId, RoomId},
 };
 use std::{future::Future, sync::Arc};
 use tokio::sync::Notify;
@@ -17,6 +18,9 @@ pub(crate) struct Sql {
     writer: Arc<Writer>,
     /// Told when this node has written to the outbox.
     facts: Arc<Notify>,
+    /// What everybody who comes asks: where he sits, and which room has a code.
+    pub(super) seats: Arc<Gather<PlayerId, RoomId>>,
+    pub(super) codes: Arc<Gather<String, RoomId>>,
 }
 
 impl Sql {
@@ -28,7 +32,7 @@ impl Sql {
     ) -> Result<Self, StoreError> {
         let db = Db::open(config, clock).await?;
         let writer = Arc::new(Writer::start(db.clone(), &config.database, facts.clone()));
-        Ok(Self { db, writer, facts })
+        Ok(Self { db, writer, facts, seats: Arc::default(), codes: Arc::default() })
     }
 
     pub(super) fn writer(&self) -> &Writer {

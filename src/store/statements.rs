@@ -1,17 +1,22 @@
 //! The statements of a batch of commits, in one transaction.
 //!
-//! Called by the writer alone. What the database may refuse for reasons of its own (a seat, a room's code) runs
-//! under a savepoint, one commit after another; all the rest is conditional on nothing but its epoch, and is
-//! written in statements of many rows: a round trip serves dozens of entities.
+//! Called by the writer alone. Entities that exist are written in statements of many rows: a round trip serves dozens of
+//! them. The seats that they give are taken first; if one is taken already, or an owner who gave one is fenced, nothing
+//! of it stays and all who give seats are written one after another, as those are whose room's code may be
+//! refused: each under a savepoint, so that a refusal does not fail the rest.
 
-use super::{Commit, CommitError, Fence, Listing, NewPass, OutboxRow, Row};
+use super::{
+    Commit, CommitError, Fence, Listing, NewPass, OutboxRow, Row,
+    plan::{Change, Plan, Right, Seat, given},
+    seats::seat_statements,
+};
 use crate::{clock::UnixMs, ids::QueueId, liveops::Fact};
 use sqlx::{Acquire, QueryBuilder, types::Json};
 use std::{cell::Cell, collections::HashSet};
 use uuid::Uuid;
 
 /// Rows of one statement. A few lengths alone, so that a connection keeps each statement prepared.
-const LENGTHS: [usize; 4] = [64, 16, 4, 1];
+const LENGTHS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// Why a batch was not acknowledged.
 pub(super) enum BatchError {
@@ -39,39 +44,13 @@ impl From<sqlx::Error> for BatchError {
 }
 
 /// Cuts into the lengths above.
-fn cut<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+pub(super) fn cut<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let length = LENGTHS.into_iter().find(|length| *length <= rows.len())?;
         let (first, rest) = rows.split_at(length);
         rows = rest;
         Some(first)
     })
-}
-
-/// What a commit of an existing entity changes, if nothing but its epoch decides.
-struct Change<'a> {
-    commit: &'a Commit,
-    state: &'a [u8],
-    epoch: i64,
-}
-
-/// Kind, key and epoch. One batch may hold commits of two owners of an entity: of one that has given up waiting, and
-/// of the one that came after it.
-type Right = (&'static str, Uuid, i64);
-
-impl Change<'_> {
-    fn right(&self) -> Right {
-        (self.commit.kind, self.commit.key, self.epoch)
-    }
-}
-
-fn change(commit: &Commit) -> Option<Change<'_>> {
-    match (&commit.state, commit.fence) {
-        (Some(state), Fence::Epoch(epoch)) if !commit.may_be_refused() => {
-            Some(Change { commit, state, epoch })
-        }
-        _ => None,
-    }
 }
 
 /// A row of a match's log: match, number, time, entry.
@@ -93,18 +72,42 @@ macro_rules! statements {
 
             type Database = <$Connection as sqlx::Connection>::Database;
 
+            seat_statements!($Connection);
+
             /// The result of each commit, in order. `committing` is set once nobody can say whether it was written.
             pub(in crate::store) async fn write_batch(
                 connection: &mut $Connection,
                 commits: &[Commit],
                 committing: &Cell<bool>,
             ) -> Result<Vec<Result<(), CommitError>>, BatchError> {
+                if let Some(results) = attempt(connection, &Plan::of(commits, true), committing).await? {
+                    return Ok(results);
+                }
+                let again = attempt(connection, &Plan::of(commits, false), committing).await?;
+                again.ok_or_else(|| BatchError::Nothing("the seats of a batch".to_owned()))
+            }
+
+            /// `None` if the seats cannot all be taken at once: nothing was written.
+            async fn attempt(
+                connection: &mut $Connection,
+                plan: &Plan<'_>,
+                committing: &Cell<bool>,
+            ) -> Result<Option<Vec<Result<(), CommitError>>>, BatchError> {
                 let mut tx = connection.begin().await.map_err(BatchError::away)?;
-                let changes: Vec<Change<'_>> = commits.iter().filter_map(change).collect();
-                let changed = write_changes(&mut tx, &changes).await?;
-                let mut results = Vec::with_capacity(commits.len());
-                for commit in commits {
-                    results.push(match change(commit) {
+                let changes = plan.changes();
+                let seats: Vec<Seat> = changes.iter().flat_map(|change| given(change.commit)).collect();
+                let taken = take_seats(&mut tx, &seats).await?;
+                let changed = if taken { write_changes(&mut tx, &changes).await? } else { HashSet::new() };
+                let is_whole = |change: &Change<'_>| {
+                    changed.contains(&change.right()) || given(change.commit).next().is_none()
+                };
+                if !taken || !changes.iter().all(is_whole) {
+                    tx.rollback().await?;
+                    return Ok(None);
+                }
+                let mut results = Vec::with_capacity(plan.commits.len());
+                for commit in plan.commits {
+                    results.push(match plan.change(commit) {
                         Some(change) if changed.contains(&change.right()) => Ok(()),
                         Some(_) => Err(CommitError::Fenced),
                         None => {
@@ -120,7 +123,7 @@ macro_rules! statements {
                 }
                 committing.set(true);
                 tx.commit().await.map_err(|error| BatchError::InDoubt(error.to_string()))?;
-                Ok(results)
+                Ok(Some(results))
             }
 
             /// Many entities, and then what goes with those that were not fenced. Which were written.
@@ -149,9 +152,12 @@ macro_rules! statements {
                     changed.extend(some.iter().map(Change::right).filter(|right| written.contains(right)));
                 }
                 let (mut listings, mut entries, mut facts) = (Vec::new(), Vec::new(), Vec::new());
+                let mut freed = Vec::new();
                 for change in changes.iter().filter(|change| changed.contains(&change.right())) {
                     for row in &change.commit.rows {
                         match row {
+                            Row::TakeSeat { .. } => {} // it has it
+                            Row::FreeSeat { account, room } => freed.push((*account, *room)),
                             Row::Listing(listing) => listings.push(listing),
                             Row::MatchEntry { match_id, n, at, body } => entries.push((match_id.0, *n, at.0, body)),
                             Row::Fact(fact) => facts.extend(sealed(fact)),
@@ -163,6 +169,7 @@ macro_rules! statements {
                         }
                     }
                 }
+                free_seats(&mut *db, &freed).await?;
                 write_entries(&mut *db, &entries).await?;
                 write_facts(&mut *db, &facts).await?;
                 write_listings(db, &listings).await?;
@@ -257,18 +264,11 @@ macro_rules! statements {
             async fn write_row(db: &mut $Connection, row: &Row) -> sqlx::Result<Result<(), CommitError>> {
                 match row {
                     Row::TakeSeat { account, room } => {
-                        let sql = "INSERT INTO seats (account_id, room_id) VALUES ($1, $2)
-                                   ON CONFLICT (account_id) DO UPDATE SET room_id = excluded.room_id
-                                   WHERE seats.room_id = excluded.room_id";
-                        let done = sqlx::query(sql).bind(account.0).bind(room.0).execute(db).await?;
-                        if done.rows_affected() == 0 {
+                        if !take_seats(db, &[(*account, *room)]).await? {
                             return Ok(Err(CommitError::SeatTaken(*account)));
                         }
                     }
-                    Row::FreeSeat { account, room } => {
-                        let sql = "DELETE FROM seats WHERE account_id = $1 AND room_id = $2";
-                        sqlx::query(sql).bind(account.0).bind(room.0).execute(db).await?;
-                    }
+                    Row::FreeSeat { account, room } => free_seats(db, &[(*account, *room)]).await?,
                     Row::Listing(listing) => return write_listing(db, listing).await,
                     Row::Fact(fact) => write_facts(db, &sealed(fact)).await?,
                     Row::Unlist { room } => {

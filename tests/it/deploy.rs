@@ -105,6 +105,54 @@ fn every_alert_is_tested_to_ring_and_to_be_silent() {
     }
 }
 
+/// The ports at the end of every `before`.
+fn ports(text: &str, before: &str) -> Vec<u16> {
+    let after = text.match_indices(before).map(|(at, _)| &text[at + before.len()..]);
+    after.map(|text| text.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn clients_that_speak_packets_reach_every_node_of_the_deployment() {
+    let compose = text("deploy/compose.yaml");
+    let inside = ports(&compose, "PLAYHOUSE_TCP__LISTEN: \"0.0.0.0:");
+    let services: Vec<&str> = compose.split("PLAYHOUSE_NODE__ID: ").skip(1).collect();
+    assert_eq!((inside.len(), services.len()), (1, 3));
+    let outside = services.iter().map(|service| {
+        let list = service.split("ports: [").nth(1).unwrap().split(']').next().unwrap();
+        let port =
+            list.split(", ").find_map(|port| port.trim_matches('"').strip_suffix(&format!(":{}", inside[0])));
+        port.unwrap_or_else(|| panic!("no port for packets: {list}")).to_owned()
+    });
+    let outside: BTreeSet<String> = outside.collect();
+    assert_eq!(outside.len(), 3, "each node has its own: {outside:?}");
+    let hint = compose.lines().find(|line| line.contains("speak packets")).unwrap();
+    assert!(outside.iter().all(|port| hint.contains(port)), "{hint}");
+
+    let kubernetes = text("deploy/kubernetes/playhouse.yaml");
+    let part = |kind: &str| {
+        let mut parts = kubernetes.split("\n---\n");
+        parts.find(|part| part.contains(&format!("\nkind: {kind}\n"))).unwrap_or_else(|| panic!("no {kind}"))
+    };
+    let listens = ports(part("Deployment"), "PLAYHOUSE_TCP__LISTEN, value: \"0.0.0.0:");
+    assert_eq!(listens, ports(part("Deployment"), "name: packets, containerPort: "));
+    assert_eq!(listens, ports(part("Service"), "name: packets, port: "));
+    assert!(part("Service").contains("targetPort: packets"));
+    assert!(part("NetworkPolicy").contains("{ port: packets }"), "the policy lets nobody in");
+    let exposed = text("deploy/Dockerfile");
+    assert!(
+        exposed.lines().any(|line| line.starts_with("EXPOSE ") && line.contains(&listens[0].to_string()))
+    );
+}
+
+/// The variable is spelt as the node reads it.
+#[test]
+fn the_variable_of_the_deployment_is_the_listener_for_packets() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_playhouse"));
+    let printed = command.env("PLAYHOUSE_TCP__LISTEN", "0.0.0.0:7777").arg("config").output().unwrap();
+    let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
+    assert!(printed.lines().any(|line| line == "tcp.listen = \"0.0.0.0:7777\""), "{printed}");
+}
+
 /// What the image's HEALTHCHECK runs.
 #[test]
 fn health_tells_a_living_node_from_a_dead_one() {

@@ -204,9 +204,13 @@ impl RoomActor {
         }
     }
 
-    /// Decides what the work does to a copy of the room.
-    pub(super) fn decide(&self, work: &Work) -> Result<(RoomState, Decision), Rejection> {
-        self.with_cx(|cx| match (work, &self.state) {
+    /// Decides what the work does to a copy of this state of the room.
+    pub(super) fn decide(
+        &self,
+        state: Option<&RoomState>,
+        work: &Work,
+    ) -> Result<(RoomState, Decision), Rejection> {
+        self.with_cx(|cx| match (work, state) {
             (Work::Command(RoomCommand::Create { by, room, showtime }), None) => {
                 RoomState::create(self.room_id(), by, room, *showtime, cx)
             }
@@ -221,7 +225,7 @@ impl RoomActor {
                 let mut copy = state.clone();
                 let mut decision = copy.decide(command, cx)?;
                 if let RoomCommand::Client { by, message: RoomMessage::Report(report) } = command {
-                    decision.rows.push(self.report(by, report, cx));
+                    decision.rows.push(self.report(state, by, report, cx));
                 }
                 Ok((copy, decision))
             }
@@ -229,9 +233,15 @@ impl RoomActor {
     }
 
     /// A report, with the server's own log of what was said and done.
-    fn report(&self, by: &Caller, report: &crate::protocol::messages::ReportPlayer, cx: &Cx<'_>) -> Row {
+    fn report(
+        &self,
+        state: &RoomState,
+        by: &Caller,
+        report: &crate::protocol::messages::ReportPlayer,
+        cx: &Cx<'_>,
+    ) -> Row {
         const LONGEST: usize = 500;
-        let log = self.state.as_ref().map(|state| json!(state.log));
+        let log = Some(json!(state.log));
         Row::Report {
             id: cx.chance.id,
             room: self.room_id(),

@@ -1,15 +1,16 @@
-//! Committing: one durable command at a time, the others behind it in order (spec 6.2, design rule 2).
+//! Committing: one commit at a time, what comes meanwhile behind it in order (spec 6.2, design rule 2).
 //!
-//! What certainly failed is answered and the old state kept; what may have happened stops the actor, which is
-//! put up again from the store. A timer's commit is tried until it is done.
+//! All that waits is decided together and committed at once (`group`): a busy room pays one commit for what came during
+//! the last. If the database refuses a seat of a group, nothing was written and each is tried alone. What certainly
+//! failed is answered and the old state kept; what may have happened stops the actor, which is put up again from the
+//! store. A timer's commit is tried until it is done.
 
 use super::{
     actor::RoomActor,
-    decide::Decision,
+    group::{Decided, Group, Outcome},
     media::shown_by,
     messages::{RoomCommand, RoomReply},
     reply::Reply,
-    state::RoomState,
 };
 use crate::{
     protocol::{ErrorCode, Rejection},
@@ -37,6 +38,8 @@ pub(super) struct Committing {
     /// The room goes to another node once what was begun is done.
     draining: bool,
     codes_tried: u32,
+    /// So many of the queue's first are decided one by one: together they were refused.
+    alone: usize,
 }
 
 /// What is not begun is answered so while the room goes to another node.
@@ -66,14 +69,15 @@ impl RoomActor {
         if self.committing.draining {
             return self.turn_away(&work, reply, moving());
         }
-        if self.committing.busy {
-            if self.committing.queue.len() >= self.activation.cluster.config().cluster.durable_queue {
-                let busy = Rejection::try_again(RETRY_AFTER_MS, "the room has too much to do");
-                return self.turn_away(&work, reply, busy);
-            }
-            return self.committing.queue.push_back((work, reply));
+        let most = self.activation.cluster.config().cluster.durable_queue;
+        if self.committing.busy && self.committing.queue.len() >= most {
+            let busy = Rejection::try_again(RETRY_AFTER_MS, "the room has too much to do");
+            return self.turn_away(&work, reply, busy);
         }
-        self.begin(work, reply, ctx);
+        self.committing.queue.push_back((work, reply));
+        if !self.committing.busy {
+            self.next(ctx);
+        }
     }
 
     /// Refuses, in words to the client and to whoever asked.
@@ -90,21 +94,57 @@ impl RoomActor {
         reply.give(refused);
     }
 
-    fn begin(&mut self, work: Work, reply: Reply, ctx: &mut Context<Self>) {
-        let _work = reply.enter();
-        match self.decide(&work) {
-            Err(rejection) => {
-                self.turn_away(&work, reply, rejection);
-                if self.state.is_none() {
-                    self.leave_directory(ctx); // a room that was never made
+    /// Decides the first of what waits, and all that may be committed with it.
+    fn begin(&mut self, ctx: &mut Context<Self>) {
+        let mut group = Group::default();
+        let mut most = self.activation.cluster.config().room.decide_together.max(1);
+        if self.committing.alone > 0 {
+            self.committing.alone -= 1;
+            most = 1;
+        }
+        while group.len() < most && !group.closes() && !self.committing.busy {
+            let Some((work, reply)) = self.committing.queue.pop_front() else { break };
+            let decided = self.decide_after(&group, work, reply);
+            match decided.outcome {
+                // With nothing before it that is not yet written.
+                Outcome::Refused(_) | Outcome::Unchanged(_) if group.is_empty() => {
+                    self.settle(decided, ctx);
+                    if self.state.is_none() {
+                        return self.leave_directory(ctx); // a room that was never made
+                    }
                 }
+                _ => group.push(decided),
             }
-            Ok((_, decision)) if decision.unchanged => self.performed(decision, reply, ctx),
-            Ok((copy, decision)) => self.commit(work, reply, copy, decision, ctx),
+            if self.state.is_none() {
+                break; // it is made first
+            }
+        }
+        if !group.is_empty() {
+            self.commit(group, ctx);
         }
     }
 
-    fn performed(&mut self, decision: Decision, reply: Reply, ctx: &mut Context<Self>) {
+    fn decide_after(&self, group: &Group, work: Work, reply: Reply) -> Decided {
+        let _work = reply.enter();
+        let outcome = match self.decide(group.state().or(self.state.as_ref()), &work) {
+            Err(rejection) => Outcome::Refused(rejection),
+            Ok((_, decision)) if decision.unchanged => Outcome::Unchanged(decision),
+            Ok((state, decision)) => Outcome::Changed(Box::new(state), decision),
+        };
+        Decided { work, reply, outcome }
+    }
+
+    /// What was decided, and is committed if it has to be, becomes true.
+    fn settle(&mut self, Decided { work, reply, outcome }: Decided, ctx: &mut Context<Self>) {
+        let _work = reply.enter();
+        let decision = match outcome {
+            Outcome::Refused(rejection) => return self.turn_away(&work, reply, rejection),
+            Outcome::Unchanged(decision) => decision,
+            Outcome::Changed(state, decision) => {
+                self.state = Some(*state);
+                decision
+            }
+        };
         let news = self.tune_media(ctx); // before anybody is told why
         let shown = shown_by(&decision.effects);
         self.perform(decision.effects);
@@ -112,23 +152,25 @@ impl RoomActor {
             self.tell_of_media(news, &shown);
         }
         reply.give(decision.reply);
+        if matches!(work, Work::Activated) {
+            self.seek_missing();
+        }
         self.set_timer(ctx);
     }
 
-    fn commit(
-        &mut self,
-        work: Work,
-        reply: Reply,
-        copy: RoomState,
-        mut decision: Decision,
-        ctx: &mut Context<Self>,
-    ) {
-        let state = match copy.save() {
-            Ok(bytes) => bytes,
+    fn commit(&mut self, mut group: Group, ctx: &mut Context<Self>) {
+        let _work = group.first().map(Reply::enter);
+        let saved = group.state().ok_or_else(|| "nothing has changed".to_owned());
+        let saved = saved.and_then(|state| Ok((state.save()?, state.wake_no)));
+        let (state, wake_no) = match saved {
+            Ok(saved) => saved,
             Err(error) => {
                 tracing::error!(room_id = %self.room_id(), error, "a room could not be encoded");
-                let rejection = Rejection::new(ErrorCode::Internal, "the room could not be saved");
-                return self.turn_away(&work, reply, rejection);
+                for (work, reply) in group.into_works() {
+                    let rejection = Rejection::new(ErrorCode::Internal, "the room could not be saved");
+                    self.turn_away(&work, reply, rejection);
+                }
+                return;
             }
         };
         let cluster = &self.activation.cluster;
@@ -140,42 +182,31 @@ impl RoomActor {
             } else {
                 Fence::Epoch(self.activation.epoch)
             },
-            state: (!decision.closes).then_some(state),
-            next_wake_at: copy.next_wake(cluster.config()),
-            wake_no: copy.wake_no,
-            rows: std::mem::take(&mut decision.rows),
+            state: (!group.closes()).then_some(state),
+            next_wake_at: group.state().and_then(|state| state.next_wake(cluster.config())),
+            wake_no,
+            rows: group.take_rows(),
         };
         self.committing.busy = true;
         let longest = Duration::from_millis(cluster.config().database.timeout_ms);
         let written = tokio::time::timeout(longest, cluster.store().commit(commit));
         let written = trace::within(trace::current(), written);
         ctx.spawn(written.into_actor(self).map(move |result, room, ctx| {
-            let _work = reply.enter();
             let result = result.unwrap_or_else(|_| Err(CommitError::Unknown("no answer in time".to_owned())));
-            room.committing.busy = false;
             match result {
-                Ok(()) => room.committed(&work, copy, decision, reply, ctx),
-                Err(error) => room.not_committed(error, work, reply, ctx),
+                Ok(()) => room.committed(group, ctx),
+                Err(error) => room.not_committed(error, group, ctx),
             }
         }));
     }
 
-    fn committed(
-        &mut self,
-        work: &Work,
-        copy: RoomState,
-        decision: Decision,
-        reply: Reply,
-        ctx: &mut Context<Self>,
-    ) {
-        let activated = matches!(work, Work::Activated);
+    fn committed(&mut self, group: Group, ctx: &mut Context<Self>) {
         self.activation.epoch = self.activation.epoch.max(1);
-        self.state = Some(copy);
-        let closes = decision.closes;
-        self.performed(decision, reply, ctx);
-        if activated {
-            self.seek_missing();
+        let closes = group.closes();
+        for decided in group {
+            self.settle(decided, ctx); // still busy: nothing is decided on what lies between
         }
+        self.committing.busy = false;
         if closes {
             self.leave_directory(ctx);
         } else {
@@ -198,36 +229,58 @@ impl RoomActor {
             return self.leave_directory(ctx);
         }
         while !self.committing.busy && !self.committing.stopping {
-            let Some((work, reply)) = self.committing.queue.pop_front() else {
+            if self.committing.queue.is_empty() {
                 self.committing.queue = VecDeque::new(); // a room at rest holds no queue
                 return;
-            };
-            self.begin(work, reply, ctx);
+            }
+            self.begin(ctx);
         }
     }
 
-    fn not_committed(&mut self, error: CommitError, work: Work, reply: Reply, ctx: &mut Context<Self>) {
+    fn not_committed(&mut self, error: CommitError, group: Group, ctx: &mut Context<Self>) {
+        self.committing.busy = false;
         match error {
             CommitError::CodeTaken if self.committing.codes_tried < CODE_TRIES => {
                 self.committing.codes_tried += 1;
-                return self.begin(work, reply, ctx); // decides anew, with another code
+                return self.decide_anew(group, ctx); // with another code
             }
+            // Whose seat it is, each alone finds out.
+            CommitError::SeatTaken(_) if group.len() > 1 => return self.decide_anew(group, ctx),
             CommitError::SeatTaken(_) => {
-                let seated = Rejection::new(ErrorCode::AlreadyInRoom, "you have a seat in a room");
-                self.turn_away(&work, reply, seated);
+                for (work, reply) in group.into_works() {
+                    let seated = Rejection::new(ErrorCode::AlreadyInRoom, "you have a seat in a room");
+                    self.turn_away(&work, reply, seated);
+                }
             }
             CommitError::Fenced => {
                 self.activation.fenced(); // whoever owns it now has what it needs
-                return self.stop_and_reload(&error, &work, reply, ctx);
+                return self.stop_and_reload(&error, group, ctx);
             }
-            CommitError::Unknown(_) => return self.stop_and_reload(&error, &work, reply, ctx),
+            CommitError::Unknown(_) => return self.stop_and_reload(&error, group, ctx),
             CommitError::CodeTaken | CommitError::Busy | CommitError::Failed(_) => {
                 tracing::warn!(room_id = %self.room_id(), ?error, "a commit failed; nothing has changed");
-                self.try_later(work, reply, ctx);
+                for (work, reply) in group.into_works() {
+                    self.try_later(work, reply, ctx);
+                }
             }
         }
         if self.state.is_none() {
             return self.leave_directory(ctx);
+        }
+        self.next(ctx);
+    }
+
+    /// Nothing was written, and not all of it can be: one by one, before all that came later.
+    fn decide_anew(&mut self, group: Group, ctx: &mut Context<Self>) {
+        self.committing.alone = group.len();
+        if self.committing.draining {
+            for (work, reply) in group.into_works() {
+                self.turn_away(&work, reply, moving());
+            }
+        } else {
+            for undone in group.into_works().rev() {
+                self.committing.queue.push_front(undone);
+            }
         }
         self.next(ctx);
     }
@@ -246,13 +299,12 @@ impl RoomActor {
 
     /// It may have happened, or another owns the room: only the store knows. Dropping the activation puts the
     /// room up again from there, unless it was fenced.
-    fn stop_and_reload(&mut self, error: &CommitError, work: &Work, reply: Reply, ctx: &mut Context<Self>) {
+    fn stop_and_reload(&mut self, error: &CommitError, group: Group, ctx: &mut Context<Self>) {
         tracing::error!(room_id = %self.room_id(), ?error, "a commit is in doubt; the room reloads");
         self.committing.stopping = true;
         let reload =
             || Rejection::try_again(RETRY_AFTER_MS, "the room reloads; send it again with the same id");
-        self.turn_away(work, reply, reload());
-        for (work, reply) in std::mem::take(&mut self.committing.queue) {
+        for (work, reply) in group.into_works().chain(std::mem::take(&mut self.committing.queue)) {
             self.turn_away(&work, reply, reload());
         }
         ctx.stop();

@@ -10,6 +10,7 @@ mod chat;
 mod committing;
 mod decide;
 mod facts;
+mod group;
 mod hearing;
 mod lead;
 mod media;

@@ -68,6 +68,18 @@ impl House {
         self.leaders.iter().map(|leader| leader.acknowledged).sum()
     }
 
+    /// Questions, batches of commits among them, of which the nodes for games do not know whether they were done.
+    async fn in_doubt(&self) -> u64 {
+        let counts = join_all(self.games.iter().map(|node| async {
+            let text = reqwest::get(format!("{}/metrics", node.admin())).await.unwrap().text().await.unwrap();
+            assert!(text.contains("playhouse_db_ask_seconds_count{outcome=\"answered\"}"), "{text}");
+            let name = "playhouse_db_ask_seconds_count{outcome=\"in_doubt\"} ";
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.map_or(0, |count| count.parse().unwrap())
+        }));
+        counts.await.into_iter().sum()
+    }
+
     /// Connections of nodes to the database.
     async fn connections(&self) -> i64 {
         let pool = sqlx::PgPool::connect(&self.postgres.url()).await.unwrap();
@@ -116,14 +128,31 @@ async fn a_db_node_that_is_killed_loses_nothing_that_was_acknowledged() {
         house.all_is_well("a while on the other").await;
         house.db[victim].restart();
     }
-    seconds(2.0).await; // all know that it is back
-    house
-        .play(5_000, async |db| {
-            seconds(1.0).await;
-            assert!(db[0].terminate_gently().await.success());
-        })
-        .await;
-    house.all_is_well("a db node was stopped").await;
+    house.logs_are_whole().await;
+    println!("{} commands acknowledged", house.acknowledged());
+}
+
+#[actix::test]
+async fn a_db_node_that_is_stopped_leaves_nothing_in_doubt() {
+    let mut house = House::start().await;
+    let before = house.in_doubt().await; // of the start, when nobody was there to be asked
+    for leaves in [0, 1] {
+        house
+            .play(4_000, async |db| {
+                seconds(1.0).await;
+                let began = Instant::now();
+                assert!(db[leaves].terminate_gently().await.success());
+                println!("db node {leaves} took {:.1} s to stop", began.elapsed().as_secs_f64());
+            })
+            .await;
+        house.all_is_well(&format!("db node {leaves} was stopped")).await;
+        assert_eq!(house.in_doubt().await, before, "after the stop of db node {leaves}");
+        house.db[leaves].restart();
+        while readiness(&house.db[leaves]).await.0 != 200 {
+            seconds(0.1).await;
+        }
+        seconds(2.0).await; // all know that it is back
+    }
     house.logs_are_whole().await;
     println!("{} commands acknowledged", house.acknowledged());
 }

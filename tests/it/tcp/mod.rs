@@ -5,9 +5,9 @@ mod faults;
 mod game;
 mod garbage;
 mod log;
-#[path = "../../../clients/rust/playhouse_tcp.rs"]
+#[path = "../../../examples/tcp_client.rs"]
 #[allow(dead_code)]
-pub mod playhouse_tcp;
+pub mod tcp_client;
 mod tls;
 
 use crate::node::{Here, PATIENCE, Wire, start};
@@ -20,6 +20,7 @@ use playhouse_tcp::{Client, Incoming, PROTOCOL, RESUMES};
 use prost::Message as _;
 use serde_json::{Value, json};
 use std::{collections::VecDeque, io, process::Command};
+pub use tcp_client::playhouse_tcp;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
@@ -316,6 +317,19 @@ async fn a_newer_session_replaces_one_over_packets_and_a_stop_closes_it() {
     assert_eq!(new.closed.as_ref().map(|(code, _)| *code), Some(1012));
     drop(new);
     timeout(PATIENCE, stopping).await.unwrap().unwrap();
+}
+
+#[actix::test]
+async fn the_rust_example_speaks_with_a_node_as_a_guest_and_as_somebody() {
+    let here = start_tcp(|_| {}).await;
+    let address = here.node.tcp_address.unwrap().to_string();
+    let guest = guest(&here, "Ferris").await;
+    for (token, who) in [("", None), (guest.access_token.as_str(), Some(json!(guest.id)))] {
+        let made = tcp_client::speak(&address, token).await.unwrap();
+        let room = &made["payload"]["room"];
+        assert_eq!(room["name"], "over TCP", "{made}");
+        assert!(who.is_none_or(|who| room["leader"] == who), "{made}");
+    }
 }
 
 #[actix::test]

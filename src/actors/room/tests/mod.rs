@@ -9,6 +9,7 @@ mod media_faults;
 mod playing;
 mod showtimes;
 mod staffed;
+mod together;
 
 use crate::testkit::{ScriptedPlayer, Stage};
 use serde_json::{Value, json};
