@@ -27,6 +27,7 @@ use super::{
     staff::{self, KickBody, RoomQuery, WatchedRoom},
     staff_accounts::{self, AccountsQuery, BanBody, RoleBody},
     staff_wallet,
+    traced::Found,
     wallet::{self, EntryView, ThingView, WalletView},
 };
 use crate::{
@@ -37,11 +38,13 @@ use crate::{
     },
 };
 use actix_web::{
-    HttpResponse, ResponseError as _, Route,
+    HttpMessage as _, HttpResponse, ResponseError as _, Route, Scope,
+    dev::{HttpServiceFactory, Service as _},
     error::JsonPayloadError,
     http::{Method, StatusCode, header},
     web::{self, Data, JsonConfig, ServiceConfig},
 };
+use std::collections::BTreeMap;
 
 /// Who reads what others have done.
 const READS_HISTORY: &[Role] = &[Role::Auditor, Role::Admin];
@@ -312,17 +315,47 @@ pub fn configure(state: HttpState) -> impl FnOnce(&mut ServiceConfig) {
             .error_handler(|error, _| body_problem(&error).into());
         app.app_data(json).app_data(Data::new(state));
         let rows = table();
+        let mut areas: BTreeMap<&str, Vec<_>> = BTreeMap::new();
         for rows in rows.chunk_by(|one, next| one.path == next.path) {
-            let mut resource = web::resource(rows[0].path);
-            for row in rows {
-                resource = resource.route(row.access.protect((row.handler)(web::method(row.method.clone()))));
+            areas.entry(area(rows[0].path)).or_default().push(rows);
+        }
+        for (area, resources) in areas {
+            let resources = resources.into_iter().map(|rows| resource(&rows[0].path[area.len()..], rows));
+            if area.is_empty() {
+                resources.for_each(|resource| {
+                    app.service(resource);
+                });
+            } else {
+                app.service(resources.fold(web::scope(area), Scope::service));
             }
-            let allowed: Vec<_> = rows.iter().map(|row| row.method.as_str()).collect();
-            let allowed = allowed.join(", ");
-            app.service(resource.default_service(web::to(move || wrong_method(allowed.clone()))));
         }
         app.default_service(web::to(nothing_here));
     }
+}
+
+/// The literal beginning that routes of an area share (`/api/v1/queues`): a request is compared with the routes of its
+/// own area, for each comparison of a pattern costs.
+fn area(path: &str) -> &str {
+    const API: &str = "/api/v1/";
+    let Some(rest) = path.strip_prefix(API) else { return "" };
+    let first = rest.split('/').next().unwrap_or_default();
+    if first.contains('{') { "" } else { &path[..API.len() + first.len()] }
+}
+
+/// All that the table says of a path.
+fn resource(pattern: &str, rows: &[Row]) -> impl HttpServiceFactory + use<> {
+    let found = Found(rows[0].path);
+    let mut resource = web::resource(pattern);
+    for row in rows {
+        resource = resource.route(row.access.protect((row.handler)(web::method(row.method.clone()))));
+    }
+    let allowed: Vec<_> = rows.iter().map(|row| row.method.as_str()).collect();
+    let allowed = allowed.join(", ");
+    let resource = resource.default_service(web::to(move || wrong_method(allowed.clone())));
+    resource.wrap_fn(move |request, service| {
+        request.extensions_mut().insert(found);
+        service.call(request)
+    })
 }
 
 async fn nothing_here() -> HttpResponse {

@@ -2,13 +2,23 @@
 
 use crate::trace::{self, Span, TraceContext};
 use actix_web::{
-    Error,
+    Error, HttpMessage as _, HttpRequest,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{StatusCode, header::HeaderMap},
     middleware::Next,
 };
-use std::time::Instant;
+use std::{borrow::Cow, time::Instant};
+
+/// Which route a request has found: to look for it again would cost as much as to find it.
+#[derive(Clone, Copy)]
+pub(super) struct Found(pub &'static str);
+
+/// The pattern of the request's route.
+fn route(request: &HttpRequest) -> Option<Cow<'static, str>> {
+    let found = request.extensions().get::<Found>().map(|found| Cow::Borrowed(found.0));
+    found.or_else(|| request.match_pattern().map(Cow::Owned))
+}
 
 /// Who asks, for the figures: few values, whatever is asked for.
 fn asks(route: Option<&str>) -> &'static str {
@@ -58,15 +68,16 @@ pub async fn traced(
     let began = Instant::now();
     let mut span = begin(request.method().as_str(), request.headers());
     let response = trace::within(span.context(), next.call(request)).await?;
-    span.record("http.route", || response.request().match_pattern().unwrap_or_default());
+    let route = route(response.request());
+    span.record("http.route", || route.as_deref().unwrap_or_default().to_owned());
     finish(&mut span, response.status());
-    let (of, status) = (asks(response.request().match_pattern().as_deref()), class(response.status()));
+    let (of, status) = (asks(route.as_deref()), class(response.status()));
     metrics::counter!("playhouse_http_requests_total", "of" => of, "status" => status).increment(1);
     metrics::histogram!("playhouse_http_seconds", "of" => of).record(began.elapsed().as_secs_f64());
     let _work = span.enter();
     tracing::debug!(
         method = %response.request().method(),
-        route = response.request().match_pattern(),
+        route = route.as_deref(),
         status = response.status().as_u16(),
         "a request"
     );
