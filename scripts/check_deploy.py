@@ -130,9 +130,10 @@ def check_compose_node(name, node):
     must(node["environment"]["PLAYHOUSE_NODE__ID"] == name, f"compose.yaml: {name} goes by another name")
     environment = node["environment"]
     media = environment["PLAYHOUSE_MEDIA__UDP_PORT"]
-    must(len(node["ports"]) == 2, f"compose.yaml: {name} publishes more than the players' ports")
+    must(len(node["ports"]) == 3, f"compose.yaml: {name} publishes more than the players' ports")
     must(str(node["ports"][0]).endswith(":8080"), f"compose.yaml: {name} does not publish the players' port")
-    must(node["ports"][1] == f"{media}:{media}/udp", f"compose.yaml: {name} tells players of another media port than it publishes")
+    must(str(node["ports"][1]).endswith(":7777"), f"compose.yaml: {name} does not publish the port for packets")
+    must(node["ports"][2] == f"{media}:{media}/udp", f"compose.yaml: {name} tells players of another media port than it publishes")
     must("PLAYHOUSE_AUTH__KEY_SECRET" in environment, f"compose.yaml: {name} keeps its signing keys in clear")
     must(environment["PLAYHOUSE_NODE__ADDRESS"].endswith(str(node["ports"][0]).split(":")[0]), f"compose.yaml: {name} is elsewhere")
 

@@ -12,6 +12,7 @@ use super::{
     stun::{BindingRequest, Kind},
 };
 use bytes::BytesMut;
+use std::net::SocketAddr;
 
 /// Datagrams of a handshake that wait at most: a hello with keys of the newer kinds takes two. More are dropped.
 const HELLOS: usize = 4;
@@ -79,9 +80,9 @@ impl Early {
         Some(nomination)
     }
 
-    /// A check of ours was answered: the nomination that waited for it, to be read once more.
-    pub(super) fn checked(&mut self) -> Option<Datagram> {
-        self.nomination.take().filter(|_| !self.chosen)
+    /// A check of ours was answered from there: the nomination that waited for it, to be read once more.
+    pub(super) fn checked(&mut self, from: SocketAddr) -> Option<Datagram> {
+        self.nomination.take_if(|nomination| nomination.from == from).filter(|_| !self.chosen)
     }
 
     /// A path is chosen, or is not any more. What waited for one, in order, to be read now.
@@ -103,8 +104,12 @@ mod tests {
 
     const HELLO: [u8; 13] = [22; 13];
 
+    fn at(port: u16) -> SocketAddr {
+        ([127, 0, 0, 1], port).into()
+    }
+
     fn datagram(bytes: &[u8], port: u16) -> Datagram {
-        Datagram { bytes: BytesMut::from(bytes), from: ([127, 0, 0, 1], port).into(), at: Instant::now() }
+        Datagram { bytes: BytesMut::from(bytes), from: at(port), at: Instant::now() }
     }
 
     fn request(nominates: bool, port: u16) -> Datagram {
@@ -116,9 +121,9 @@ mod tests {
         let mut early = Early::default();
         assert!(early.admit(datagram(&HELLO, 1)).is_none(), "it waits");
         assert!(early.admit(request(true, 1)).is_some(), "it begins the check");
-        let again = early.checked().expect("once more");
+        let again = early.checked(at(1)).expect("once more");
         assert_eq!(again.bytes, request(true, 1).bytes);
-        assert!(early.checked().is_none(), "and no third time");
+        assert!(early.checked(at(1)).is_none(), "and no third time");
         assert_eq!(early.choose(true).len(), 1);
         assert!(early.admit(datagram(&HELLO, 1)).is_some(), "nothing waits any more");
         assert!(early.choose(true).is_empty());
@@ -130,14 +135,15 @@ mod tests {
         early.answer_to("password");
         early.admit(request(false, 1));
         early.admit(request(false, 2));
-        assert!(early.checked().is_none(), "nobody has chosen");
+        assert!(early.checked(at(1)).is_none(), "nobody has chosen");
         assert!(early.admit(datagram(&HELLO, 3)).is_none(), "nobody has checked that path");
         let nomination = early.admit(datagram(&HELLO, 2)).expect("instead of the hello");
         let read = BindingRequest::read(&nomination.bytes).expect("well-formed");
         assert!(read.nominates() && read.is_signed_with("password"));
         assert_eq!(nomination.from.port(), 2);
         assert!(early.admit(datagram(&HELLO, 2)).is_none());
-        assert_eq!(early.checked().expect("once more").bytes, nomination.bytes);
+        assert!(early.checked(at(1)).is_none(), "of another path");
+        assert_eq!(early.checked(at(2)).expect("once more").bytes, nomination.bytes);
         assert_eq!(early.choose(true).len(), 3);
     }
 
@@ -157,11 +163,11 @@ mod tests {
         early.answer_to("password");
         early.choose(true);
         early.admit(request(true, 1));
-        assert!(early.checked().is_none(), "a path that is chosen stays");
+        assert!(early.checked(at(1)).is_none(), "a path that is chosen stays");
         early.choose(false);
         early.admit(request(true, 1));
         early.admit(request(false, 1));
         early.answer_to("another");
-        assert!(early.checked().is_none() && early.admit(datagram(&HELLO, 1)).is_none());
+        assert!(early.checked(at(1)).is_none() && early.admit(datagram(&HELLO, 1)).is_none());
     }
 }

@@ -86,7 +86,7 @@ impl Wire {
 
     /// Takes what came from the port.
     pub(super) fn read(&mut self, datagram: Datagram) -> Taken {
-        let kind = Kind::of(&datagram.bytes);
+        let (kind, from) = (Kind::of(&datagram.bytes), datagram.from);
         if kind == Kind::Media {
             if !self.budget.take(datagram.bytes.len(), datagram.at) {
                 return Taken::OverRate;
@@ -99,7 +99,7 @@ impl Wire {
             self.give_in(datagram);
         }
         if kind == Kind::Response
-            && let Some(nomination) = self.early.checked()
+            && let Some(nomination) = self.early.checked(from)
         {
             self.give_in(nomination);
         }

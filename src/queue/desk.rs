@@ -111,7 +111,7 @@ impl Desk {
     }
 
     /// The settings, not older than `queue.settings_ms`.
-    async fn row(&self, queue: QueueId) -> Result<Arc<QueueRow>, Refusal> {
+    pub(super) async fn row(&self, queue: QueueId) -> Result<Arc<QueueRow>, Refusal> {
         let now = self.clock.now();
         {
             let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
@@ -209,7 +209,7 @@ impl Desk {
         let queue = self.row(id).await?;
         let (told, asks) = self.looks.join(id, places.clone());
         if asks {
-            tokio::spawn(Asking::new(self.clone(), queue.clone()).run()); // whoever goes, the others are told
+            tokio::spawn(Asking::new(self.clone(), id).run()); // whoever goes, the others are told
         }
         let looked = told.await.unwrap_or(Err(Refusal::Unavailable))?;
         let now = self.clock.now();
@@ -241,8 +241,8 @@ impl Desk {
             Found::Left => return Ok(TicketStatus::Left),
             Found::Inside | Found::Unknown { .. } => {}
         }
-        if let Some(pass) = self.store.passes_of(id, &[place.number]).await?.first() {
-            return Ok(self.of_pass(id, pass, now));
+        if let Some(pass) = self.pass_of(id, place).await? {
+            return Ok(self.of_pass(id, &pass, now));
         }
         match found {
             Found::Inside => Ok(waiting(0)), // his pass is being written
@@ -260,6 +260,12 @@ impl Desk {
                 _ => Ok(TicketStatus::Expired),
             },
         }
+    }
+
+    /// His own: a Redis that has lost its last writes gives numbers twice.
+    async fn pass_of(&self, id: QueueId, place: Place) -> Result<Option<PassRow>, Refusal> {
+        let passes = self.store.passes_of(id, &[place.number]).await?;
+        Ok(passes.into_iter().find(|pass| pass.account_id == place.account.0))
     }
 
     fn of_pass(&self, queue: QueueId, pass: &PassRow, now: UnixMs) -> TicketStatus {
@@ -307,7 +313,7 @@ impl Desk {
             return Ok(());
         }
         for _ in 0..PASS_LOOKS {
-            match self.store.passes_of(id, &[place.number]).await?.first() {
+            match self.pass_of(id, place).await? {
                 Some(pass) => {
                     if let Some(place) = self.store.end_pass(id, pass.pass_id, "left", now).await? {
                         self.released(id, place).await;

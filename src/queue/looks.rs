@@ -4,10 +4,7 @@
 //! nothing is under way is asked for at once, so that one alone waits for nobody.
 
 use super::{desk::Desk, line::Looked, messages::Refusal};
-use crate::{
-    ids::QueueId,
-    store::{Place, QueueRow},
-};
+use crate::{ids::QueueId, store::Place};
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -99,30 +96,34 @@ impl Batch {
 /// Asks a line for all who look, until nobody more does.
 pub(super) struct Asking {
     desk: Arc<Desk>,
-    queue: Arc<QueueRow>,
+    queue: QueueId,
     done: bool,
 }
 
 impl Asking {
-    pub(super) fn new(desk: Arc<Desk>, queue: Arc<QueueRow>) -> Self {
+    pub(super) fn new(desk: Arc<Desk>, queue: QueueId) -> Self {
         Self { desk, queue, done: false }
     }
 
     pub(super) async fn run(mut self) {
-        let (desk, id) = (self.desk.clone(), QueueId(self.queue.queue_id));
-        while let Some(batch) = desk.looks.next(id, desk.settings.look_places) {
-            let now = desk.clock.now();
-            let told = desk.ask(&self.queue, || desk.line.look(id, batch.places.clone(), now)).await;
+        while let Some(batch) = self.desk.looks.next(self.queue, self.desk.settings.look_places) {
+            let told = self.look(&batch.places).await;
             batch.tell(told);
         }
         self.done = true;
+    }
+
+    async fn look(&self, places: &[Place]) -> Told {
+        let (desk, id) = (&self.desk, self.queue);
+        let (queue, now) = (desk.row(id).await?, desk.clock.now());
+        desk.ask(&queue, || desk.line.look(id, places.to_vec(), now)).await
     }
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
         if !self.done {
-            self.desk.looks.abandon(QueueId(self.queue.queue_id)); // its thread has ended
+            self.desk.looks.abandon(self.queue); // its thread has ended
         }
     }
 }

@@ -10,33 +10,39 @@ use std::{
     future::Future,
     hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 /// Keys of one statement.
 const MOST: usize = 64;
 
+/// A key, and who waits for what is under it.
+type Asked<K, V> = (K, oneshot::Sender<Found<V>>);
+
 type Found<V> = Result<Option<V>, StoreError>;
 
 /// See the module.
-pub(super) struct Gather<K, V>(Mutex<Waiting<K, V>>);
+pub(super) struct Gather<K, V> {
+    waiting: Mutex<Waiting<K, V>>,
+    /// Longest look-up: a connection that has died without a word holds up those who wait for no longer.
+    longest: Duration,
+}
 
 /// Bounded by those who ask: each waits for his answer.
 struct Waiting<K, V> {
-    asked: Vec<(K, oneshot::Sender<Found<V>>)>,
+    asked: Vec<Asked<K, V>>,
     /// Somebody is looking up.
     running: bool,
 }
 
-impl<K, V> Default for Gather<K, V> {
-    fn default() -> Self {
-        Self(Mutex::new(Waiting { asked: Vec::new(), running: false }))
-    }
-}
-
 impl<K, V> Gather<K, V> {
+    pub fn new(longest: Duration) -> Self {
+        Self { waiting: Mutex::new(Waiting { asked: Vec::new(), running: false }), longest }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting<K, V>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,31 +67,24 @@ where
             std::mem::replace(&mut waiting.running, true)
         };
         if !runs {
-            tokio::spawn(run(Running(self.clone()), look_up)); // not here: he who asks may give up
+            tokio::spawn(run(Running { gather: self.clone(), done: false }, look_up)); // not here: he who asks may give up
         }
         found.await.unwrap_or_else(|_| Err(StoreError::Unavailable("nobody looks up any more".to_owned())))
     }
 }
 
 /// Looks up until nobody waits.
-async fn run<K, V, F, L>(running: Running<K, V>, look_up: F)
+async fn run<K, V, F, L>(mut running: Running<K, V>, look_up: F)
 where
     K: Clone + Eq + Hash,
     V: Clone,
     F: Fn(Vec<K>) -> L,
     L: Future<Output = Result<HashMap<K, V>, StoreError>>,
 {
-    loop {
-        let batch: Vec<_> = {
-            let mut waiting = running.0.lock();
-            if waiting.asked.is_empty() {
-                return; // the next one runs: the lock is not let go between
-            }
-            let most = waiting.asked.len().min(MOST);
-            waiting.asked.drain(..most).collect()
-        };
+    while let Some(batch) = running.next() {
         let keys: HashSet<K> = batch.iter().map(|(key, _)| key.clone()).collect();
-        let found = look_up(keys.into_iter().collect()).await;
+        let found = timeout(running.gather.longest, look_up(keys.into_iter().collect())).await;
+        let found = found.unwrap_or_else(|_| Err(StoreError::Unavailable("no answer in time".to_owned())));
         for (key, done) in batch {
             let _ = done.send(match &found {
                 Ok(found) => Ok(found.get(&key).cloned()),
@@ -96,13 +95,31 @@ where
 }
 
 /// Gone with the task, however it ends: those who wait then hear of it, and the next one begins anew.
-struct Running<K, V>(Arc<Gather<K, V>>);
+struct Running<K, V> {
+    gather: Arc<Gather<K, V>>,
+    done: bool,
+}
+
+impl<K, V> Running<K, V> {
+    /// Who is looked up for now; whoever has given up is left out. With nobody left the next who asks begins anew, and
+    /// that is settled before the lock is let go.
+    fn next(&mut self) -> Option<Vec<Asked<K, V>>> {
+        let mut waiting = self.gather.lock();
+        waiting.asked.retain(|(_, done)| !done.is_closed());
+        let most = waiting.asked.len().min(MOST);
+        self.done = most == 0;
+        waiting.running = !self.done;
+        (!self.done).then(|| waiting.asked.drain(..most).collect())
+    }
+}
 
 impl<K, V> Drop for Running<K, V> {
     fn drop(&mut self) {
-        let mut waiting = self.0.lock();
-        waiting.running = false;
-        waiting.asked.clear();
+        if !self.done {
+            let mut waiting = self.gather.lock();
+            waiting.running = false;
+            waiting.asked.clear();
+        }
     }
 }
 
@@ -118,7 +135,10 @@ pub(super) fn padded<K: Clone>(mut keys: Vec<K>) -> Vec<K> {
 mod tests {
     use super::*;
     use futures_util::future::join_all;
-    use std::time::Duration;
+
+    fn gather() -> Arc<Gather<u32, u32>> {
+        Arc::new(Gather::new(Duration::from_secs(1)))
+    }
 
     /// How many keys each look-up had.
     type Sizes = Arc<Mutex<Vec<usize>>>;
@@ -134,7 +154,7 @@ mod tests {
     }
 
     async fn ask(keys: impl Iterator<Item = u32>) -> (Vec<Found<u32>>, Vec<usize>) {
-        let (gather, sizes) = (Arc::new(Gather::default()), Sizes::default());
+        let (gather, sizes) = (gather(), Sizes::default());
         let asked = sizes.clone();
         let all = keys.map(|key| {
             let asked = asked.clone();
@@ -156,7 +176,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_look_up_that_fails_is_told_to_all_who_waited_for_it_and_not_to_the_next() {
-        let gather = Arc::new(Gather::default());
+        let gather = gather();
         let failed = gather.ask(13, |keys| doubles(Sizes::default(), keys)).await;
         assert_eq!(failed, Err(StoreError::Unavailable("thirteen".to_owned())));
         assert_eq!(gather.ask(12, |keys| doubles(Sizes::default(), keys)).await, Ok(Some(24)));
@@ -164,9 +184,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_gives_up_holds_up_nobody() {
-        let gather = Arc::new(Gather::default());
+        let gather = gather();
         let first = gather.ask(2, |keys| doubles(Sizes::default(), keys));
         assert!(tokio::time::timeout(Duration::ZERO, first).await.is_err());
+        assert_eq!(gather.ask(4, |keys| doubles(Sizes::default(), keys)).await, Ok(Some(8)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_up_that_never_ends_is_given_up_and_holds_up_nobody_after_it() {
+        let gather = gather();
+        let never = gather.ask(2, |_| std::future::pending()).await;
+        assert_eq!(never, Err(StoreError::Unavailable("no answer in time".to_owned())));
         assert_eq!(gather.ask(4, |keys| doubles(Sizes::default(), keys)).await, Ok(Some(8)));
     }
 

@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     ids::{PlayerId, RoomId},
 };
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
 /// The database at hand; cheap to clone.
@@ -32,7 +32,9 @@ impl Sql {
     ) -> Result<Self, StoreError> {
         let db = Db::open(config, clock).await?;
         let writer = Arc::new(Writer::start(db.clone(), &config.database, facts.clone()));
-        Ok(Self { db, writer, facts, seats: Arc::default(), codes: Arc::default() })
+        let longest = Duration::from_millis(config.database.timeout_ms);
+        let (seats, codes) = (Arc::new(Gather::new(longest)), Arc::new(Gather::new(longest)));
+        Ok(Self { db, writer, facts, seats, codes })
     }
 
     pub(super) fn writer(&self) -> &Writer {

@@ -147,7 +147,8 @@ export function createLine({ client, store, onAdmitted, now }) {
   client.on("queue.position", (payload) => ours(payload) && line().ticket && heard({ status: "waiting", ...payload }));
   client.on("queue.admitted", (payload) => ours(payload) && line().ticket && heard({ status: "admitted", ...payload }));
   client.on("queue.ended", (payload) => ours(payload) && line().ticket && gone(payload.status ?? "expired"));
-  client.on("session", () => listen().then(() => ["waiting", "entering"].includes(line().kind) && look()));
+  // Our own place first: a line that was lost takes it back, and who enters anew stands at its end.
+  client.on("session", () => (["waiting", "entering"].includes(line().kind) ? look() : Promise.resolve()).then(listen));
   client.on("state", (link) => {
     if (link === "online" || !line().live) return;
     set({ live: false });
