@@ -6,7 +6,7 @@
 
 use super::{
     line::{Beat, Forming, Found, Gone, Line, LineError, Lined},
-    looks::{Asking, Looks},
+    looks::Looks,
     messages::{Answer, Figures, Refusal, Request, Ticket, TicketStatus},
     pace::{longest_poll_ms, wait},
     tokens::{PassClaims, QueueTokens, TicketClaims},
@@ -207,11 +207,7 @@ impl Desk {
 
     async fn look(self: &Arc<Self>, id: QueueId, places: Vec<Place>) -> Result<Vec<TicketStatus>, Refusal> {
         let queue = self.row(id).await?;
-        let (told, asks) = self.looks.join(id, places.clone());
-        if asks {
-            tokio::spawn(Asking::new(self.clone(), id).run()); // whoever goes, the others are told
-        }
-        let looked = told.await.unwrap_or(Err(Refusal::Unavailable))?;
+        let looked = self.look_together(id, places.clone()).await?;
         let now = self.clock.now();
         self.wake_if_stale(&queue, &looked.beat, now);
         let mut told = Vec::with_capacity(places.len());

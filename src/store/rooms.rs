@@ -1,6 +1,6 @@
 //! The room index: seats, codes and lists, as the rooms' own commits wrote them.
 
-use super::{Listing, Sql, StoreError, browse, gather::padded, read};
+use super::{Listing, Sql, StoreError, browse, look_ups::padded, read};
 use crate::{
     clock::UnixMs,
     ids::{PlayerId, RoomId},

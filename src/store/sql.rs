@@ -2,7 +2,7 @@
 //!
 //! Called by [`Store`](super::Store) on its own node and by `served` for the others. Knows no node.
 
-use super::{Commit, CommitError, Db, StoreError, gather::Gather, read, writer::Writer};
+use super::{Commit, CommitError, Db, StoreError, look_ups::LookUps, read, writer::Writer};
 use crate::{
     clock::{SharedClock, UnixMs},
     config::Config,
@@ -19,8 +19,8 @@ pub(crate) struct Sql {
     /// Told when this node has written to the outbox.
     facts: Arc<Notify>,
     /// What everybody who comes asks: where he sits, and which room has a code.
-    pub(super) seats: Arc<Gather<PlayerId, RoomId>>,
-    pub(super) codes: Arc<Gather<String, RoomId>>,
+    pub(super) seats: LookUps<PlayerId, RoomId>,
+    pub(super) codes: LookUps<String, RoomId>,
 }
 
 impl Sql {
@@ -33,7 +33,7 @@ impl Sql {
         let db = Db::open(config, clock).await?;
         let writer = Arc::new(Writer::start(db.clone(), &config.database, facts.clone()));
         let longest = Duration::from_millis(config.database.timeout_ms);
-        let (seats, codes) = (Arc::new(Gather::new(longest)), Arc::new(Gather::new(longest)));
+        let (seats, codes) = (LookUps::new(longest), LookUps::new(longest));
         Ok(Self { db, writer, facts, seats, codes })
     }
 

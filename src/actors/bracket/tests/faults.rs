@@ -80,17 +80,23 @@ async fn a_match_that_outlives_the_node_of_its_bracket_counts() {
     );
 }
 
-#[actix::test]
-async fn a_result_that_came_while_nobody_held_the_bracket_is_looked_up() {
+/// A bracket of two whose match has ended, as both say: the second has won. The bracket does not know yet.
+async fn lost_by_the_first() -> (Stage, Uuid, Fighter, Fighter) {
     let stage = Stage::new();
     let mut two = fighters(&stage, 2).await;
     let showtime = open(&stage, &mut two).await;
     stage.run_ms(61_000).await;
-    let [one, other] = &mut two[..] else { unreachable!() };
-    let session = connect(one, other).await;
+    let (mut other, mut one) = (two.remove(1), two.remove(0));
+    let session = connect(&mut one, &mut other).await;
     one.reports(&session, Some(other.player.id));
     other.reports(&session, Some(other.player.id));
     one.peer.expect("match_ended").await;
+    (stage, showtime, one, other)
+}
+
+#[actix::test]
+async fn a_result_that_came_while_nobody_held_the_bracket_is_looked_up() {
+    let (stage, showtime, _one, other) = lost_by_the_first().await;
     let stage = stage.crash_and_restart(); // nothing of the match is left but its fact
     stage.run_ms(20_000).await;
     let mut again = stage.player("Watcher").await;
@@ -151,15 +157,7 @@ async fn a_round_that_may_have_been_written_is_looked_up() {
 
 /// The commits that end it fail, are lost, or are in doubt: each is tried again or looked up.
 async fn won_once_in_spite_of(fault: Fault) {
-    let stage = Stage::new();
-    let mut two = fighters(&stage, 2).await;
-    let showtime = open(&stage, &mut two).await;
-    stage.run_ms(61_000).await;
-    let [one, other] = &mut two[..] else { unreachable!() };
-    let session = connect(one, other).await;
-    one.reports(&session, Some(other.player.id));
-    other.reports(&session, Some(other.player.id));
-    one.peer.expect("match_ended").await;
+    let (stage, showtime, mut one, other) = lost_by_the_first().await;
     stage.store.inject([fault; 2]); // the decided pair, and the end
     stage.run_ms(60_000).await;
     let bracket = one.bracket(showtime).await;
