@@ -126,7 +126,7 @@ sections! {
         fresh_ms: u64 = 50, "ms", "a list of nodes that is no older need not be brought anew";
         remembered: usize = 65_536, "entities", "entities on other nodes that are remembered; then all are forgotten and looked up anew";
         moves: u32 = 3, "moves", "how often an ask is sent on to another owner";
-        watchdog_ms: u64 = 5_000, "ms", "a thread that has not yielded for this long aborts the process; 0 is off";
+        watchdog_ms: u64 = 5_000, "ms", "a thread that has not yielded for this long aborts the process; time in which it got no CPU does not count; 0 is off";
     }
     /// Logs.
     Log {
