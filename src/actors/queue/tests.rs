@@ -1,6 +1,7 @@
 //! Rounds of a queue on a real database and either line, time set by hand: what holds whatever happens.
 
 mod kit;
+mod lost;
 
 use super::turn::TurnError;
 use crate::{
@@ -181,38 +182,6 @@ async fn a_crowd_that_comes_first_forms_one_line_and_waits_for_nobody_to_come_ba
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=50).collect::<Vec<_>>(), "out of one block");
     assert_eq!(kit.turn().await, [1, 2], "at once");
-}
-
-#[actix::test]
-async fn a_line_that_redis_has_lost_forms_anew_and_passes_are_honoured_once() {
-    let mut kit = Kit::on_redis(|row| row.capacity = 2).await;
-    let places = kit.crowd(5).await;
-    kit.turn().await;
-    let done = kit.pass(places[0]).await;
-    let held = kit.pass(places[1]).await;
-    kit.complete(&done).await;
-    kit.redis.as_mut().expect("redis").restart().expect("restarts");
-    let back = loop {
-        match kit.ask(Request::Look { queue: kit.queue, places: vec![places[4]] }).await {
-            Answer::Looked(statuses) => break statuses[0].clone(),
-            _ => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-        }
-    };
-    assert!(matches!(back, TicketStatus::Waiting { ahead: 0, .. }), "{back:?}");
-    assert!(matches!(kit.look(places[2]).await, TicketStatus::Waiting { ahead: 0, .. }));
-    let late = kit.crowd(1).await[0];
-    assert!(late.number > places[4].number);
-    assert_eq!(kit.turn().await, [0; 0], "there is a place, but not everybody is back");
-    kit.clock.advance_ms(19_000);
-    assert!(matches!(kit.look(places[3]).await, TicketStatus::Waiting { ahead: 1, .. }));
-    assert_eq!(kit.turn().await, [0; 0]);
-    kit.clock.advance_ms(1_000);
-    assert_eq!(kit.turn().await, [places[2].number], "twice the longest poll has passed");
-    assert!(matches!(kit.verify(&done).await, Answer::Invalid), "it was used up");
-    assert!(matches!(kit.verify(&held).await, Answer::Valid { .. }));
-    assert_eq!(kit.enter(places[1].account).await.number, places[1].number, "who is in has his ticket still");
-    kit.complete(&held).await;
-    assert_eq!(kit.turn().await, [places[3].number]);
 }
 
 /// Anything in any order; what clients see is judged, and at the end every pass has ended.

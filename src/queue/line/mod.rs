@@ -151,7 +151,7 @@ pub(crate) trait Line: Send + Sync + 'static {
     fn look(&self, queue: QueueId, places: Vec<Place>, now: UnixMs) -> Lined<Looked>;
     /// The account's number, if it is in the line or inside.
     fn number_of(&self, queue: QueueId, account: PlayerId) -> Lined<Option<i64>>;
-    /// Back to its old place after a loss, unless the account has a later one.
+    /// Back to its old place after a loss, unless the account had a later one before it, or has come in since.
     fn come_back(&self, queue: QueueId, place: Place, now: UnixMs) -> Lined<Found>;
     /// Out of the line; one who is inside stays there until his pass has ended.
     fn leave(&self, queue: QueueId, place: Place, now: UnixMs) -> Lined<Gone>;

@@ -1,9 +1,10 @@
 //! The scripts of a line in Redis. Each is atomic, and all keys of a queue are in one slot.
 //!
-//! `KEYS`: `meta`, a hash (`next` and `limit` number, `epoch`, `pace`, `rate`, `turned`, `quiet`, `open`); `line`, who
-//! waits by number; `seen`, the same by the time when each was last heard of; `inside`, who was let in by number; `gone`,
-//! numbers whose holders left, by the time until which that is known. Members are accounts of 16 bytes. Every answer
-//! begins with 0, or with why not: -1 the line was lost, -2 no number is left, -3 a later actor has it.
+//! `KEYS`: `meta`, a hash (`next` and `limit` number, `epoch`, `pace`, `rate`, `turned`, `quiet`, `open`, and `base`: those up
+//! to it were given out before the line was formed); `line`, who waits by number; `seen`, the same by the time when each
+//! was last heard of; `inside`, who was let in by number; `gone`, numbers whose holders left, and who came in while tickets
+//! of before may return, by the time until which that is known. Members are accounts of 16 bytes. Every answer begins
+//! with 0, or with why not: -1 the line was lost, -2 no number is left, -3 a later actor has it.
 
 use redis::Script;
 use std::sync::LazyLock;
@@ -73,15 +74,17 @@ scripts! {
         if redis.call('EXISTS', meta) == 0 then return {-1} end
         return {0, redis.call('ZSCORE', inside, ARGV[1]) or redis.call('ZSCORE', line, ARGV[1])}
     ";
-    /// `ARGV` account, number, now. Answers as LOOK does of one.
+    /// `ARGV` account, number, now. Answers as LOOK does of one. Of an account's tickets of before the later one counts; a place
+    /// that it has got since then is given up for either. Who has come in since then has used up what he had before.
     COME_BACK = r"
-        local open = redis.call('HGET', meta, 'open')
-        if not open then return {-1} end
-        local account, number = ARGV[1], tonumber(ARGV[2])
+        local m = redis.call('HMGET', meta, 'open', 'base')
+        if not m[1] then return {-1} end
+        local account, number, base = ARGV[1], tonumber(ARGV[2]), m[2] and tonumber(m[2]) or math.huge
         if is(inside, account, number) then return {0, 1, 0} end
         if redis.call('ZSCORE', gone, ARGV[2]) then return {0, 2, 0} end
-        local n = redis.call('ZSCORE', line, account)
-        if redis.call('ZSCORE', inside, account) or (n and tonumber(n) > number) or tonumber(open) <= tonumber(ARGV[3]) then
+        local n = tonumber(redis.call('ZSCORE', line, account) or number)
+        local over = tonumber(m[1]) <= tonumber(ARGV[3]) or number > base or (n > number and n <= base)
+        if over or redis.call('ZSCORE', inside, account) or redis.call('ZSCORE', gone, account) then
             return {0, 3, 0}
         end
         redis.call('ZADD', line, number, account)
@@ -115,9 +118,10 @@ scripts! {
     /// `ARGV` epoch, most, pace, rate, now. Answers how many wait, how many are inside, quiet, the first number that waits
     /// still (-1: none), the highest given out, and account and number of each that is taken.
     TAKE = r"
-        local m = redis.call('HMGET', meta, 'epoch', 'quiet', 'next')
+        local m = redis.call('HMGET', meta, 'epoch', 'quiet', 'next', 'open')
         if not m[1] then return {-1} end
         if tonumber(ARGV[1]) < tonumber(m[1]) then return {-3} end
+        local open = tonumber(m[4]) > tonumber(ARGV[5])
         redis.call('HSET', meta, 'pace', ARGV[3], 'rate', ARGV[4], 'turned', ARGV[5])
         local most, taken = tonumber(ARGV[2]), {}
         if most > 0 and tonumber(m[2]) <= tonumber(ARGV[5]) then
@@ -125,6 +129,7 @@ scripts! {
             for i = 1, #taken, 2 do
                 redis.call('ZREM', seen, taken[i])
                 redis.call('ZADD', inside, taken[i + 1], taken[i])
+                if open then redis.call('ZADD', gone, m[4], taken[i]) end
             end
         end
         local first = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')[2] or -1
@@ -138,6 +143,7 @@ scripts! {
         for i = 3, #ARGV, 2 do
             if is(inside, ARGV[i], ARGV[i + 1]) then
                 redis.call('ZREM', inside, ARGV[i])
+                redis.call('ZREM', gone, ARGV[i])
                 redis.call('ZADD', line, ARGV[i + 1], ARGV[i])
                 redis.call('ZADD', seen, ARGV[2], ARGV[i])
             end
@@ -185,8 +191,11 @@ scripts! {
         if redis.call('EXISTS', meta) == 1 then return {0} end
         redis.call('UNLINK', line, seen, inside, gone)
         redis.call('HSET', meta, 'next', ARGV[1], 'limit', ARGV[2], 'epoch', 0, 'pace', 0, 'rate', 0, 'turned', 0,
-            'quiet', ARGV[3], 'open', ARGV[4])
-        for i = 5, #ARGV, 2 do redis.call('ZADD', inside, ARGV[i + 1], ARGV[i]) end
+            'quiet', ARGV[3], 'open', ARGV[4], 'base', ARGV[1])
+        for i = 5, #ARGV, 2 do
+            redis.call('ZADD', inside, ARGV[i + 1], ARGV[i])
+            redis.call('ZADD', gone, ARGV[4], ARGV[i])
+        end
         return {0}
     ";
     /// `ARGV` from, to. A block that comes after a later one is passed over.

@@ -140,6 +140,14 @@ impl Kit {
         self.store.count_live_passes(self.queue).await.expect("counts")
     }
 
+    /// Redis loses everything, and is there again.
+    pub async fn wipe(&mut self) {
+        self.redis.as_mut().expect("redis").restart().expect("restarts");
+        while self.desk.line.ping().await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     pub async fn row(&self) -> QueueRow {
         self.store.queue(self.queue).await.expect("reads").expect("exists")
     }

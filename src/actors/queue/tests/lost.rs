@@ -1,0 +1,47 @@
+//! A queue whose Redis loses what it knew.
+
+use super::*;
+
+#[actix::test]
+async fn a_line_that_redis_has_lost_forms_anew_and_passes_are_honoured_once() {
+    let mut kit = Kit::on_redis(|row| row.capacity = 2).await;
+    let places = kit.crowd(5).await;
+    kit.turn().await;
+    let done = kit.pass(places[0]).await;
+    let held = kit.pass(places[1]).await;
+    kit.complete(&done).await;
+    kit.wipe().await;
+    assert!(matches!(kit.look(places[4]).await, TicketStatus::Waiting { ahead: 0, .. }));
+    assert!(matches!(kit.look(places[2]).await, TicketStatus::Waiting { ahead: 0, .. }));
+    let late = kit.crowd(1).await[0];
+    assert!(late.number > places[4].number);
+    assert_eq!(kit.turn().await, [0; 0], "there is a place, but not everybody is back");
+    kit.clock.advance_ms(19_000);
+    assert!(matches!(kit.look(places[3]).await, TicketStatus::Waiting { ahead: 1, .. }));
+    assert_eq!(kit.turn().await, [0; 0]);
+    kit.clock.advance_ms(1_000);
+    assert_eq!(kit.turn().await, [places[2].number], "twice the longest poll has passed");
+    assert!(matches!(kit.verify(&done).await, Answer::Invalid), "it was used up");
+    assert!(matches!(kit.verify(&held).await, Answer::Valid { .. }));
+    assert_eq!(kit.enter(places[1].account).await.number, places[1].number, "who is in has his ticket still");
+    kit.complete(&held).await;
+    assert_eq!(kit.turn().await, [places[3].number]);
+}
+
+#[actix::test]
+async fn who_enters_first_and_shows_his_old_ticket_then_is_back_where_he_stood() {
+    let mut kit = Kit::on_redis(|row| row.capacity = 1).await;
+    let places = kit.crowd(3).await;
+    kit.turn().await;
+    kit.wipe().await;
+    let fresh = Place { number: kit.enter(places[1].account).await.number, account: places[1].account };
+    assert!(fresh.number > places[2].number, "nobody knows him");
+    assert!(matches!(kit.look(places[2]).await, TicketStatus::Waiting { ahead: 0, .. }));
+    assert!(matches!(kit.look(places[1]).await, TicketStatus::Waiting { ahead: 0, .. }), "now he is known");
+    assert!(matches!(kit.look(places[2]).await, TicketStatus::Waiting { ahead: 1, .. }));
+    assert_eq!(kit.look(fresh).await, TicketStatus::Expired);
+    assert_eq!(kit.enter(places[1].account).await.number, places[1].number);
+    kit.complete(&kit.pass(places[0]).await).await;
+    kit.clock.advance_ms(20_000);
+    assert_eq!(kit.turn().await, [places[1].number]);
+}
