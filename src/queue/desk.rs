@@ -5,10 +5,10 @@
 //! [`Queues`](super::Queues) on the same node, and by other nodes through the cluster.
 
 use super::{
-    line::{Beat, Forming, Found, Gone, Line, LineError, Lined},
+    line::{Beat, Found, Gone, Line, LineError},
     looks::Looks,
     messages::{Answer, Figures, Refusal, Request, Ticket, TicketStatus},
-    pace::{longest_poll_ms, wait},
+    pace::wait,
     tokens::{PassClaims, QueueTokens, TicketClaims},
 };
 use crate::{
@@ -28,10 +28,6 @@ use std::{
 /// How often an end waits for a pass that is just being written, and how long each time.
 const PASS_LOOKS: u32 = 10;
 const PASS_PAUSE: Duration = Duration::from_millis(20);
-/// A line that is lost again while it is formed is given up after so many times.
-const FORMINGS: u32 = 3;
-/// Another process may be forming the line for the first time, and has its numbers already.
-const FORMED_ELSEWHERE: Duration = Duration::from_millis(200);
 
 /// See the module.
 pub(crate) struct Desk {
@@ -45,7 +41,7 @@ pub(crate) struct Desk {
     woken: Mutex<HashMap<QueueId, UnixMs>>,
     pub(super) looks: Looks,
     /// Whose turn it is to form a line.
-    forming: Mutex<HashMap<QueueId, Arc<tokio::sync::Mutex<()>>>>,
+    pub(super) forming: Mutex<HashMap<QueueId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl From<StoreError> for Refusal {
@@ -123,57 +119,6 @@ impl Desk {
         let row = Arc::new(self.store.queue(queue).await?.ok_or(Refusal::NoQueue)?);
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).insert(queue, (now, row.clone()));
         Ok(row)
-    }
-
-    /// Asks the line; one that was lost is formed anew, one that has no numbers gets more.
-    pub(super) async fn ask<T>(&self, queue: &QueueRow, ask: impl Fn() -> Lined<T>) -> Result<T, Refusal> {
-        let id = QueueId(queue.queue_id);
-        for _ in 0..FORMINGS {
-            match ask().await {
-                Err(LineError::Lost) => self.form(queue).await?,
-                Err(LineError::NoNumbers) => {
-                    let more = self.store.more_numbers(id, self.settings.block).await?;
-                    self.line.more(id, more.ok_or(Refusal::NoQueue)?).await?;
-                }
-                answered => return Ok(answered?),
-            }
-        }
-        Err(Refusal::Unavailable)
-    }
-
-    /// Begins the line, or begins it again from what SQL knows. Those who waited bring their places themselves. Of many
-    /// who find it missing at once, as all do who come first, one forms it.
-    pub(crate) async fn form(&self, queue: &QueueRow) -> Result<(), Refusal> {
-        let id = QueueId(queue.queue_id);
-        let turn = self.forming.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().clone();
-        let _turn = turn.lock().await;
-        if self.is_formed(id).await? {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let numbers = self.store.more_numbers(id, self.settings.block).await?.ok_or(Refusal::NoQueue)?;
-        let inside = self.store.live_passes(id).await?.iter().map(PassRow::place).collect();
-        let first = numbers.0 == 0;
-        let quiet_ms = if first { 0 } else { 2 * longest_poll_ms(queue, &self.settings) };
-        let open_ms =
-            if first { 0 } else { u64::try_from(queue.abandon_after_ms).unwrap_or(0).max(quiet_ms) };
-        if !first {
-            tokio::time::sleep(FORMED_ELSEWHERE).await;
-            if self.is_formed(id).await? {
-                return Ok(());
-            }
-            metrics::counter!("playhouse_queue_lines_lost_total").increment(1);
-            tracing::warn!(queue_id = %id, quiet_ms, "a line was lost; it forms anew from those who wait");
-        }
-        let (quiet_until, open_until) = (now + quiet_ms, now + open_ms);
-        Ok(self.line.form(id, Forming { numbers, inside, quiet_until, open_until }).await?)
-    }
-
-    async fn is_formed(&self, id: QueueId) -> Result<bool, Refusal> {
-        match self.line.figures(id).await {
-            Err(LineError::Lost) => Ok(false),
-            found => Ok(found.map(|_| true)?),
-        }
     }
 
     async fn enter(&self, id: QueueId, account: PlayerId) -> Result<Ticket, Refusal> {

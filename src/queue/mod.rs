@@ -6,6 +6,7 @@
 //! socket and no seat.
 
 mod desk;
+mod forming;
 #[cfg(any(test, feature = "testkit", feature = "load"))]
 pub mod history;
 pub(crate) mod line;

@@ -123,7 +123,8 @@ pub enum Row {
     },
     /// Something that this commit makes true, for the activity stream.
     Fact(Fact),
-    /// A queue lets these in, lowest number first.
+    /// A queue lets these in, lowest number first: all of them, or, if one has had a pass, none
+    /// ([`CommitError::Failed`]).
     Admitted {
         /// Which.
         queue: QueueId,

@@ -47,7 +47,7 @@ async fn of_many_who_look_at_once_each_is_told_his_own() {
                 "{at}: {status:?}"
             );
         }
-        let stranger = Place { number: 1_000, account: PlayerId::new() };
+        let stranger = Place { number: places[3].number, account: PlayerId::new() };
         let both = kit.ask(Request::Look { queue: kit.queue, places: vec![stranger, places[7]] }).await;
         let Answer::Looked(both) = both else { panic!("{both:?}") };
         assert!(
@@ -151,7 +151,8 @@ async fn an_actor_that_dies_between_two_steps_loses_nobody_and_lets_nobody_in_tw
     let mut kit = Kit::new(|row| row.capacity = 2).await;
     let places = kit.crowd(4).await;
     kit.turn().await;
-    let take = Take { epoch: kit.epoch, most: 1, pace: 0.0, admitted_per_s: 0.0, now: kit.clock.now() };
+    let take =
+        Take { epoch: kit.epoch, most: 1, pace: 0.0, admitted_per_s: 0.0, now: kit.clock.now(), known: 0 };
     kit.desk.line.take(kit.queue, take).await.expect("taken, and then it died");
     assert!(
         matches!(kit.look(places[2]).await, TicketStatus::Waiting { ahead: 0, .. }),
@@ -214,7 +215,7 @@ async fn anything(mut kit: Kit, seed: u64) {
             (8, _) => kit.activate().await,
             (9, _) => {
                 let (epoch, now) = (kit.epoch, kit.clock.now());
-                let take = Take { epoch, most: 1, pace: 0.0, admitted_per_s: 0.0, now };
+                let take = Take { epoch, most: 1, pace: 0.0, admitted_per_s: 0.0, now, known: 0 };
                 let _ = kit.desk.line.take(kit.queue, take).await; // and then it died
                 kit.activate().await;
             }

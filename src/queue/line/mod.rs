@@ -78,6 +78,8 @@ pub(crate) struct Take {
     pub pace: f64,
     pub admitted_per_s: f64,
     pub now: UnixMs,
+    /// A number that was given out, as SQL knows.
+    pub known: i64,
 }
 
 /// What it gets.
@@ -124,7 +126,7 @@ pub(crate) enum Gone {
 /// Why the line did not do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LineError {
-    /// There is no line, or everything in it was lost: it must be [formed](Line::form).
+    /// There is no line, or everything in it was lost, or the last that happened to it: it must be [formed](Line::form).
     #[error("the line was lost")]
     Lost,
     /// No number is left: it must be [given more](Line::more).
@@ -142,7 +144,8 @@ pub(crate) enum LineError {
 ///
 /// Guarantees: each call is atomic. Numbers rise with the order in which `enter` was applied. An account is in the line
 /// once, waiting or inside. `take` gives each place to one actor, lowest number first, and none to an actor whose epoch is
-/// below one that has [held](Self::hold) the line. Everything may be lost at once, and is then [`LineError::Lost`].
+/// below one that has [held](Self::hold) the line. Everything may be lost at once, or the last that happened, and is then
+/// [`LineError::Lost`] to whoever [knows](Self::known) of a number that was given out and is not.
 /// No call takes longer the more there are who wait, but by its logarithm.
 pub(crate) trait Line: Send + Sync + 'static {
     /// The account's place, a new one at the end if it has none.
@@ -169,10 +172,12 @@ pub(crate) trait Line: Send + Sync + 'static {
     fn drop_silent(&self, queue: QueueId, now: UnixMs, before: UnixMs, most: usize) -> Lined<u64>;
     /// Nobody waits any more, and no number that was to be given out will be.
     fn dismiss(&self, queue: QueueId) -> Lined<u64>;
-    /// Begins a line where there is none.
+    /// Begins a line where there is none, or none that has given out what is [known](Self::known).
     fn form(&self, queue: QueueId, forming: Forming) -> Lined<()>;
     /// Numbers above the first and up to the second may be given out.
     fn more(&self, queue: QueueId, numbers: (i64, i64)) -> Lined<()>;
+    /// The highest number that this node knows to have been given out, by the tickets that it has seen.
+    fn known(&self, queue: QueueId) -> i64;
     /// How many wait, and how the line moves.
     fn figures(&self, queue: QueueId) -> Lined<(u64, Beat)>;
     /// Whether it answers at all.

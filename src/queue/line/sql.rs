@@ -247,6 +247,10 @@ impl Line for SqlLine {
         .boxed()
     }
 
+    fn known(&self, _: QueueId) -> i64 {
+        0 // what it has given out it knows itself
+    }
+
     fn ping(&self) -> Lined<()> {
         let this = self.0.clone();
         async move { Ok(this.store.ping().await?) }.boxed()

@@ -96,7 +96,7 @@ impl Kit {
     }
 
     async fn take(&self, epoch: i64, most: usize, now: i64) -> Result<Taken, LineError> {
-        let take = Take { epoch, most, pace: 2.5, admitted_per_s: 3.5, now: UnixMs(now) };
+        let take = Take { epoch, most, pace: 2.5, admitted_per_s: 3.5, now: UnixMs(now), known: 0 };
         self.line.take(self.queue, take).await
     }
 }

@@ -45,3 +45,59 @@ async fn who_enters_first_and_shows_his_old_ticket_then_is_back_where_he_stood()
     kit.clock.advance_ms(20_000);
     assert_eq!(kit.turn().await, [places[1].number]);
 }
+
+#[actix::test]
+async fn who_has_had_a_pass_gets_no_other_from_a_redis_that_forgot_it_and_nobody_is_told_of_one() {
+    let mut kit = Kit::on_redis(|row| row.capacity = 2).await;
+    let places = kit.crowd(4).await;
+    let mut memory = kit.memory().await;
+    assert_eq!(kit.turn().await, [places[0].number, places[1].number]);
+    let (over, held) = (kit.pass(places[0]).await, kit.pass(places[1]).await);
+    kit.complete(&over).await;
+    memory.returns().await; // no number is missing: nobody notices
+    kit.change(QueueChange { capacity: Some(4), ..QueueChange::default() }).await;
+    assert_eq!(kit.turn().await, [places[2].number], "the first two stood before him again");
+    assert_eq!(kit.look(places[0]).await, TicketStatus::Expired);
+    assert_eq!(kit.pass(places[1]).await, held, "his own, and no other");
+    assert_eq!(kit.turn().await, [places[3].number]);
+    assert_eq!(kit.turn().await, [0; 0]);
+    assert_eq!((kit.active().await, kit.row().await.admitted), (3, 4));
+}
+
+#[actix::test]
+async fn a_redis_that_has_lost_its_last_writes_gives_no_number_twice_and_nobody_loses_his_place() {
+    let mut kit = Kit::on_redis(|row| row.capacity = 1).await;
+    let mut places = kit.crowd(2).await;
+    let mut memory = kit.memory().await;
+    places.extend(kit.crowd(2).await);
+    assert_eq!(kit.turn().await, [places[0].number]);
+    memory.returns().await;
+    let late = kit.crowd(1).await[0];
+    assert!(late.number > places[3].number, "{late:?}");
+    for (place, ahead) in [(places[3], 1), (places[2], 1), (places[1], 0), (late, 3)] {
+        let status = kit.look(place).await;
+        assert!(matches!(status, TicketStatus::Waiting { ahead: told, .. } if told == ahead), "{status:?}");
+    }
+    kit.complete(&kit.pass(places[0]).await).await;
+    assert_eq!(kit.turn().await, [0; 0], "not everybody may be back");
+    kit.clock.advance_ms(20_000);
+    for place in &places[1..] {
+        assert_eq!(kit.turn().await, [place.number]);
+        kit.complete(&kit.pass(*place).await).await;
+    }
+}
+
+#[actix::test]
+async fn an_actor_that_begins_after_a_loss_sees_it_by_what_sql_knows() {
+    let mut kit = Kit::on_redis(|row| row.capacity = 2).await;
+    let first = kit.crowd(1).await[0];
+    let mut memory = kit.memory().await;
+    let second = kit.crowd(1).await[0];
+    assert_eq!(kit.turn().await, [first.number, second.number]);
+    memory.returns().await;
+    kit.restart_node().await;
+    kit.activate().await;
+    assert_eq!(kit.turn().await, [0; 0]);
+    let late = kit.crowd(1).await[0];
+    assert!(late.number > second.number, "{late:?}");
+}

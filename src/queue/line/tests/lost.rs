@@ -1,6 +1,7 @@
 //! A Redis that loses what it knew: the line forms again, and nobody gains by it.
 
 use super::*;
+use crate::queue::tests::Memory;
 
 #[actix::test]
 async fn a_line_that_redis_has_lost_forms_in_its_old_order_from_those_who_wait() {
@@ -111,7 +112,7 @@ async fn who_has_been_in_since_a_loss_comes_in_by_no_ticket_of_before() {
         kit.line.come_back(queue, place, UnixMs(3)).await.expect("answers")
     };
     kit.line.enter(queue, ann, UnixMs(1)).await.expect("entered");
-    let take = Take { epoch: EPOCH, most: 1, pace: 0.0, admitted_per_s: 0.0, now: UnixMs(2) };
+    let take = Take { epoch: EPOCH, most: 1, pace: 0.0, admitted_per_s: 0.0, now: UnixMs(2), known: 0 };
     let places = kit.line.take(queue, take).await.expect("taken").places;
     assert_eq!(places[0].account, ann);
     assert_eq!(back(ann).await, Found::Unknown { may_return: false }, "he is inside");
@@ -124,4 +125,36 @@ async fn who_has_been_in_since_a_loss_comes_in_by_no_ticket_of_before() {
     let places = kit.line.take(queue, Take { now: UnixMs(5), ..take }).await.expect("taken").places;
     kit.line.put_back(queue, EPOCH, UnixMs(6), places).await.expect("it was not committed");
     assert_eq!(back(cat).await, Found::Waiting { ahead: 0 }, "and so she has not been in");
+}
+
+#[actix::test]
+async fn a_line_that_has_lost_its_last_writes_is_lost_to_all_who_know_of_them() {
+    let kit = Kit::redis().await;
+    let (server, line) = kit.redis.as_ref().expect("redis");
+    let mut places = kit.crowd(3, 1).await;
+    let mut memory = Memory::of(server, line, kit.queue).await;
+    places.extend(kit.crowd(2, 1).await);
+    memory.returns().await;
+    let lost = Err(LineError::Lost);
+    assert_eq!(kit.line.enter(kit.queue, PlayerId::new(), UnixMs(2)).await.map(|_| ()), lost);
+    assert_eq!(kit.line.look(kit.queue, vec![places[0]], UnixMs(2)).await.map(|_| ()), lost);
+    assert_eq!(kit.take(EPOCH, 1, 2).await.map(|_| ()), lost);
+    assert_eq!(kit.line.figures(kit.queue).await.map(|_| ()), lost);
+    let other = RedisLine::open(&server.url(), &kit.config).await.expect("another node");
+    assert_eq!(other.figures(kit.queue).await.map(|figures| figures.0), Ok(3), "it knows of none");
+    assert_eq!(other.look(kit.queue, vec![places[4]], UnixMs(2)).await.map(|_| ()), lost, "but by a ticket");
+    assert_eq!(other.known(kit.queue), places[4].number);
+
+    kit.form((1_000_000, 2_000_000), vec![places[0]], 3, 9).await;
+    kit.form((2_000_000, 3_000_000), Vec::new(), 30, 90).await; // of another node: it is there already
+    assert_eq!(kit.look(places[4], 3).await, Found::Unknown { may_return: true });
+    for (place, ahead) in [(places[4], 2), (places[3], 2)] {
+        let back = kit.line.come_back(kit.queue, place, UnixMs(3)).await;
+        assert_eq!(back, Ok(Found::Waiting { ahead }), "who waits still has not lost his place");
+    }
+    assert_eq!(kit.enter(PlayerId::new(), 4).await.number, 1_000_001);
+    assert_eq!(kit.look(places[0], 4).await, Found::Inside);
+    let taken = kit.take(EPOCH, 9, 4).await.expect("taken");
+    let numbers: Vec<i64> = taken.places.iter().map(|place| place.number).collect();
+    assert_eq!(numbers, [2, 3, 4, 5, 1_000_001]);
 }
