@@ -186,20 +186,21 @@ impl Desk {
             return Ok(self.of_pass(id, &pass, now));
         }
         match found {
-            Found::Inside => Ok(waiting(0)), // his pass is being written
-            Found::Unknown { .. } if dismissed => Ok(TicketStatus::SoldOut),
+            Found::Inside => return Ok(waiting(0)), // his pass is being written
+            Found::Unknown { .. } if dismissed => return Ok(TicketStatus::SoldOut),
             Found::Unknown { may_return: true } => {
                 match self.ask(queue, || self.line.come_back(id, place, now)).await? {
-                    Found::Waiting { ahead } => Ok(waiting(ahead)),
-                    Found::Left => Ok(TicketStatus::Left),
-                    _ => Ok(TicketStatus::Expired),
+                    Found::Waiting { ahead } => return Ok(waiting(ahead)),
+                    Found::Left => return Ok(TicketStatus::Left),
+                    _ => {}
                 }
             }
-            // What this node has read of the queue may be older than the dismissal of its line.
-            _ => match self.store.queue(id).await? {
-                Some(queue) if place.number <= queue.dismissed_through => Ok(TicketStatus::SoldOut),
-                _ => Ok(TicketStatus::Expired),
-            },
+            _ => {}
+        }
+        // What this node has read of the queue may be older than the dismissal of its line.
+        match self.store.queue(id).await? {
+            Some(queue) if place.number <= queue.dismissed_through => Ok(TicketStatus::SoldOut),
+            _ => Ok(TicketStatus::Expired),
         }
     }
 

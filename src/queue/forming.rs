@@ -47,6 +47,8 @@ impl Desk {
         let now = self.clock.now();
         let numbers = self.new_numbers(id).await?;
         let inside = self.store.live_passes(id).await?.iter().map(PassRow::place).collect();
+        let now_known = self.store.queue(id).await?.ok_or(Refusal::NoQueue)?; // `queue` may be a moment old
+        let through = now_known.admitted_through.max(now_known.dismissed_through);
         let first = numbers.0 == 0;
         let quiet_ms = if first { 0 } else { 2 * longest_poll_ms(queue, &self.settings) };
         let open_ms =
@@ -60,7 +62,7 @@ impl Desk {
             tracing::warn!(queue_id = %id, quiet_ms, "a line was lost; it forms anew from those who wait");
         }
         let (quiet_until, open_until) = (now + quiet_ms, now + open_ms);
-        Ok(self.line.form(id, Forming { numbers, inside, quiet_until, open_until }).await?)
+        Ok(self.line.form(id, Forming { numbers, through, inside, quiet_until, open_until }).await?)
     }
 
     /// A block above all that were given out: SQL that was put back to an earlier day knows of fewer than people have in

@@ -132,6 +132,9 @@ pub enum Row {
         at: UnixMs,
         /// One for each of them.
         passes: Vec<NewPass>,
+        /// None of the numbers up to this one waits any more; 0: not known.
+        #[serde(default)]
+        through: i64,
     },
     /// What a member of the staff has done to the entity.
     Audit(AuditEntry),

@@ -277,7 +277,9 @@ macro_rules! statements {
                     Row::Audit(entry) => {
                         crate::store::audit!(db, entry);
                     }
-                    Row::Admitted { queue, at, passes } => return write_passes(db, *queue, *at, passes).await,
+                    Row::Admitted { queue, at, passes, through } => {
+                        return write_passes(db, *queue, *at, passes, *through).await;
+                    }
                     Row::Report { id, room, by, about, reason, log, at } => {
                         let sql = "INSERT INTO reports (id, room_id, by_account, about, reason, log, at)
                                    VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -297,6 +299,7 @@ macro_rules! statements {
                 queue: QueueId,
                 at: UnixMs,
                 passes: &[NewPass],
+                through: i64,
             ) -> sqlx::Result<Result<(), CommitError>> {
                 let mut written = 0;
                 for some in cut(passes) {
@@ -313,7 +316,6 @@ macro_rules! statements {
                 if written < passes.len() as u64 {
                     return Ok(Err(CommitError::Failed("somebody has a pass already".to_owned())));
                 }
-                let through = passes.iter().map(|pass| pass.place.number).max().unwrap_or_default();
                 let sql = "UPDATE queues SET admitted = admitted + $2, admitted_through =
                            CASE WHEN admitted_through < $3 THEN $3 ELSE admitted_through END WHERE queue_id = $1";
                 let query = sqlx::query(sql).bind(queue.0).bind(passes.len() as i64).bind(through);

@@ -182,7 +182,7 @@ impl Turn {
             let done = Done { admitted: passes.len(), waiting: taken.waiting };
             let mut state = self.state.clone();
             state.done(facts, done, before, &self.desk.settings);
-            let error = match self.commit(&state, &passes, now).await {
+            let error = match self.commit(&state, &passes, through(taken, &passes, now), now).await {
                 Ok(()) => return Ok(Admission { state, passes, done, inside }),
                 Err(CommitError::Fenced) => return Err(TurnError::Fenced),
                 Err(CommitError::Unknown(why)) => return Err(TurnError::InDoubt(why)),
@@ -214,7 +214,13 @@ impl Turn {
     }
 
     /// From here on they are let in, whatever happens.
-    async fn commit(&self, state: &QueueState, passes: &[NewPass], now: UnixMs) -> Result<(), CommitError> {
+    async fn commit(
+        &self,
+        state: &QueueState,
+        passes: &[NewPass],
+        through: i64,
+        now: UnixMs,
+    ) -> Result<(), CommitError> {
         if passes.is_empty() {
             return Ok(());
         }
@@ -226,7 +232,7 @@ impl Turn {
             state: Some(state),
             next_wake_at: None,
             wake_no: 0,
-            rows: vec![Row::Admitted { queue: self.queue, at: now, passes: passes.to_vec() }],
+            rows: vec![Row::Admitted { queue: self.queue, at: now, passes: passes.to_vec(), through }],
         };
         self.cluster.store().commit(commit).await
     }
@@ -257,4 +263,13 @@ impl Turn {
         }
         Ok(())
     }
+}
+
+/// Up to which number nobody waits any more, for those who may come back if the line is lost. While some may still, of a loss
+/// before, it rises no further: who is late has not lost his place.
+fn through(taken: &Taken, passes: &[NewPass], now: UnixMs) -> i64 {
+    if now < taken.open_until {
+        return 0;
+    }
+    passes.iter().map(|pass| pass.place.number).max().unwrap_or_default()
 }

@@ -93,6 +93,8 @@ pub(crate) struct Taken {
     pub inside: u64,
     /// The line has just been formed anew: nobody is admitted until then.
     pub quiet_until: UnixMs,
+    /// Until then some with lower numbers may come back.
+    pub open_until: UnixMs,
     /// The first who waits still.
     pub first: Option<i64>,
     /// The highest number that was given out.
@@ -104,6 +106,8 @@ pub(crate) struct Taken {
 pub(crate) struct Forming {
     /// It may give out those above the first and up to the second.
     pub numbers: (i64, i64),
+    /// Nobody with such a number or a lower one waits any more: they were let in, or dismissed.
+    pub through: i64,
     /// Who has a pass.
     pub inside: Vec<Place>,
     /// Nobody is admitted until then: those who waited must come back first.

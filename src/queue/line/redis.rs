@@ -237,11 +237,12 @@ impl Line for RedisLine {
         async move {
             let mut answer = run.await?;
             let (waiting, inside) = (answer.number()?, answer.number()?);
-            let quiet_until = UnixMs(answer.int()?);
+            let (quiet_until, open_until) = (UnixMs(answer.int()?), UnixMs(answer.int()?));
             let (first, given) = (answer.int()?, answer.int()?);
             this.learn(queue, given);
             let first = (first >= 0).then_some(first);
-            Ok(Taken { places: answer.places()?, waiting, inside, quiet_until, first, given })
+            let places = answer.places()?;
+            Ok(Taken { places, waiting, inside, quiet_until, open_until, first, given })
         }
         .boxed()
     }
@@ -267,9 +268,9 @@ impl Line for RedisLine {
     }
 
     fn form(&self, queue: QueueId, forming: Forming) -> Lined<()> {
-        let Forming { numbers: (from, to), inside, quiet_until, open_until } = forming;
-        let known = text(self.known(queue));
-        let args = vec![text(from), text(to), text(quiet_until.0), text(open_until.0), known];
+        let Forming { numbers: (from, to), through, inside, quiet_until, open_until } = forming;
+        let (quiet, open, known) = (text(quiet_until.0), text(open_until.0), text(self.known(queue)));
+        let args = vec![text(from), text(to), quiet, open, known, text(through)];
         self.done(&FORM, queue, with_places(args, &inside))
     }
 

@@ -1,7 +1,7 @@
 //! The scripts of a line in Redis. Each is atomic, and all keys of a queue are in one slot.
 //!
-//! `KEYS`: `meta`, a hash (`next` and `limit` number, `epoch`, `pace`, `rate`, `turned`, `quiet`, `open`, and `base`: those up
-//! to it were given out before the line was formed); `line`, who waits by number; `seen`, the same by the time when each
+//! `KEYS`: `meta`, a hash (`next` and `limit` number, `epoch`, `pace`, `rate`, `turned`, `quiet`, `open`; `base`: those up
+//! to it were given out before the line was formed; `through`: none of those up to it waits any more); `line`, who waits by number; `seen`, the same by the time when each
 //! was last heard of; `inside`, who was let in by number; `gone`, numbers whose holders left, and who came in while tickets
 //! of before may return, by the time until which that is known. Members are accounts of 16 bytes. Every answer begins
 //! with 0, or with why not: -1 the line was lost, -2 no number is left, -3 a later actor has it.
@@ -83,13 +83,14 @@ scripts! {
     /// `ARGV` account, number, now. Answers as LOOK does of one. Of an account's tickets of before the later one counts; a place
     /// that it has got since then is given up for either. Who has come in since then has used up what he had before.
     COME_BACK = r"
-        local m = redis.call('HMGET', meta, 'open', 'base')
+        local m = redis.call('HMGET', meta, 'open', 'base', 'through')
         if not m[1] then return {-1} end
         local account, number, base = ARGV[1], tonumber(ARGV[2]), m[2] and tonumber(m[2]) or math.huge
         if is(inside, account, number) then return {0, 1, 0} end
         if redis.call('ZSCORE', gone, ARGV[2]) then return {0, 2, 0} end
         local n = tonumber(redis.call('ZSCORE', line, account) or number)
         local over = tonumber(m[1]) <= tonumber(ARGV[3]) or number > base or (n > number and n <= base)
+            or number <= tonumber(m[3] or 0)
         if over or redis.call('ZSCORE', inside, account) or redis.call('ZSCORE', gone, account) then
             return {0, 3, 0}
         end
@@ -121,8 +122,8 @@ scripts! {
         redis.call('HSET', meta, 'epoch', ARGV[1])
         return {0, redis.call('ZRANGE', inside, 0, -1, 'WITHSCORES')}
     ";
-    /// `ARGV` epoch, most, pace, rate, now, known. Answers how many wait, how many are inside, quiet, the first number that waits
-    /// still (-1: none), the highest given out, and account and number of each that is taken.
+    /// `ARGV` epoch, most, pace, rate, now, known. Answers how many wait, how many are inside, quiet, open, the first number that
+    /// waits still (-1: none), the highest given out, and account and number of each that is taken.
     TAKE = r"
         local m = redis.call('HMGET', meta, 'epoch', 'quiet', 'next', 'open')
         if lost(m[3], ARGV[6]) then return {-1} end
@@ -139,7 +140,7 @@ scripts! {
             end
         end
         local first = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')[2] or -1
-        return {0, redis.call('ZCARD', line), redis.call('ZCARD', inside), m[2], first, m[3], taken}
+        return {0, redis.call('ZCARD', line), redis.call('ZCARD', inside), m[2], m[4], first, m[3], taken}
     ";
     /// `ARGV` epoch, now, then account and number of each.
     PUT_BACK = r"
@@ -189,11 +190,11 @@ scripts! {
         if not limit then return {-1} end
         local n = redis.call('ZCARD', line)
         redis.call('UNLINK', line, seen)
-        redis.call('HSET', meta, 'next', limit)
+        redis.call('HSET', meta, 'next', limit, 'through', limit)
         return {0, n}
     ";
-    /// `ARGV` from, to, quiet, open, known, then account and number of all inside. One that is there, with all that it has given
-    /// out, stays; of one that has lost its last writes those who wait and who are inside stay.
+    /// `ARGV` from, to, quiet, open, known, through, then account and number of all inside. One that is there, with all that it has given
+    /// out, stays; of one that has lost its last writes those stay who wait and who are inside.
     FORM = r"
         local given = redis.call('HGET', meta, 'next')
         if not lost(given, ARGV[5]) then return {0} end
@@ -201,8 +202,10 @@ scripts! {
             redis.call('UNLINK', line, seen, inside, gone)
             redis.call('HSET', meta, 'epoch', 0, 'pace', 0, 'rate', 0, 'turned', 0)
         end
-        redis.call('HSET', meta, 'next', ARGV[1], 'limit', ARGV[2], 'quiet', ARGV[3], 'open', ARGV[4], 'base', ARGV[1])
-        for i = 6, #ARGV, 2 do
+        redis.call('HSET', meta, 'next', ARGV[1], 'limit', ARGV[2], 'quiet', ARGV[3], 'open', ARGV[4], 'base', ARGV[1],
+            'through', ARGV[6])
+        redis.call('ZREMRANGEBYSCORE', line, '-inf', ARGV[6])
+        for i = 7, #ARGV, 2 do
             redis.call('ZREM', line, ARGV[i])
             redis.call('ZREM', seen, ARGV[i])
             redis.call('ZADD', inside, ARGV[i + 1], ARGV[i])

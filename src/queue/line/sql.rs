@@ -173,6 +173,7 @@ impl Line for SqlLine {
                 waiting: taken.waiting.max(0) as u64,
                 inside: taken.inside.max(0) as u64,
                 quiet_until: UnixMs::default(),
+                open_until: UnixMs::default(),
                 first: taken.first,
                 given: taken.given,
             })

@@ -72,7 +72,7 @@ impl Kit {
 
     async fn form(&self, numbers: (i64, i64), inside: Vec<Place>, quiet: i64, open: i64) {
         let (quiet_until, open_until) = (UnixMs(quiet), UnixMs(open));
-        let forming = Forming { numbers, inside, quiet_until, open_until };
+        let forming = Forming { numbers, through: 0, inside, quiet_until, open_until };
         self.line.form(self.queue, forming).await.expect("formed");
     }
 

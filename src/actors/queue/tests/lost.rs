@@ -1,6 +1,7 @@
 //! A queue whose Redis loses what it knew.
 
 use super::*;
+use crate::clock::UnixMs;
 
 #[actix::test]
 async fn a_line_that_redis_has_lost_forms_anew_and_passes_are_honoured_once() {
@@ -100,4 +101,56 @@ async fn an_actor_that_begins_after_a_loss_sees_it_by_what_sql_knows() {
     assert_eq!(kit.turn().await, [0; 0]);
     let late = kit.crowd(1).await[0];
     assert!(late.number > second.number, "{late:?}");
+}
+
+#[actix::test]
+async fn a_ticket_of_long_ago_is_not_let_in_again_before_all_others() {
+    let mut kit = Kit::on_redis(|row| row.capacity = 1).await;
+    let places = kit.crowd(2).await;
+    kit.turn().await;
+    kit.complete(&kit.pass(places[0]).await).await;
+    let later = UnixMs(kit.clock.now().0 + 1);
+    kit.store.sweep_queues(later, later).await.expect("swept"); // nobody knows of his pass any more
+    kit.wipe().await;
+    assert_eq!(kit.look(places[0]).await, TicketStatus::Expired);
+    assert!(matches!(kit.look(places[1]).await, TicketStatus::Waiting { ahead: 0, .. }));
+}
+
+#[actix::test]
+async fn who_is_late_after_a_loss_has_not_lost_his_place_when_there_is_another() {
+    let mut kit = Kit::on_redis(|row| row.capacity = 1).await;
+    let places = kit.crowd(4).await;
+    kit.turn().await;
+    kit.complete(&kit.pass(places[0]).await).await;
+    kit.wipe().await;
+    kit.look(places[2]).await;
+    kit.clock.advance_ms(20_000);
+    assert_eq!(kit.turn().await, [places[2].number]);
+    assert!(matches!(kit.look(places[1]).await, TicketStatus::Waiting { ahead: 0, .. }), "late, but in time");
+    kit.wipe().await;
+    assert!(matches!(kit.look(places[1]).await, TicketStatus::Waiting { ahead: 0, .. }));
+    kit.complete(&kit.pass(places[2]).await).await;
+    kit.clock.advance_ms(59_000);
+    kit.look(places[1]).await;
+    kit.clock.advance_ms(1_000);
+    assert_eq!(kit.turn().await, [places[1].number]);
+    assert_eq!(kit.row().await.admitted_through, places[1].number, "nobody may come back any more");
+}
+
+#[actix::test]
+async fn a_line_that_was_dismissed_is_not_let_in_by_a_redis_that_forgot_it() {
+    let mut kit = Kit::on_redis(|row| (row.capacity, row.sold_out) = (1, "dismiss".to_owned())).await;
+    let mut places = kit.crowd(2).await;
+    let mut memory = kit.memory().await;
+    places.extend(kit.crowd(1).await);
+    let queue = kit.queue;
+    assert!(matches!(kit.ask(Request::SoldOut { queue }).await, Answer::Done));
+    memory.returns().await;
+    kit.change(state("open")).await;
+    let fresh = kit.crowd(1).await[0];
+    kit.clock.advance_ms(20_000);
+    assert_eq!(kit.turn().await, [fresh.number]);
+    for place in places {
+        assert_eq!(kit.look(place).await, TicketStatus::SoldOut);
+    }
 }

@@ -47,8 +47,13 @@ async fn of_two_tickets_of_an_account_the_later_one_comes_back_after_a_loss() {
     let ann = PlayerId::new();
     let (old, new) = (Place { number: 5, account: ann }, Place { number: 9, account: ann });
     let queue = QueueId::new();
-    let forming =
-        Forming { numbers: (10, 20), inside: Vec::new(), quiet_until: UnixMs(0), open_until: UnixMs(1_000) };
+    let forming = Forming {
+        numbers: (10, 20),
+        through: 0,
+        inside: Vec::new(),
+        quiet_until: UnixMs(0),
+        open_until: UnixMs(1_000),
+    };
     kit.line.form(queue, forming.clone()).await.expect("formed");
     let back = async |place| kit.line.come_back(queue, place, UnixMs(1)).await.expect("answers");
     assert_eq!(back(old).await, Found::Waiting { ahead: 0 });
@@ -62,8 +67,13 @@ async fn of_two_tickets_of_an_account_the_later_one_comes_back_after_a_loss() {
 async fn numbers_that_sql_was_not_told_of_are_not_given_out_and_late_blocks_are_passed_over() {
     let kit = Kit::redis().await;
     let queue = QueueId::new();
-    let forming =
-        Forming { numbers: (0, 1), inside: Vec::new(), quiet_until: UnixMs(0), open_until: UnixMs(0) };
+    let forming = Forming {
+        numbers: (0, 1),
+        through: 0,
+        inside: Vec::new(),
+        quiet_until: UnixMs(0),
+        open_until: UnixMs(0),
+    };
     kit.line.form(queue, forming).await.expect("formed");
     let enter =
         async || kit.line.enter(queue, PlayerId::new(), UnixMs(1)).await.map(|entered| entered.number);
@@ -77,7 +87,7 @@ async fn numbers_that_sql_was_not_told_of_are_not_given_out_and_late_blocks_are_
 async fn formed_again(kit: &Kit, inside: Vec<Place>) -> QueueId {
     let queue = QueueId::new();
     let (quiet_until, open_until) = (UnixMs(0), UnixMs(1_000));
-    let forming = Forming { numbers: (1_000, 2_000), inside, quiet_until, open_until };
+    let forming = Forming { numbers: (1_000, 2_000), through: 0, inside, quiet_until, open_until };
     kit.line.form(queue, forming).await.expect("formed");
     queue
 }
@@ -157,4 +167,22 @@ async fn a_line_that_has_lost_its_last_writes_is_lost_to_all_who_know_of_them() 
     let taken = kit.take(EPOCH, 9, 4).await.expect("taken");
     let numbers: Vec<i64> = taken.places.iter().map(|place| place.number).collect();
     assert_eq!(numbers, [2, 3, 4, 5, 1_000_001]);
+}
+
+#[actix::test]
+async fn whose_number_was_let_in_or_dismissed_before_a_loss_does_not_come_back() {
+    let kit = Kit::redis().await;
+    let queue = QueueId::new();
+    let (quiet_until, open_until) = (UnixMs(0), UnixMs(1_000));
+    let forming =
+        Forming { numbers: (1_000, 2_000), through: 4, inside: Vec::new(), quiet_until, open_until };
+    kit.line.form(queue, forming).await.expect("formed");
+    let back = async |number| {
+        let place = Place { number, account: PlayerId::new() };
+        kit.line.come_back(queue, place, UnixMs(1)).await.expect("answers")
+    };
+    assert_eq!(back(4).await, Found::Unknown { may_return: false });
+    assert_eq!(back(5).await, Found::Waiting { ahead: 0 });
+    assert_eq!(kit.line.dismiss(queue).await, Ok(1));
+    assert_eq!(back(6).await, Found::Unknown { may_return: false }, "nor who is dismissed after it");
 }
