@@ -130,8 +130,15 @@ impl Showtimes {
         (showtime, seat): (&ShowtimeRow, Uuid),
         pass: Option<&str>,
     ) -> Result<ReservationRow, NotHeld> {
-        let pass = self.enter(account, showtime, pass).await.map_err(NotHeld::Gate)?;
         let Inner { store, clock, settings, .. } = &*self.0;
+        if showtime.queue.is_some() {
+            // The pass may have ended since an attempt that has held it: what was won under it stays won.
+            let earlier = store.reservation(id).await?.filter(|earlier| earlier.account_id == account.0);
+            if let Some(earlier) = earlier {
+                return Ok(earlier);
+            }
+        }
+        let pass = self.enter(account, showtime, pass).await.map_err(NotHeld::Gate)?;
         let now = clock.now();
         let until = now + settings.hold_ms;
         let most = i64::from(settings.holds);

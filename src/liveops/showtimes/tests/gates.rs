@@ -132,3 +132,21 @@ async fn a_queue_that_two_showtimes_share_is_sold_out_when_both_are_that_have_no
     assert_eq!(sold_out(&to_sell[0].0, to_sell[0].1).await, 0, "there is the other still");
     assert_eq!(sold_out(&to_sell[1].0, to_sell[1].1).await, 1);
 }
+
+#[actix::test]
+async fn a_hold_that_is_asked_for_again_is_the_same_whatever_the_queue_says_then() {
+    let kit = Kit::new().await;
+    let (of, seats) = kit.showtime(1, 1, Some((QUEUE, "refuse"))).await;
+    let (ann, bob, id) = (kit.player(0).await, kit.player(0).await, Uuid::now_v7());
+    kit.queue.answers(valid(ann, PASS));
+    let held = kit.showtimes.reserve(id, ann, (&of, seats[0]), Some("p")).await.expect("free");
+    for verdict in [PassVerdict::Invalid, PassVerdict::Unavailable] {
+        kit.queue.answers(verdict);
+        for pass in [Some("p"), None] {
+            let again = kit.showtimes.reserve(id, ann, (&of, seats[0]), pass).await;
+            assert_eq!(again.expect("the first answer"), held, "{verdict:?} {pass:?}");
+        }
+    }
+    let others = kit.showtimes.reserve(id, bob, (&of, seats[0]), Some("p")).await;
+    assert!(matches!(others, Err(NotHeld::Gate(_))), "it is not his: {others:?}");
+}
