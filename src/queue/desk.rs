@@ -5,6 +5,7 @@
 //! [`Queues`](super::Queues) on the same node, and by other nodes through the cluster.
 
 use super::{
+    SERVICE,
     line::{Beat, Found, Gone, Line, LineError},
     looks::Looks,
     messages::{Answer, Figures, Refusal, Request, Ticket, TicketStatus},
@@ -14,20 +15,29 @@ use super::{
 use crate::{
     actors::queue::{QueueActor, QueueCommand},
     clock::{SharedClock, UnixMs},
-    cluster::Cluster,
+    cluster::{Cluster, pack},
     config,
     ids::{PlayerId, QueueId},
+    roles::Role,
     store::{PassRow, Place, QueueRow, Store, StoreError},
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 /// How often an end waits for a pass that is just being written, and how long each time.
 const PASS_LOOKS: u32 = 10;
 const PASS_PAUSE: Duration = Duration::from_millis(20);
+
+/// What was read of queues, and when.
+#[derive(Default)]
+struct Rows {
+    read: HashMap<QueueId, (UnixMs, Arc<QueueRow>)>,
+    /// How often one was forgotten: what was being read meanwhile may be older.
+    forgotten: u64,
+}
 
 /// See the module.
 pub(crate) struct Desk {
@@ -37,7 +47,7 @@ pub(crate) struct Desk {
     pub settings: config::Queue,
     pub(super) clock: SharedClock,
     cluster: Cluster,
-    rows: Mutex<HashMap<QueueId, (UnixMs, Arc<QueueRow>)>>,
+    rows: Mutex<Rows>,
     woken: Mutex<HashMap<QueueId, UnixMs>>,
     pub(super) looks: Looks,
     /// Whose turn it is to form a line.
@@ -92,8 +102,12 @@ impl Desk {
             Request::End { queue, pass_id } => self.end(queue, pass_id).await,
             Request::SoldOut { queue } => self.sold_out(queue).await.map(|()| Answer::Done),
             Request::Changed { queue } => {
-                self.rows.lock().unwrap_or_else(PoisonError::into_inner).remove(&queue);
+                self.forget_everywhere(queue);
                 self.wake(queue);
+                Ok(Answer::Done)
+            }
+            Request::Forget { queue } => {
+                self.forget(queue);
                 Ok(Answer::Done)
             }
             Request::Watch { queues } => self.watch(&queues).await.map(Answer::Watched),
@@ -106,19 +120,42 @@ impl Desk {
         self.cluster.tell::<QueueActor>(queue.0, QueueCommand::Turn);
     }
 
-    /// The settings, not older than `queue.settings_ms`.
+    /// The settings: as they are, or, if a word of their change was lost, not older than `queue.settings_ms`.
     pub(super) async fn row(&self, queue: QueueId) -> Result<Arc<QueueRow>, Refusal> {
         let now = self.clock.now();
-        {
-            let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgotten = {
+            let rows = self.rows();
             let fresh = |read: UnixMs| now.0 < read.0.saturating_add_unsigned(self.settings.settings_ms);
-            if let Some((_, row)) = rows.get(&queue).filter(|(read, _)| fresh(*read)) {
+            if let Some((_, row)) = rows.read.get(&queue).filter(|(read, _)| fresh(*read)) {
                 return Ok(row.clone());
             }
-        }
+            rows.forgotten
+        };
         let row = Arc::new(self.store.queue(queue).await?.ok_or(Refusal::NoQueue)?);
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).insert(queue, (now, row.clone()));
+        let mut rows = self.rows();
+        if rows.forgotten == forgotten {
+            rows.read.insert(queue, (now, row.clone()));
+        }
         Ok(row)
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self, queue: QueueId) {
+        let mut rows = self.rows();
+        rows.forgotten += 1;
+        rows.read.remove(&queue);
+    }
+
+    /// Here, and on the other nodes with the role. Who does not hear it goes by what he has read for a moment still.
+    fn forget_everywhere(&self, queue: QueueId) {
+        self.forget(queue);
+        match pack(&Request::Forget { queue }) {
+            Ok(bytes) => self.cluster.tell_service(SERVICE, Role::Queue, &bytes.into()),
+            Err(error) => tracing::error!(error, "a change of a queue could not be written"),
+        }
     }
 
     async fn enter(&self, id: QueueId, account: PlayerId) -> Result<Ticket, Refusal> {
@@ -304,7 +341,7 @@ impl Desk {
 
     async fn sold_out(&self, id: QueueId) -> Result<(), Refusal> {
         let queue = self.store.queue_sold_out(id, self.clock.now()).await?.ok_or(Refusal::NoQueue)?;
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.forget_everywhere(id);
         if queue.sold_out == "dismiss" {
             let dismissed = self.ask(&queue, || self.line.dismiss(id)).await?;
             tracing::info!(queue_id = %id, dismissed, "everything is sold: the line is dismissed");
