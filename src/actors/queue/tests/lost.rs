@@ -1,7 +1,7 @@
 //! A queue whose Redis loses what it knew.
 
 use super::*;
-use crate::clock::UnixMs;
+use crate::{clock::UnixMs, ids::SessionId, queue::Queues};
 
 #[actix::test]
 async fn a_line_that_redis_has_lost_forms_anew_and_passes_are_honoured_once() {
@@ -45,6 +45,19 @@ async fn who_enters_first_and_shows_his_old_ticket_then_is_back_where_he_stood()
     kit.complete(&kit.pass(places[0]).await).await;
     kit.clock.advance_ms(20_000);
     assert_eq!(kit.turn().await, [places[1].number]);
+}
+
+#[actix::test]
+async fn a_session_that_enters_again_after_a_loss_stands_where_it_stood() {
+    let mut kit = Kit::on_redis(|row| row.state = "paused".to_owned()).await;
+    let queues = Queues::new(Some(kit.desk.line.clone()), &kit.store, &kit.cluster, b"secret");
+    let (queue, account, session) = (kit.queue, PlayerId::new(), SessionId::new());
+    let ticket = queues.enter_session(queue, account, session).await.expect("a ticket");
+    kit.wipe().await;
+    let late = kit.crowd(1).await[0];
+    let again = queues.enter_session(queue, account, session).await.expect("his ticket");
+    assert_eq!((&again.ticket, again.ahead), (&ticket.ticket, 0));
+    assert!(matches!(kit.look(late).await, TicketStatus::Waiting { ahead: 1, .. }));
 }
 
 #[actix::test]
