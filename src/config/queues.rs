@@ -45,7 +45,7 @@ sections! {
         poll_share: u64 = 10, "parts", "poll_after_ms is this part of the expected wait";
         poll_ahead_us: u64 = 2_000, "µs", "and, while no rate is measured, so much for each who is ahead";
         pace_ms: u64 = 60_000, "ms", "the rate of admissions is measured over so long: a change counts for two thirds after it";
-        settings_ms: u64 = 1_000, "ms", "how long a node polls by settings that it has read";
+        settings_ms: u64 = 1_000, "ms", "how long a node goes by settings that it has read, if it does not hear that they have changed";
         drop_batch: usize = 1_000, "players", "who has abandoned the line is dropped in batches of so many";
         admit_batch: usize = 500, "players", "players admitted in one commit at most";
         idle_ms: u64 = 60_000, "ms", "a queue in which nobody waits is put away after this";
