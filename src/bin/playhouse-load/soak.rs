@@ -23,25 +23,28 @@ use crate::{churn, duel, fanout, mafia, packets, procfs};
 const SETTLE: Duration = Duration::from_secs(3);
 /// Before the quarters mean anything.
 const LEAST_ROUNDS: usize = 8;
-/// What may be more in the last quarter than in the second: the noise of an allocator, and of when it is looked.
 const SLACK: f64 = 1.05;
+/// Duels are known for a while after their end, and pairs make as many as the machine lets them.
+const DUELS: f64 = 1.5;
 
 /// One thing that must not grow.
 struct Held {
     name: &'static str,
     /// So much more is no growth.
     some: f64,
+    /// Nor is this part: the noise of an allocator, and of when it is looked.
+    slack: f64,
     measure: fn(&Look) -> f64,
 }
 
 const HELD: [Held; 7] = [
-    Held { name: "resident memory, MiB", some: 2.0, measure: |look| look.rss_mib },
-    Held { name: "open files", some: 4.0, measure: |look| look.handles },
-    Held { name: "threads", some: 1.0, measure: |look| look.threads },
-    Held { name: "sockets", some: 4.0, measure: |look| look.sockets },
-    Held { name: "sessions", some: 8.0, measure: |look| look.sessions },
-    Held { name: "entities", some: 20.0, measure: |look| look.entities },
-    Held { name: "lag of facts, s", some: 1.0, measure: |look| look.lag_s },
+    Held { name: "resident memory, MiB", some: 2.0, slack: SLACK, measure: |look| look.rss_mib },
+    Held { name: "open files", some: 4.0, slack: SLACK, measure: |look| look.handles },
+    Held { name: "threads", some: 1.0, slack: SLACK, measure: |look| look.threads },
+    Held { name: "sockets", some: 4.0, slack: SLACK, measure: |look| look.sockets },
+    Held { name: "sessions", some: 8.0, slack: SLACK, measure: |look| look.sessions },
+    Held { name: "entities", some: 20.0, slack: DUELS, measure: |look| look.entities },
+    Held { name: "lag of facts, s", some: 1.0, slack: SLACK, measure: |look| look.lag_s },
 ];
 
 /// What the server holds after a round.
@@ -64,6 +67,8 @@ struct Look {
 pub fn settings(args: &SoakArgs) -> Vec<String> {
     let mut settings: Vec<String> = fanout::SETTINGS.iter().map(|setting| (*setting).to_owned()).collect();
     settings.push(format!("tcp.listen={}", args.tcp));
+    // Full after a few rounds of new players; as it is delivered it takes an hour, and looks like a leak.
+    settings.push("auth.token_cache=1024".to_owned());
     settings
 }
 
@@ -165,8 +170,8 @@ fn quarters(values: &[f64]) -> (f64, f64) {
     (of(&values[quarter..quarter * 2]), of(&values[values.len() - quarter..]))
 }
 
-fn is_flat((second, last): (f64, f64), some: f64) -> bool {
-    last <= second * SLACK || last - second <= some
+fn is_flat((second, last): (f64, f64), some: f64, slack: f64) -> bool {
+    last <= second * slack || last - second <= some
 }
 
 fn tell(args: &SoakArgs, target: &Target, looks: &[Look]) -> Report {
@@ -180,10 +185,10 @@ fn tell(args: &SoakArgs, target: &Target, looks: &[Look]) -> Report {
         format!("{}; {}; {}", args.visitors, args.pairs, args.clients),
     );
     let values = |measure: fn(&Look) -> f64| looks.iter().map(measure).collect::<Vec<f64>>();
-    for Held { name, some, measure } in HELD {
+    for Held { name, some, slack, measure } in HELD {
         let (second, last) = quarters(&values(measure));
         let text = format!("{name}: the last quarter as the second");
-        report.goal(&text, format!("{second:.1}, then {last:.1}"), is_flat((second, last), some));
+        report.goal(&text, format!("{second:.1}, then {last:.1}"), is_flat((second, last), some, slack));
     }
     let (second, last) = quarters(&values(|look| look.chat_p99_ms));
     report.row("chat p99, second quarter", second, "ms");
@@ -213,15 +218,15 @@ mod tests {
     #[test]
     fn what_fills_in_the_first_quarter_and_stays_is_flat_and_what_goes_on_is_not() {
         let filled: Vec<f64> = (0..40).map(|n| 100.0 + 10.0 * f64::from(n.min(9))).collect();
-        assert!(is_flat(quarters(&filled), 2.0));
+        assert!(is_flat(quarters(&filled), 2.0, SLACK));
         let grows: Vec<f64> = (0..40).map(|n| 100.0 + f64::from(n)).collect();
         assert_eq!(quarters(&grows), (114.5, 134.5));
-        assert!(!is_flat(quarters(&grows), 2.0));
+        assert!(!is_flat(quarters(&grows), 2.0, SLACK));
     }
 
     #[test]
     fn a_few_more_are_no_growth() {
-        assert!(is_flat((1.0, 3.0), 4.0));
-        assert!(!is_flat((1.0, 6.0), 4.0));
+        assert!(is_flat((1.0, 3.0), 4.0, SLACK));
+        assert!(!is_flat((1.0, 6.0), 4.0, SLACK));
     }
 }
