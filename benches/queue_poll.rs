@@ -1,49 +1,34 @@
 //! Polls of tickets beside a bare actix-web handler that does one Redis GET, at a short and at a long line (issue 7).
 //!
 //! `cargo bench --all-features --bench queue_poll`. A node on Redis and PostgreSQL, the bare server, Redis and the generator
-//! are processes of their own on one machine; rounds alternate between the targets, and medians are told. The
-//! generator writes one request a connection and waits for its answer: keep-alive, no pipelining. The line is filled
+//! are processes of their own on one machine; rounds alternate between the targets, and medians are told (`support/reads.rs`). The line is filled
 //! through the same script as by players, with accounts that do not exist; the one who polls stands at its end.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 #[path = "../tests/it/process.rs"]
 #[allow(dead_code)]
 mod process;
+#[path = "support/reads.rs"]
+mod reads;
 mod support;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
-use futures_util::future::join_all;
 use playhouse::testkit::{Guest, PrivatePostgres, PrivateRedis};
 use process::Process;
+use reads::{Bare, ROUNDS, ask, tell, told, workers};
 use redis::aio::MultiplexedConnection;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::{
-    io::{BufRead, BufReader},
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
-use support::{cpu_s, median};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
+use std::{net::SocketAddr, process::Command};
 
-const ROUNDS: usize = 5;
-const CONNECTIONS: usize = 64;
-const WARM: Duration = Duration::from_millis(500);
-const ROUND: Duration = Duration::from_secs(3);
 /// Who waits before the one who polls.
 const LINES: [usize; 2] = [100, 100_000];
-/// Set, to Redis' URL, for the process that is the bare server.
-const BARE: &str = "PLAYHOUSE_BENCH_BARE";
 const KEY: &str = "bare";
 const ADMIN: (&str, &str) = ("root", "a long password for root");
 
 fn main() {
-    if let Ok(url) = std::env::var(BARE) {
-        return actix::System::new().block_on(serve_bare(&url));
+    if let Some(url) = told() {
+        return actix::System::new().block_on(serve_bare(&String::from_utf8(url).unwrap()));
     }
     actix::System::new().block_on(async {
         let (redis, postgres) = (PrivateRedis::start().unwrap(), PrivatePostgres::start().unwrap());
@@ -67,41 +52,22 @@ fn main() {
         }
         let answer = polls[0].1.body.clone();
         let _: () = redis::cmd("SET").arg(KEY).arg(answer).query_async(&mut client).await.unwrap();
-        let bare = Bare::start(&redis.url());
+        let bare = Bare::start(redis.url().as_bytes());
         let node_at: SocketAddr = node.base().trim_start_matches("http://").parse().unwrap();
         let plain = "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n";
         let (mut bares, mut nodes) = (Vec::new(), vec![Vec::new(); polls.len()]);
         for _ in 0..ROUNDS {
-            bares.push(ask(bare.address, bare.child.id(), plain));
+            bares.push(ask(bare.address, bare.pid(), plain));
             for ((_, poll), rounds) in polls.iter().zip(&mut nodes) {
                 rounds.push(ask(node_at, node.pid(), &poll.request));
             }
         }
-        println!(
-            "{CONNECTIONS} connections, {} workers each; medians of {ROUNDS} rounds of {ROUND:?}",
-            workers()
-        );
+        reads::tell_method();
         tell("bare, one GET", &bares, &bares);
         for ((waiting, _), rounds) in polls.iter().zip(&nodes) {
             tell(&format!("{waiting} waiting"), rounds, &bares);
         }
     });
-}
-
-fn tell(name: &str, rounds: &[Figures], bares: &[Figures]) {
-    let of = |rounds: &[Figures], figure: fn(&Figures) -> f64| median(rounds.iter().map(figure).collect());
-    let (rate, p99) = (of(rounds, |f| f.rate), of(rounds, |f| f.p99_ms));
-    println!(
-        "  {name:16} {rate:8.0} polls/s ({:.2}x)   p99 {p99:6.2} ms ({:.2}x)   CPU µs a poll: server {:5.1}, generator {:5.1}",
-        rate / of(bares, |f| f.rate),
-        p99 / of(bares, |f| f.p99_ms),
-        of(rounds, |f| f.server_us),
-        of(rounds, |f| f.generator_us),
-    );
-}
-
-fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 // ---------------------------------------------------------------- the line
@@ -173,32 +139,6 @@ async fn fill(redis: &mut MultiplexedConnection, queue: &str, more: usize) {
 
 // ---------------------------------------------------------------- the bare server
 
-struct Bare {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Bare {
-    /// This program once more.
-    fn start(url: &str) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .env(BARE, url)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut address = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        Self { child, address: address.trim().parse().unwrap() }
-    }
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// One GET, and its value as the answer.
 async fn serve_bare(url: &str) {
     let redis = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
@@ -214,75 +154,4 @@ async fn answer(redis: web::Data<MultiplexedConnection>) -> HttpResponse {
     let mut redis = MultiplexedConnection::clone(&redis);
     let body: String = redis::cmd("GET").arg(KEY).query_async(&mut redis).await.unwrap();
     HttpResponse::Ok().content_type("application/json").body(body)
-}
-
-// ---------------------------------------------------------------- the generator
-
-/// Of one round.
-#[derive(Clone)]
-struct Figures {
-    rate: f64,
-    p99_ms: f64,
-    server_us: f64,
-    generator_us: f64,
-}
-
-/// On a thread of its own, so that nothing else is measured.
-fn ask(server: SocketAddr, pid: u32, request: &str) -> Figures {
-    let run = |length| {
-        std::thread::scope(|threads| {
-            let asking = threads.spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(async {
-                    let until = Instant::now() + length;
-                    join_all((0..CONNECTIONS).map(|_| connection(server, request.as_bytes(), until)))
-                        .await
-                        .concat()
-                })
-            });
-            asking.join().unwrap()
-        })
-    };
-    run(WARM);
-    let cpu = || (cpu_s(pid), cpu_s(std::process::id()));
-    let (began, before) = (Instant::now(), cpu());
-    let mut took = run(ROUND);
-    let (seconds, after) = (began.elapsed().as_secs_f64(), cpu());
-    took.sort_unstable();
-    let count = took.len() as f64;
-    Figures {
-        rate: count / seconds,
-        p99_ms: took[took.len() * 99 / 100].as_secs_f64() * 1e3,
-        server_us: (after.0 - before.0) / count * 1e6,
-        generator_us: (after.1 - before.1) / count * 1e6,
-    }
-}
-
-/// How long each answer took.
-async fn connection(server: SocketAddr, request: &[u8], until: Instant) -> Vec<Duration> {
-    let mut socket = TcpStream::connect(server).await.unwrap();
-    socket.set_nodelay(true).unwrap();
-    let (mut took, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
-    while Instant::now() < until {
-        let asked = Instant::now();
-        socket.write_all(request).await.unwrap();
-        let (mut read, mut length) = (0, None);
-        while length.is_none_or(|length| read < length) {
-            let more = socket.read(&mut buffer[read..]).await.unwrap();
-            assert!(more > 0, "the server closed the connection");
-            read += more;
-            length = length.or_else(|| length_of(&buffer[..read]));
-        }
-        assert!(buffer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&buffer[..read]));
-        took.push(asked.elapsed());
-    }
-    took
-}
-
-/// Of a whole answer, once its head is there.
-fn length_of(start: &[u8]) -> Option<usize> {
-    let head = std::str::from_utf8(start).ok()?.split_once("\r\n\r\n")?.0;
-    let says = |line: &str| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok();
-    let body = head.lines().find_map(says).expect("an answer of known length");
-    Some(head.len() + 4 + body)
 }
