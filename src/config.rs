@@ -315,6 +315,8 @@ sections! {
         sdp_bytes: usize = 16_384, "bytes", "longest session description";
         sdp_sections: usize = 8, "lines", "media lines in an offer at most";
         layers: usize = 3, "layers", "layers of simulcast that a player may send of his picture; 1 has none";
+        h264: bool = true, "bool", "whether the pictures of a room are H.264 while all in it can send and receive that; else VP8";
+        codec_calm_ms: u64 = 5_000, "ms", "a room whose pictures fell back to VP8 comes back to H.264 when all have been able for so long; twice as long after each fall, up to 64 times";
         full_pictures: usize = 2, "pictures", "who is sent more pictures than this shows them small";
         small_pixels: u32 = 150_000, "pixels", "and gets no layer with more pixels than this, if there is another";
         small_kbps: u32 = 600, "kbit/s", "whom everybody shows small is not asked to send less";

@@ -1,5 +1,6 @@
 //! Calls over a real port: who receives what, under which policy, whatever others do.
 
+mod codecs;
 mod early;
 mod faults;
 mod layers;

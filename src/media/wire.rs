@@ -5,6 +5,7 @@
 
 use super::{
     budget::Budget,
+    codec::Codec,
     early::Early,
     engine,
     mux::{Datagram, Line},
@@ -40,6 +41,8 @@ const STREAMS: usize = 32;
 /// A peer connection and its line.
 pub(super) struct Wire {
     pub(super) pc: RTCPeerConnection,
+    /// Of the pictures that come in on it.
+    pub(super) codec: Codec,
     line: Line,
     reports: Reports,
     budget: Budget,
@@ -81,7 +84,14 @@ pub(super) enum Taken {
 
 impl Wire {
     pub(super) fn new(pc: RTCPeerConnection, line: Line, reports: Reports, budget: Budget) -> Self {
-        Self { pc, line, reports, budget, early: Early::default(), streams: Vec::new(), stamp: None }
+        let (codec, early, streams, stamp) = Default::default();
+        Self { pc, codec, line, reports, budget, early, streams, stamp }
+    }
+
+    /// What comes in on it are pictures of this codec.
+    pub(super) fn of(mut self, codec: Codec) -> Self {
+        self.codec = codec;
+        self
     }
 
     /// Takes what came from the port.
@@ -297,7 +307,7 @@ impl Wire {
         let encoding = RTCRtpEncodingParameters {
             rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
             active: true,
-            codec: engine::codec(kind),
+            codec: engine::codec(kind, Codec::default()), // packets may be of any that was agreed on
             ..RTCRtpEncodingParameters::default()
         };
         let track = MediaStreamTrack::new(id.clone(), id.clone(), id, kind, vec![encoding]);
@@ -306,7 +316,9 @@ impl Wire {
         }
         let direction = RTCRtpTransceiverDirection::Sendonly;
         let init = RTCRtpTransceiverInit { direction, ..RTCRtpTransceiverInit::default() };
-        self.pc.add_transceiver_from_track(track, Some(init)).map(RTCRtpSenderId::from)
+        let line = self.pc.add_transceiver_from_track(track, Some(init))?;
+        engine::with_all_codecs(&mut self.pc, line)?;
+        Ok(line.into())
     }
 
     /// The name of a line in descriptions.

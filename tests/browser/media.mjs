@@ -65,6 +65,19 @@ export const smallCamera = `(${function () {
   mediaDevices.getUserMedia = (wanted) => real({ ...wanted, ...(wanted.video && { video: { width: 480, height: 270, frameRate: 15 } }) });
 }.toString()})();`;
 
+/** Injected too: a browser that has no H.264. */
+export const withoutH264 = `(${function () {
+  const { prototype } = RTCPeerConnection;
+  const codecs = RTCRtpReceiver.getCapabilities("video").codecs.filter(({ mimeType }) => mimeType !== "video/H264");
+  for (const name of ["createOffer", "createAnswer"]) {
+    const real = prototype[name];
+    prototype[name] = function (...args) {
+      for (const line of this.getTransceivers()) if (line.receiver.track.kind === "video") line.setCodecPreferences(codecs);
+      return real.apply(this, args);
+    };
+  }
+}.toString()})();`;
+
 /** From now on this client is tampered with: it sends, whatever its page wants. */
 export const tamper = (page) =>
   page.evaluate(() => {
@@ -82,15 +95,17 @@ const PICTURE = ["framesReceived", "framesAssembledFromMultiplePackets", "keyFra
 /** And of a layer that is sent: padding counts among the packets, and a layer without frames is paused. */
 const LAYER = ["packetsSent", "framesEncoded", "keyFramesEncoded", "pliCount", "targetBitrate", "qualityLimitationReason"];
 
-/** `{received: {player_id: {audio, video, frames, energy, picture}}, sent: {audio, video, layers}}`, all counters of packets but frames, energy and what is in `picture` and `layers`. */
+/** `{received: {player_id: {audio, video, frames, energy, picture}}, sent: {audio, video, codec, layers}}`, all counters of packets but frames, energy and what is in `picture` and `layers`. */
 export function statistics(page) {
   return page.evaluate(async ([PICTURE, LAYER]) => {
     const { pcs, tracks } = window.__seen;
     const received = {};
     const sent = { audio: 0, video: 0 };
     for (const pc of pcs.filter((pc) => pc.connectionState !== "closed")) {
-      for (const line of (await pc.getStats()).values()) {
+      const report = await pc.getStats();
+      for (const line of report.values()) {
         if (line.type === "outbound-rtp") sent[line.kind] += line.packetsSent;
+        if (line.type === "outbound-rtp" && line.kind === "video" && line.codecId) sent.codec = report.get(line.codecId).mimeType;
         if (line.type === "outbound-rtp" && line.rid) (sent.layers ??= {})[line.rid] = Object.fromEntries(LAYER.map((name) => [name, line[name]]));
         const track = line.type === "inbound-rtp" && tracks.find((t) => t.mid === line.mid);
         if (!track) continue;
