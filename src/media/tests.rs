@@ -4,6 +4,7 @@ mod codecs;
 mod early;
 mod faults;
 mod layers;
+mod settings;
 
 use super::{
     ClientSignal, MediaCommand, MediaEvent, MediaState, Pc, PcState,
