@@ -6,16 +6,23 @@
 export function watch() {
   const Pc = window.RTCPeerConnection;
   const Socket = window.WebSocket;
+  const Sound = window.AudioContext;
   // A page that resumes is not told again who it is.
   const LINES = 400;
   const known = JSON.parse(sessionStorage.getItem("seen") ?? "{}");
-  const seen = (window.__seen = { pcs: [], tracks: [], roles: null, socket: null, refusals: [], resets: { pub: 0, sub: 0 }, story: [], me: known.me, role: known.role, phase: known.phase });
+  const seen = (window.__seen = { pcs: [], sounds: [], tracks: [], roles: null, socket: null, refusals: [], resets: { pub: 0, sub: 0 }, story: [], me: known.me, role: known.role, phase: known.phase });
   window.RTCPeerConnection = class extends Pc {
     constructor(...args) {
       super(...args);
       seen.pcs.push(this);
       const name = `pc${seen.pcs.length}`;
       for (const state of ["signalingState", "iceGatheringState", "iceConnectionState", "connectionState"]) this.addEventListener(state.toLowerCase() + "change", () => write(`${name} ${state} ${this[state]}`));
+    }
+  };
+  window.AudioContext = class extends Sound {
+    constructor(...args) {
+      super(...args);
+      seen.sounds.push(this);
     }
   };
   window.WebSocket = class extends Socket {
@@ -103,9 +110,12 @@ export function statistics(page) {
     const sent = { audio: 0, video: 0 };
     for (const pc of pcs.filter((pc) => pc.connectionState !== "closed")) {
       const report = await pc.getStats();
+      const sends = pc.getSenders().some((sender) => sender.track);
       for (const line of report.values()) {
         if (line.type === "outbound-rtp") sent[line.kind] += line.packetsSent;
         if (line.type === "outbound-rtp" && line.kind === "video" && line.codecId) sent.codec = report.get(line.codecId).mimeType;
+        if (line.type === "media-source" && line.kind === "video") (sent.link ??= {}).captured = line.frames;
+        if (line.type === "candidate-pair" && line.nominated && sends) Object.assign((sent.link ??= {}), { estimate: line.availableOutgoingBitrate, rtt: line.currentRoundTripTime });
         if (line.type === "outbound-rtp" && line.rid) (sent.layers ??= {})[line.rid] = Object.fromEntries(LAYER.map((name) => [name, line[name]]));
         const track = line.type === "inbound-rtp" && tracks.find((t) => t.mid === line.mid);
         if (!track) continue;
@@ -119,6 +129,9 @@ export function statistics(page) {
     return { received, sent };
   }, [PICTURE, LAYER]);
 }
+
+/** How many of the page's audio contexts run: each costs a thread for as long as it does. */
+export const sounds = (page) => page.evaluate(() => window.__seen.sounds.filter(({ state }) => state !== "closed").length);
 
 export const seen = (page, name) => page.evaluate((key) => window.__seen[key], name);
 
