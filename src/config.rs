@@ -337,6 +337,7 @@ sections! {
         threads: usize = 0, "threads", "threads that carry media; 0 is one for two cores";
         commands: usize = 256, "commands", "commands that wait for a room's media at most; more are refused";
         inbox_packets: usize = 512, "packets", "packets from a player that wait for his connection; more are lost";
+        stale_ms: u64 = 500, "ms", "a packet of sound or pictures that waits in the inbox for longer is lost: a node that cannot keep up loses packets, and is not late by seconds with all";
         queue_packets: usize = 512, "packets", "packets to a player that wait for his connection; more are lost";
         socket_bytes: usize = 4_194_304, "bytes", "send and receive buffer of the UDP port; the kernel may give less (net.core.rmem_max)";
         addresses: usize = 8, "addresses", "addresses of one connection at once";

@@ -147,14 +147,15 @@ impl Connection {
     }
 
     fn read(&self, burst: &mut Vec<Datagram>) {
-        let over = self.with(|wire| {
-            burst
-                .drain(..)
-                .filter_map(|datagram| (wire.read(datagram) == Taken::OverRate).then_some(()))
-                .count()
+        let tally = &self.rules.tally;
+        self.with(|wire| {
+            burst.drain(..).for_each(|datagram| match wire.read(datagram) {
+                Taken::OverRate => count(&tally.over_rate, 1),
+                Taken::Stale => count(&tally.stale, 1),
+                Taken::Yes | Taken::TooManyStreams => {}
+            });
         });
         burst.clear();
-        count(&self.rules.tally.over_rate, over.unwrap_or(0) as u64);
     }
 
     /// Sends, takes in, passes on; when the next timer is due. `None` when it is closed.

@@ -336,6 +336,9 @@ pub struct RoomStats {
     pub withheld: u64,
     /// RTP packets over a sender's bitrate.
     pub over_rate: u64,
+    /// RTP packets that had waited for too long (`media.stale_ms`).
+    #[serde(default)]
+    pub stale: u64,
     /// RTP packets that a receiver's full queue did not take.
     pub queue_full: u64,
     /// Key frames asked for.

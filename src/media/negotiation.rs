@@ -17,7 +17,10 @@ use super::{
 };
 use crate::ids::PlayerId;
 use rtc::shared::error::Error;
-use std::{rc::Rc, time::Instant};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 impl MediaRoom {
     pub(super) fn signal(&mut self, player: PlayerId, signal: ClientSignal) {
@@ -174,7 +177,8 @@ impl MediaRoom {
         let codecs = if pc == Pc::Pub { &[codec] } else { Codec::all(config.h264) };
         let connection = engine.connection(way, mux.public(), reports.clone(), codecs)?;
         let (line, inbox) = mux.line();
-        let wire = Wire::new(connection, line, reports, budget(config.peer_kbps)).of(codec);
+        let wire = Wire::new(connection, line, reports, budget(config.peer_kbps))
+            .of(codec, Duration::from_millis(config.stale_ms));
         let (rules, news) = (self.rules.clone(), self.news.clone());
         Ok(Connection::start(player, pc, wire, inbox, config.queue_packets, rules, news))
     }

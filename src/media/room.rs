@@ -255,8 +255,16 @@ impl MediaRoom {
     }
 
     fn stats(&self) -> RoomStats {
-        let Tally { packets_in, packets_out, bytes_out, withheld, over_rate, queue_full, key_frame_requests } =
-            &self.rules.tally;
+        let Tally {
+            packets_in,
+            packets_out,
+            bytes_out,
+            withheld,
+            over_rate,
+            stale,
+            queue_full,
+            key_frame_requests,
+        } = &self.rules.tally;
         RoomStats {
             players: self.peers.len() as u64,
             publishers: self.peers.values().filter(|peer| peer.sending.is_some()).count() as u64,
@@ -266,6 +274,7 @@ impl MediaRoom {
             bytes_out: bytes_out.get(),
             withheld: withheld.get(),
             over_rate: over_rate.get(),
+            stale: stale.get(),
             queue_full: queue_full.get(),
             key_frame_requests: key_frame_requests.get(),
         }

@@ -30,6 +30,7 @@ pub(super) struct Tally {
     pub(super) bytes_out: Cell<u64>,
     pub(super) withheld: Cell<u64>,
     pub(super) over_rate: Cell<u64>,
+    pub(super) stale: Cell<u64>,
     pub(super) queue_full: Cell<u64>,
     pub(super) key_frame_requests: Cell<u64>,
 }

@@ -69,7 +69,7 @@ export function watch() {
 export const smallCamera = `(${function () {
   const { mediaDevices } = navigator;
   const real = mediaDevices.getUserMedia.bind(mediaDevices);
-  mediaDevices.getUserMedia = (wanted) => real({ ...wanted, ...(wanted.video && { video: { width: 480, height: 270, frameRate: 15 } }) });
+  mediaDevices.getUserMedia = (wanted) => real({ ...wanted, ...(wanted.video && { video: { width: 480, height: 270, frameRate: 10 } }) });
 }.toString()})();`;
 
 /** Injected too: a browser that has no H.264. */

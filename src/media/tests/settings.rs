@@ -224,6 +224,24 @@ async fn a_room_looks_round_as_often_as_is_set() {
 }
 
 #[actix::test]
+async fn what_has_waited_for_too_long_is_not_read_and_the_connection_stands() {
+    let stage = stage(|config| config.stale_ms = 0).await;
+    let (from, to) = (stage.join(true).await.expect("joins"), stage.join(false).await.expect("joins"));
+    stage.all_to_all();
+    let sent = async {
+        while stage.stats().await.stale < 20 {
+            from.send_both(None);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), sent).await.expect("they came, and were too late");
+    assert_eq!(stage.stats().await.packets_in, 0, "nothing of them was read");
+    assert_eq!(to.received(from.id, AUDIO).packets, 0);
+    assert_eq!(lock(&stage.heard).states[&from.id].state, MediaState::Connected);
+    stage.server.stop();
+}
+
+#[actix::test]
 async fn rooms_are_on_as_many_threads_as_are_set() {
     const ROOMS: usize = 24;
     for threads in [1, 3] {
