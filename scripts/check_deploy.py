@@ -1,4 +1,4 @@
-"""Rules of our own for deploy/, which no schema knows: do its files fit one another, the binary and src/config.rs?
+"""Rules of our own for deploy/, which no schema knows: do its files fit one another, the binary and the settings?
 
 Called by scripts/check-deploy.sh, which brings PyYAML. Changes nothing.
 
@@ -33,9 +33,10 @@ def read(path):
     return yaml.safe_load((DEPLOY / path).read_text())
 
 
-def default_ms(setting):
-    """The default of a setting, out of the table in src/config.rs."""
-    found = re.search(rf"\b{setting}: u64 = ([\d_]+)", (ROOT / "src/config.rs").read_text())
+def default_ms(section, setting):
+    """The default of a setting, out of the tables in src/config."""
+    tables = "".join(path.read_text() for path in (ROOT / "src/config").glob("*.rs"))
+    found = re.search(rf"\b{section} {{[^}}]*?\b{setting}: u64 = ([\d_]+)", tables)
     return int(found[1].replace("_", ""))
 
 
@@ -123,9 +124,9 @@ def check_coturn(coturn, node):
 
 
 def check_compose_node(name, node):
-    drain = int(node["environment"].get("PLAYHOUSE_SERVER__DRAIN_MS", default_ms("drain_ms")))
+    drain = int(node["environment"].get("PLAYHOUSE_SERVER__DRAIN_MS", default_ms("Server", "drain_ms")))
     must(seconds(node["stop_grace_period"]) >= longest_stop_s(drain), f"compose.yaml: {name} may be killed while it drains")
-    must(drain > default_ms("moving_ms"), f"compose.yaml: {name}'s players have no time to leave")
+    must(drain > default_ms("ClusterSection", "moving_ms"), f"compose.yaml: {name}'s players have no time to leave")
     must(node.get("read_only") and node.get("cap_drop") == ["ALL"], f"compose.yaml: {name} must be read_only and without capabilities")
     must(node["environment"]["PLAYHOUSE_NODE__ID"] == name, f"compose.yaml: {name} goes by another name")
     environment = node["environment"]
@@ -233,18 +234,18 @@ def check_probes(container):
         probe = container[kind]["httpGet"]
         must(probe == {"path": path, "port": "admin"}, f"kubernetes: {kind} asks {probe}")
         must(f'"{path}"' in routes, f"kubernetes: the node has no {path}")
-    longest = default_ms("timeout_ms") / 1000
+    longest = default_ms("Database", "timeout_ms") / 1000
     must(container["readinessProbe"]["timeoutSeconds"] > longest, "kubernetes: readiness gives up before database.timeout_ms")
 
 
 def check_stop(pod, container):
     env = {entry["name"]: entry.get("value") for entry in container["env"]}
-    drain = int(env.get("PLAYHOUSE_SERVER__DRAIN_MS") or default_ms("drain_ms"))
+    drain = int(env.get("PLAYHOUSE_SERVER__DRAIN_MS") or default_ms("Server", "drain_ms"))
     before = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     readiness = container["readinessProbe"]
     must(before >= readiness["periodSeconds"] * readiness["failureThreshold"], "kubernetes: preStop is shorter than readiness takes to tell")
     must(pod["terminationGracePeriodSeconds"] >= before + longest_stop_s(drain), "kubernetes: the pod may be killed while it drains")
-    must(drain > default_ms("moving_ms"), "kubernetes: players have no time to leave")
+    must(drain > default_ms("ClusterSection", "moving_ms"), "kubernetes: players have no time to leave")
 
 
 def check_autoscaler(kinds):

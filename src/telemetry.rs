@@ -166,6 +166,7 @@ pub fn begin_at_zero(kinds: &[&'static str]) {
         metrics::counter!("playhouse_queue_passes_ended_total", "outcome" => outcome).increment(0);
     }
     metrics::counter!("playhouse_queue_lines_lost_total").increment(0);
+    metrics::counter!("playhouse_queue_passes_refused_total").increment(0);
     metrics::counter!("playhouse_commands_total").increment(0);
     metrics::gauge!("playhouse_sockets").increment(0.0);
 }

@@ -113,6 +113,7 @@ function part(name) {
 }
 
 store.subscribe(redraw);
+store.subscribe((state) => document.hidden && (document.title = title(state))); // no frames there
 addEventListener("resize", redraw);
 
 function draw() {

@@ -4,6 +4,8 @@
 import { ApiError } from "./errors.js";
 
 const REFRESH_EARLY_MS = 60_000;
+/** Longer than any answer takes: on a dead path it would hang for minutes. */
+const ANSWER_MS = 20_000;
 
 export class Api {
   #refreshing = null;
@@ -150,6 +152,7 @@ export class Api {
         body: body === undefined ? undefined : JSON.stringify(body),
         cache: "no-store",
         credentials: "omit",
+        signal: AbortSignal.timeout(ANSWER_MS),
       });
     } catch (cause) {
       throw new ApiError(0, "network", String(cause?.message ?? cause));

@@ -23,7 +23,7 @@ const DEFAULTS = {
   heartbeatMs: 15_000,
   /** An unanswered ping for so long means that the path is dead. */
   deadAfterMs: 6_000,
-  /** From `new WebSocket` to a session: beyond it the attempt is given up. */
+  /** From asking for a ticket to a session: beyond it the attempt is given up. */
   handshakeMs: 8_000,
   maxTries: 4,
 };
@@ -104,9 +104,9 @@ export class Connection extends Emitter {
   /** The network is said to be back, or the page was woken: try at once, or make sure that we are still heard. */
   retryNow() {
     if (this.state === "online") this.#ping();
-    else if ((this.state === "reconnecting" || this.state === "connecting") && !this.#socket && this.#timers.retry) {
+    else if ((this.state === "reconnecting" || this.state === "connecting") && !this.#socket) {
       this.#clear("retry");
-      this.#open();
+      this.#open(); // without waiting for a ticket on its way
     }
   }
 
@@ -119,6 +119,7 @@ export class Connection extends Emitter {
 
   async #open() {
     const attempt = ++this.#attempt;
+    this.#after("handshake", this.#env.handshakeMs, () => this.#drop("no session in time"));
     let ticket;
     try {
       ticket = await this.#api.wsTicket();
@@ -137,7 +138,6 @@ export class Connection extends Emitter {
     socket.onmessage = mine((event) => this.#receive(event.data));
     socket.onclose = mine((event) => this.#closed(event.code, event.reason));
     socket.onerror = () => {}; // `close` follows and says more
-    this.#after("handshake", this.#env.handshakeMs, () => this.#drop("handshake took too long"));
   }
 
   #sendResume() {
@@ -291,6 +291,7 @@ export class Connection extends Emitter {
 
   #retryLater() {
     this.clock.reset();
+    this.#clear("handshake");
     for (const entry of [...this.#pending.values()]) {
       if (!VOLATILE.has(entry.type)) continue;
       this.#pending.delete(entry.id);

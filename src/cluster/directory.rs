@@ -192,12 +192,13 @@ where
     }
 
     async fn put_up(self: Arc<Self>, key: Uuid, create: bool, began: UnixMs) {
-        let found = if create { None } else { Some(self.cluster.store().activate(E::KIND, key).await) };
+        let is_new = create && !E::KEY_IS_KNOWN;
+        let found = if is_new { Ok(None) } else { self.cluster.store().activate(E::KIND, key).await };
         let (epoch, state) = match found {
-            None => (0, Vec::new()),
-            Some(Ok(Some(activated))) => (activated.epoch, activated.state),
-            Some(Ok(None)) => return self.refuse_all(key, AskError::NotFound),
-            Some(Err(error)) => {
+            Ok(Some(activated)) => (activated.epoch, activated.state),
+            Ok(None) if self.is_created(key) => (0, Vec::new()),
+            Ok(None) => return,
+            Err(error) => {
                 tracing::warn!(kind = E::KIND, %key, %error, "an entity could not be activated");
                 return self.refuse_all(key, AskError::Unavailable);
             }
@@ -217,6 +218,20 @@ where
                 self.refuse_all(key, AskError::Unavailable);
             }
         }
+    }
+
+    /// The store does not have it: whoever has waited for it hears so, up to the first who creates it. Whether there is one.
+    fn is_created(&self, key: Uuid) -> bool {
+        let mut slots = self.slots();
+        let Some(Slot::Held(waiting)) = slots.get_mut(&key) else { return false };
+        let first = waiting.iter().position(|(_, envelope)| E::creates(&envelope.command));
+        let refused: Vec<_> = waiting.drain(..first.unwrap_or(waiting.len())).collect();
+        if first.is_none() {
+            slots.remove(&key);
+        }
+        drop(slots);
+        refused.into_iter().for_each(|(_, envelope)| envelope.refuse(AskError::NotFound));
+        first.is_some()
     }
 
     fn activated(&self, key: Uuid, addr: Addr<E>) {

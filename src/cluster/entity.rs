@@ -16,6 +16,9 @@ pub trait Entity: Actor<Context = Context<Self>> + Handler<Envelope<Self>> {
     const KIND: &'static str;
     /// Nodes with this role hold it.
     const ROLE: Role = Role::Game;
+    /// Its key is somebody else's id, so the command that creates it may come when it is in the store already. Else the key is
+    /// new, and nobody looks for it there.
+    const KEY_IS_KNOWN: bool = false;
     /// Everything it can be told.
     type Command: Serialize + DeserializeOwned + Debug + Send + 'static;
     /// Everything it can answer.

@@ -139,6 +139,16 @@ async fn commands_of_one_caller_arrive_in_order_even_while_it_is_put_up() {
 }
 
 #[actix::test]
+async fn who_makes_one_behind_somebody_who_looks_for_it_makes_it_and_the_other_is_told_that_there_was_none() {
+    let cluster = cluster(&MemoryStore::default());
+    let key = Uuid::now_v7();
+    let commands = [Command::Add(1), Command::Add(2), Command::Create, Command::Add(3), Command::Create];
+    let asked = commands.map(|command| cluster.ask::<Counter>(key, command));
+    let told = futures_util::future::join_all(asked).await;
+    assert_eq!(told, [Err(AskError::NotFound), Err(AskError::NotFound), Ok(0), Ok(3), Ok(3)]);
+}
+
+#[actix::test]
 async fn one_that_panics_is_put_up_again_from_its_last_commit() {
     let cluster = cluster(&MemoryStore::default());
     let key = Uuid::now_v7();

@@ -5,33 +5,39 @@
 //! [`Queues`](super::Queues) on the same node, and by other nodes through the cluster.
 
 use super::{
-    line::{Beat, Forming, Found, Gone, Line, LineError, Lined},
+    SERVICE,
+    line::{Beat, Found, Gone, Line, LineError},
     looks::Looks,
     messages::{Answer, Figures, Refusal, Request, Ticket, TicketStatus},
-    pace::{longest_poll_ms, wait},
+    pace::wait,
     tokens::{PassClaims, QueueTokens, TicketClaims},
 };
 use crate::{
     actors::queue::{QueueActor, QueueCommand},
     clock::{SharedClock, UnixMs},
-    cluster::Cluster,
+    cluster::{Cluster, pack},
     config,
     ids::{PlayerId, QueueId},
+    roles::Role,
     store::{PassRow, Place, QueueRow, Store, StoreError},
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 /// How often an end waits for a pass that is just being written, and how long each time.
 const PASS_LOOKS: u32 = 10;
 const PASS_PAUSE: Duration = Duration::from_millis(20);
-/// A line that is lost again while it is formed is given up after so many times.
-const FORMINGS: u32 = 3;
-/// Another process may be forming the line for the first time, and has its numbers already.
-const FORMED_ELSEWHERE: Duration = Duration::from_millis(200);
+
+/// What was read of queues, and when.
+#[derive(Default)]
+struct Rows {
+    read: HashMap<QueueId, (UnixMs, Arc<QueueRow>)>,
+    /// How often one was forgotten: what was being read meanwhile may be older.
+    forgotten: u64,
+}
 
 /// See the module.
 pub(crate) struct Desk {
@@ -41,11 +47,11 @@ pub(crate) struct Desk {
     pub settings: config::Queue,
     pub(super) clock: SharedClock,
     cluster: Cluster,
-    rows: Mutex<HashMap<QueueId, (UnixMs, Arc<QueueRow>)>>,
+    rows: Mutex<Rows>,
     woken: Mutex<HashMap<QueueId, UnixMs>>,
     pub(super) looks: Looks,
     /// Whose turn it is to form a line.
-    forming: Mutex<HashMap<QueueId, Arc<tokio::sync::Mutex<()>>>>,
+    pub(super) forming: Mutex<HashMap<QueueId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl From<StoreError> for Refusal {
@@ -96,8 +102,12 @@ impl Desk {
             Request::End { queue, pass_id } => self.end(queue, pass_id).await,
             Request::SoldOut { queue } => self.sold_out(queue).await.map(|()| Answer::Done),
             Request::Changed { queue } => {
-                self.rows.lock().unwrap_or_else(PoisonError::into_inner).remove(&queue);
+                self.forget_everywhere(queue);
                 self.wake(queue);
+                Ok(Answer::Done)
+            }
+            Request::Forget { queue } => {
+                self.forget(queue);
                 Ok(Answer::Done)
             }
             Request::Watch { queues } => self.watch(&queues).await.map(Answer::Watched),
@@ -110,69 +120,41 @@ impl Desk {
         self.cluster.tell::<QueueActor>(queue.0, QueueCommand::Turn);
     }
 
-    /// The settings, not older than `queue.settings_ms`.
+    /// The settings: as they are, or, if a word of their change was lost, not older than `queue.settings_ms`.
     pub(super) async fn row(&self, queue: QueueId) -> Result<Arc<QueueRow>, Refusal> {
         let now = self.clock.now();
-        {
-            let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let forgotten = {
+            let rows = self.rows();
             let fresh = |read: UnixMs| now.0 < read.0.saturating_add_unsigned(self.settings.settings_ms);
-            if let Some((_, row)) = rows.get(&queue).filter(|(read, _)| fresh(*read)) {
+            if let Some((_, row)) = rows.read.get(&queue).filter(|(read, _)| fresh(*read)) {
                 return Ok(row.clone());
             }
-        }
+            rows.forgotten
+        };
         let row = Arc::new(self.store.queue(queue).await?.ok_or(Refusal::NoQueue)?);
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).insert(queue, (now, row.clone()));
+        let mut rows = self.rows();
+        if rows.forgotten == forgotten {
+            rows.read.insert(queue, (now, row.clone()));
+        }
         Ok(row)
     }
 
-    /// Asks the line; one that was lost is formed anew, one that has no numbers gets more.
-    pub(super) async fn ask<T>(&self, queue: &QueueRow, ask: impl Fn() -> Lined<T>) -> Result<T, Refusal> {
-        let id = QueueId(queue.queue_id);
-        for _ in 0..FORMINGS {
-            match ask().await {
-                Err(LineError::Lost) => self.form(queue).await?,
-                Err(LineError::NoNumbers) => {
-                    let more = self.store.more_numbers(id, self.settings.block).await?;
-                    self.line.more(id, more.ok_or(Refusal::NoQueue)?).await?;
-                }
-                answered => return Ok(answered?),
-            }
-        }
-        Err(Refusal::Unavailable)
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins the line, or begins it again from what SQL knows. Those who waited bring their places themselves. Of many
-    /// who find it missing at once, as all do who come first, one forms it.
-    pub(crate) async fn form(&self, queue: &QueueRow) -> Result<(), Refusal> {
-        let id = QueueId(queue.queue_id);
-        let turn = self.forming.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().clone();
-        let _turn = turn.lock().await;
-        if self.is_formed(id).await? {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let numbers = self.store.more_numbers(id, self.settings.block).await?.ok_or(Refusal::NoQueue)?;
-        let inside = self.store.live_passes(id).await?.iter().map(PassRow::place).collect();
-        let first = numbers.0 == 0;
-        let quiet_ms = if first { 0 } else { 2 * longest_poll_ms(queue, &self.settings) };
-        let open_ms =
-            if first { 0 } else { u64::try_from(queue.abandon_after_ms).unwrap_or(0).max(quiet_ms) };
-        if !first {
-            tokio::time::sleep(FORMED_ELSEWHERE).await;
-            if self.is_formed(id).await? {
-                return Ok(());
-            }
-            metrics::counter!("playhouse_queue_lines_lost_total").increment(1);
-            tracing::warn!(queue_id = %id, quiet_ms, "a line was lost; it forms anew from those who wait");
-        }
-        let (quiet_until, open_until) = (now + quiet_ms, now + open_ms);
-        Ok(self.line.form(id, Forming { numbers, inside, quiet_until, open_until }).await?)
+    fn forget(&self, queue: QueueId) {
+        let mut rows = self.rows();
+        rows.forgotten += 1;
+        rows.read.remove(&queue);
     }
 
-    async fn is_formed(&self, id: QueueId) -> Result<bool, Refusal> {
-        match self.line.figures(id).await {
-            Err(LineError::Lost) => Ok(false),
-            found => Ok(found.map(|_| true)?),
+    /// Here, and on the other nodes with the role. Who does not hear it goes by what he has read for a moment still.
+    fn forget_everywhere(&self, queue: QueueId) {
+        self.forget(queue);
+        match pack(&Request::Forget { queue }) {
+            Ok(bytes) => self.cluster.tell_service(SERVICE, Role::Queue, &bytes.into()),
+            Err(error) => tracing::error!(error, "a change of a queue could not be written"),
         }
     }
 
@@ -241,20 +223,21 @@ impl Desk {
             return Ok(self.of_pass(id, &pass, now));
         }
         match found {
-            Found::Inside => Ok(waiting(0)), // his pass is being written
-            Found::Unknown { .. } if dismissed => Ok(TicketStatus::SoldOut),
+            Found::Inside => return Ok(waiting(0)), // his pass is being written
+            Found::Unknown { .. } if dismissed => return Ok(TicketStatus::SoldOut),
             Found::Unknown { may_return: true } => {
                 match self.ask(queue, || self.line.come_back(id, place, now)).await? {
-                    Found::Waiting { ahead } => Ok(waiting(ahead)),
-                    Found::Left => Ok(TicketStatus::Left),
-                    _ => Ok(TicketStatus::Expired),
+                    Found::Waiting { ahead } => return Ok(waiting(ahead)),
+                    Found::Left => return Ok(TicketStatus::Left),
+                    _ => {}
                 }
             }
-            // What this node has read of the queue may be older than the dismissal of its line.
-            _ => match self.store.queue(id).await? {
-                Some(queue) if place.number <= queue.dismissed_through => Ok(TicketStatus::SoldOut),
-                _ => Ok(TicketStatus::Expired),
-            },
+            _ => {}
+        }
+        // What this node has read of the queue may be older than the dismissal of its line.
+        match self.store.queue(id).await? {
+            Some(queue) if place.number <= queue.dismissed_through => Ok(TicketStatus::SoldOut),
+            _ => Ok(TicketStatus::Expired),
         }
     }
 
@@ -358,7 +341,7 @@ impl Desk {
 
     async fn sold_out(&self, id: QueueId) -> Result<(), Refusal> {
         let queue = self.store.queue_sold_out(id, self.clock.now()).await?.ok_or(Refusal::NoQueue)?;
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.forget_everywhere(id);
         if queue.sold_out == "dismiss" {
             let dismissed = self.ask(&queue, || self.line.dismiss(id)).await?;
             tracing::info!(queue_id = %id, dismissed, "everything is sold: the line is dismissed");

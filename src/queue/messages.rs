@@ -31,6 +31,8 @@ pub(crate) enum Request {
     SoldOut { queue: QueueId },
     /// The settings have changed.
     Changed { queue: QueueId },
+    /// What was read of the queue is no longer so: each node reads it anew.
+    Forget { queue: QueueId },
     /// What goes on in these.
     Watch { queues: Vec<QueueId> },
 }

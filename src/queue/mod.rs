@@ -6,6 +6,7 @@
 //! socket and no seat.
 
 mod desk;
+mod forming;
 #[cfg(any(test, feature = "testkit", feature = "load"))]
 pub mod history;
 pub(crate) mod line;
@@ -217,6 +218,10 @@ impl Queues {
         account: PlayerId,
         session: SessionId,
     ) -> Result<Ticket, Refusal> {
+        if let Some(place) = self.0.waiting.place_of_session(queue, session) {
+            // A line that was lost takes him back where he stood; who enters it anew stands at its end.
+            self.look(queue, vec![place]).await?;
+        }
         let ticket = self.enter(queue, account).await?;
         self.0.waiting.add(queue, account, session, &ticket);
         Ok(ticket)

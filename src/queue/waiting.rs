@@ -48,6 +48,8 @@ type Key = (QueueId, Place);
 #[derive(Default)]
 struct Waiters {
     by_place: HashMap<Key, Waiter>,
+    /// Where each stands: one place a session and queue.
+    by_session: HashMap<(QueueId, SessionId), Place>,
     due: BTreeSet<(UnixMs, QueueId, Place)>,
 }
 
@@ -69,6 +71,11 @@ struct Admitted {
 impl Waiters {
     fn put(&mut self, key: Key, waiter: Waiter) {
         self.remove(&key);
+        let session = (key.0, waiter.session);
+        if let Some(before) = self.by_session.get(&session).copied() {
+            self.remove(&(key.0, before)); // nobody wants to hear of a ticket that he has replaced
+        }
+        self.by_session.insert(session, key.1);
         self.due.insert((waiter.due, key.0, key.1));
         self.by_place.insert(key, waiter);
     }
@@ -76,6 +83,7 @@ impl Waiters {
     fn remove(&mut self, key: &Key) -> Option<Waiter> {
         let waiter = self.by_place.remove(key)?;
         self.due.remove(&(waiter.due, key.0, key.1));
+        self.by_session.remove(&(key.0, waiter.session));
         Some(waiter)
     }
 
@@ -125,6 +133,11 @@ impl Waiting {
         let waiter = Waiter { session, ticket: ticket.ticket.as_str().into(), due, told };
         self.lock().put((queue, place), waiter);
         metrics::gauge!("playhouse_queue_sockets_waiting").set(self.lock().by_place.len() as f64);
+    }
+
+    /// The place of which this session hears.
+    pub(super) fn place_of_session(&self, queue: QueueId, session: SessionId) -> Option<Place> {
+        self.lock().by_session.get(&(queue, session)).copied()
     }
 
     /// Looks after them until the cluster closes.

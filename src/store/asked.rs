@@ -304,7 +304,7 @@ asked! {
         showtime: Uuid, seats: &[(Uuid, String)], most: i64, now: UnixMs, entry: &AuditEntry,
     ) -> SeatsAdded;
     pub(crate) again seats(showtime: Uuid, since: Option<UnixMs>, after: Option<Uuid>, limit: u32) -> Vec<SeatRow>;
-    pub(crate) again is_sold_out(showtime: Uuid) -> bool;
+    pub(crate) again queue_without_seats(showtime: Uuid, now: UnixMs) -> Option<Uuid>;
     // staff_accounts
     pub(crate) again find_accounts(query: &AccountQuery, limit: u32) -> Vec<StaffAccountRow>;
     pub(crate) again sign_ins_of(account: Uuid, limit: u32) -> Vec<SignInRow>;

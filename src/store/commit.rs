@@ -123,7 +123,8 @@ pub enum Row {
     },
     /// Something that this commit makes true, for the activity stream.
     Fact(Fact),
-    /// A queue lets these in, lowest number first.
+    /// A queue lets these in, lowest number first: all of them, or, if one has had a pass, none
+    /// ([`CommitError::Failed`]).
     Admitted {
         /// Which.
         queue: QueueId,
@@ -131,6 +132,9 @@ pub enum Row {
         at: UnixMs,
         /// One for each of them.
         passes: Vec<NewPass>,
+        /// None of the numbers up to this one waits any more; 0: not known.
+        #[serde(default)]
+        through: i64,
     },
     /// What a member of the staff has done to the entity.
     Audit(AuditEntry),

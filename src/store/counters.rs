@@ -1,7 +1,7 @@
 //! How often an account did what, by the minute: written by the first consumer of the activity stream, read by the
 //! conditions of events (spec 2.2).
 
-use super::{Sql, StoreError, confirm, read, write};
+use super::{Db, Sql, StoreError, read, statements::cut, write};
 use crate::{
     clock::{MINUTE_MS, UnixMs},
     ids::PlayerId,
@@ -11,15 +11,17 @@ use crate::{
         groups,
     },
 };
+use sqlx::QueryBuilder;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const DAY_MINUTES: i64 = 24 * 60;
 
-const COUNT: &str =
-    "INSERT INTO activity_counters (account_id, minute, kind, dims, n) VALUES ($1, $2, $3, $4, $5)
-                     ON CONFLICT (account_id, minute, kind, dims)
-                     DO UPDATE SET n = activity_counters.n + excluded.n";
+/// Nodes that confirm the same facts at once take their rows in one order.
+const AMONG_NODES: &str = "SELECT fact_id, consumer FROM outbox WHERE (fact_id, consumer) IN (";
+
+const ADD: &str = " ON CONFLICT (account_id, minute, kind, dims)
+                    DO UPDATE SET n = activity_counters.n + excluded.n";
 
 /// Account, minute, kind, dimensions.
 type Bucket = (Uuid, i64, &'static str, String);
@@ -28,27 +30,43 @@ impl Sql {
     /// Counts facts that were not counted before, and confirms them: all of them or none. How many were new.
     pub(crate) async fn count_facts(&self, facts: &[Fact], now: UnixMs) -> Result<u64, StoreError> {
         // In one order, for nodes that count at once wait for one another's rows.
-        let mut facts: Vec<&Fact> = facts.iter().collect();
-        facts.sort_by_key(|fact| fact.id);
+        let facts: BTreeMap<Uuid, &Fact> = facts.iter().map(|fact| (fact.id, fact)).collect();
+        let ids: Vec<Uuid> = facts.keys().copied().collect();
+        let (which, lock) = match self.db() {
+            Db::Sqlite { .. } => ("", ""),
+            Db::Postgres { .. } => (AMONG_NODES, ") ORDER BY fact_id FOR UPDATE"),
+        };
         write!(self.db(), pool => {
             let mut tx = pool.begin().await?;
-            let mut new = 0;
-            let mut buckets: BTreeMap<Bucket, i64> = BTreeMap::new();
-            for fact in facts {
-                if !confirm!(&mut *tx, groups::COUNTERS, fact.id, now) {
-                    continue;
-                }
-                new += 1;
-                if let Some(bucket) = bucket(fact) {
-                    *buckets.entry(bucket).or_default() += 1;
-                }
+            let mut taken: Vec<Uuid> = Vec::with_capacity(ids.len());
+            for some in cut(&ids) {
+                let mut sql = QueryBuilder::new("DELETE FROM outbox WHERE (fact_id, consumer) IN (");
+                sql.push(which);
+                sql.push_values(some, |mut row, id| {
+                    row.push_bind(id).push_bind(groups::COUNTERS);
+                });
+                sql.push(lock).push(") RETURNING fact_id");
+                taken.extend(sql.build_query_scalar::<Uuid>().fetch_all(&mut *tx).await?);
             }
-            for ((account, minute, kind, dims), n) in buckets {
-                let count = sqlx::query(COUNT).bind(account).bind(minute).bind(kind).bind(dims);
-                count.bind(n).execute(&mut *tx).await?;
+            taken.sort_unstable();
+            let mut new: Vec<Uuid> = Vec::with_capacity(taken.len());
+            for some in cut(&taken) {
+                let mut sql = QueryBuilder::new("INSERT INTO consumed (fact_id, consumer, at) ");
+                sql.push_values(some, |mut row, id| {
+                    row.push_bind(id).push_bind(groups::COUNTERS).push_bind(now.0);
+                });
+                sql.push(" ON CONFLICT DO NOTHING RETURNING fact_id");
+                new.extend(sql.build_query_scalar::<Uuid>().fetch_all(&mut *tx).await?);
+            }
+            for some in cut(&counts(new.iter().filter_map(|id| facts.get(id)))) {
+                let mut sql = QueryBuilder::new("INSERT INTO activity_counters (account_id, minute, kind, dims, n) ");
+                sql.push_values(some, |mut row, ((account, minute, kind, dims), n)| {
+                    row.push_bind(account).push_bind(minute).push_bind(kind).push_bind(dims).push_bind(n);
+                });
+                sql.push(ADD).build().execute(&mut *tx).await?;
             }
             tx.commit().await?;
-            Ok(new)
+            Ok(new.len() as u64)
         })
     }
 
@@ -77,6 +95,15 @@ impl Sql {
         let counts = rows.into_iter().map(count).collect::<Result<_, StoreError>>()?;
         Ok(Counters { counts, days_active })
     }
+}
+
+/// Each bucket once, in one order.
+fn counts<'a>(facts: impl Iterator<Item = &'a &'a Fact>) -> Vec<(Bucket, i64)> {
+    let mut buckets: BTreeMap<Bucket, i64> = BTreeMap::new();
+    for bucket in facts.filter_map(|fact| bucket(fact)) {
+        *buckets.entry(bucket).or_default() += 1;
+    }
+    buckets.into_iter().collect()
 }
 
 /// `None`: it is of nobody.

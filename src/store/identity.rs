@@ -2,7 +2,7 @@
 //!
 //! Called by `auth` alone, which decides; this file stores. Secrets of clients arrive here hashed.
 
-use super::{EpochChange, Sql, StoreError, epochs::end_sign_in, fact, read, write};
+use super::{EpochChange, Sql, StoreError, epochs::end_sign_in, fact, look_ups::found, read, write};
 use crate::{clock::UnixMs, ids::PlayerId, liveops::Fact};
 use serde_json::json;
 use uuid::Uuid;
@@ -108,9 +108,18 @@ pub(super) use {add_account, add_sign_in};
 impl Sql {
     /// An account by its id.
     pub(crate) async fn account(&self, id: PlayerId) -> Result<Option<AccountRow>, StoreError> {
-        let sql = "SELECT account_id, nickname, guest, role, epoch, banned_until, ban_reason, deleted_at
-                   FROM accounts WHERE account_id = $1";
-        Ok(read!(self.db(), pool => sqlx::query_as(sql).bind(id.0).fetch_optional(pool).await?))
+        let db = self.db().clone();
+        let look_up = move |ids: Vec<Uuid>| {
+            let db = db.clone();
+            async move {
+                let sql =
+                    "SELECT account_id, nickname, guest, role, epoch, banned_until, ban_reason, deleted_at
+                           FROM accounts WHERE account_id IN (";
+                let accounts: Vec<AccountRow> = found!(&db, sql, ids);
+                Ok(accounts.into_iter().map(|account| (account.account_id, account)).collect())
+            }
+        };
+        self.accounts.ask(id.0, look_up).await
     }
 
     /// Creates an account that is signed in. `false`: its nickname is taken and nothing was written.

@@ -1,6 +1,6 @@
 //! What each arrival looks up by a key, for all who look at the same time in one statement.
 //!
-//! Used by the store for seats and codes. It keeps no answer.
+//! Used by the store for seats, codes and accounts. It keeps no answer.
 
 use super::StoreError;
 use crate::gather::Gather;
@@ -63,6 +63,19 @@ where
         found.unwrap_or_else(|| Err(unavailable("nobody looks up any more")))
     }
 }
+
+/// The rows under these keys: `found!(&db, "SELECT … WHERE key IN (", keys)`.
+macro_rules! found {
+    ($db:expr, $sql:expr, $keys:expr) => {
+        $crate::store::read!($db, pool => {
+            let mut sql = sqlx::QueryBuilder::new($sql);
+            let mut listed = sql.separated(", ");
+            $crate::store::look_ups::padded($keys).into_iter().for_each(|key| { listed.push_bind(key); });
+            sql.push(")").build_query_as().fetch_all(pool).await?
+        })
+    };
+}
+pub(super) use found;
 
 fn unavailable(why: &str) -> StoreError {
     StoreError::Unavailable(why.to_owned())

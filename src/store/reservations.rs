@@ -209,7 +209,8 @@ impl Sql {
                 let (from, to, amount) = (Wallet::Account(account), Wallet::House, paid.price_points);
                 let it = Transfer { from, to, amount, reason: "seat", reference: id, at: now };
                 if transfer!(tx, &it) != Transferred::Done {
-                    return Ok(Paid::Short); // dropped, and so rolled back
+                    tx.rollback().await?; // now: whoever looks for holds that are over passes by one that is locked
+                    return Ok(Paid::Short);
                 }
             }
             fact!(&mut *tx, &seat_paid(&paid, now));

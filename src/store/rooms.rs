@@ -1,12 +1,12 @@
 //! The room index: seats, codes and lists, as the rooms' own commits wrote them.
 
-use super::{Listing, Sql, StoreError, browse, look_ups::padded, read};
+use super::{Listing, Sql, StoreError, browse, look_ups::found, read};
 use crate::{
     clock::UnixMs,
     ids::{PlayerId, RoomId},
 };
 use serde_json::Value;
-use sqlx::{FromRow, QueryBuilder, types::Json};
+use sqlx::{FromRow, types::Json};
 use uuid::Uuid;
 
 #[derive(FromRow)]
@@ -94,14 +94,10 @@ impl Sql {
         let look_up = move |accounts: Vec<PlayerId>| {
             let db = db.clone();
             async move {
+                let accounts: Vec<Uuid> = accounts.into_iter().map(|account| account.0).collect();
                 let sql = "SELECT account_id, room_id FROM seats WHERE account_id IN (";
-                let found: Vec<(Uuid, Uuid)> = read!(&db, pool => {
-                    let mut sql = QueryBuilder::new(sql);
-                    let mut keys = sql.separated(", ");
-                    padded(accounts).into_iter().for_each(|account| { keys.push_bind(account.0); });
-                    sql.push(")").build_query_as().fetch_all(pool).await?
-                });
-                Ok(found.into_iter().map(|(account, room)| (PlayerId(account), RoomId(room))).collect())
+                let seats: Vec<(Uuid, Uuid)> = found!(&db, sql, accounts);
+                Ok(seats.into_iter().map(|(account, room)| (PlayerId(account), RoomId(room))).collect())
             }
         };
         self.seats.ask(account, look_up).await
@@ -113,14 +109,9 @@ impl Sql {
         let look_up = move |codes: Vec<String>| {
             let db = db.clone();
             async move {
-                let sql = "SELECT code, room_id FROM rooms WHERE code IN (";
-                let found: Vec<(String, Uuid)> = read!(&db, pool => {
-                    let mut sql = QueryBuilder::new(sql);
-                    let mut keys = sql.separated(", ");
-                    padded(codes).into_iter().for_each(|code| { keys.push_bind(code); });
-                    sql.push(")").build_query_as().fetch_all(pool).await?
-                });
-                Ok(found.into_iter().map(|(code, room)| (code, RoomId(room))).collect())
+                let rooms: Vec<(String, Uuid)> =
+                    found!(&db, "SELECT code, room_id FROM rooms WHERE code IN (", codes);
+                Ok(rooms.into_iter().map(|(code, room)| (code, RoomId(room))).collect())
             }
         };
         self.codes.ask(code.to_owned(), look_up).await

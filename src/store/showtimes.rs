@@ -205,14 +205,22 @@ impl Sql {
         }))
     }
 
-    /// Whether the showtime has seats and each of them is paid.
-    pub(crate) async fn is_sold_out(&self, showtime: Uuid) -> Result<bool, StoreError> {
-        let sql = "SELECT CASE WHEN EXISTS (SELECT 1 FROM showtime_seats WHERE showtime_id = $1)
-                   AND NOT EXISTS (SELECT 1 FROM showtime_seats s WHERE s.showtime_id = $1 AND NOT EXISTS
-                       (SELECT 1 FROM reservations r WHERE r.seat_id = s.seat_id AND r.status = 'paid'))
-                   THEN 1 ELSE 0 END";
-        let sold: i32 =
-            read!(self.db(), pool => sqlx::query_scalar(sql).bind(showtime).fetch_one(pool).await?);
-        Ok(sold == 1)
+    /// The showtime's queue, if it stands before nothing any more: the showtime has seats, each of them is paid, and so it is
+    /// with each other showtime of the queue that has not started. One that has no seats yet will have some.
+    pub(crate) async fn queue_without_seats(
+        &self,
+        showtime: Uuid,
+        now: UnixMs,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let sql = "SELECT t.queue FROM showtimes t WHERE t.showtime_id = $1 AND t.queue IS NOT NULL
+                   AND NOT EXISTS (
+                     SELECT 1 FROM showtimes o
+                     WHERE (o.showtime_id = t.showtime_id OR (o.queue = t.queue AND o.starts_at > $2))
+                     AND (NOT EXISTS (SELECT 1 FROM showtime_seats s WHERE s.showtime_id = o.showtime_id)
+                       OR EXISTS (SELECT 1 FROM showtime_seats s WHERE s.showtime_id = o.showtime_id AND NOT EXISTS
+                         (SELECT 1 FROM reservations r WHERE r.seat_id = s.seat_id AND r.status = 'paid'))))";
+        Ok(read!(self.db(), pool => {
+            sqlx::query_scalar(sql).bind(showtime).bind(now.0).fetch_optional(pool).await?
+        }))
     }
 }

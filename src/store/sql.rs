@@ -2,7 +2,7 @@
 //!
 //! Called by [`Store`](super::Store) on its own node and by `served` for the others. Knows no node.
 
-use super::{Commit, CommitError, Db, StoreError, look_ups::LookUps, read, writer::Writer};
+use super::{AccountRow, Commit, CommitError, Db, StoreError, look_ups::LookUps, read, writer::Writer};
 use crate::{
     clock::{SharedClock, UnixMs},
     config::Config,
@@ -10,6 +10,7 @@ use crate::{
 };
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 /// The database at hand; cheap to clone.
 #[derive(Clone)]
@@ -18,7 +19,8 @@ pub(crate) struct Sql {
     writer: Arc<Writer>,
     /// Told when this node has written to the outbox.
     facts: Arc<Notify>,
-    /// What everybody who comes asks: where he sits, and which room has a code.
+    /// What everybody who comes asks: who he is, where he sits, and which room has a code.
+    pub(super) accounts: LookUps<Uuid, AccountRow>,
     pub(super) seats: LookUps<PlayerId, RoomId>,
     pub(super) codes: LookUps<String, RoomId>,
 }
@@ -33,8 +35,8 @@ impl Sql {
         let db = Db::open(config, clock).await?;
         let writer = Arc::new(Writer::start(db.clone(), &config.database, facts.clone()));
         let longest = Duration::from_millis(config.database.timeout_ms);
-        let (seats, codes) = (LookUps::new(longest), LookUps::new(longest));
-        Ok(Self { db, writer, facts, seats, codes })
+        let (accounts, seats, codes) = (LookUps::new(longest), LookUps::new(longest), LookUps::new(longest));
+        Ok(Self { db, writer, facts, accounts, seats, codes })
     }
 
     pub(super) fn writer(&self) -> &Writer {

@@ -277,7 +277,9 @@ macro_rules! statements {
                     Row::Audit(entry) => {
                         crate::store::audit!(db, entry);
                     }
-                    Row::Admitted { queue, at, passes } => write_passes(db, *queue, *at, passes).await?,
+                    Row::Admitted { queue, at, passes, through } => {
+                        return write_passes(db, *queue, *at, passes, *through).await;
+                    }
                     Row::Report { id, room, by, about, reason, log, at } => {
                         let sql = "INSERT INTO reports (id, room_id, by_account, about, reason, log, at)
                                    VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -291,13 +293,15 @@ macro_rules! statements {
                 Ok(Ok(()))
             }
 
-            /// Who has a pass that lives gets no other.
+            /// Who has a pass that lives gets no other, and a number one in all its life: then none is written.
             async fn write_passes(
                 db: &mut $Connection,
                 queue: QueueId,
                 at: UnixMs,
                 passes: &[NewPass],
-            ) -> sqlx::Result<()> {
+                through: i64,
+            ) -> sqlx::Result<Result<(), CommitError>> {
+                let mut written = 0;
                 for some in cut(passes) {
                     let mut sql = QueryBuilder::<Database>::new(
                         "INSERT INTO queue_passes (pass_id, queue_id, number, account_id, admitted_at, expires_at) ",
@@ -306,14 +310,17 @@ macro_rules! statements {
                         row.push_bind(pass.id).push_bind(queue.0).push_bind(pass.place.number);
                         row.push_bind(pass.place.account.0).push_bind(at.0).push_bind(pass.expires_at.0);
                     });
-                    sql.push(" ON CONFLICT DO NOTHING").build().execute(&mut *db).await?;
+                    let done = sql.push(" ON CONFLICT DO NOTHING").build().execute(&mut *db).await?;
+                    written += done.rows_affected();
                 }
-                let through = passes.iter().map(|pass| pass.place.number).max().unwrap_or_default();
+                if written < passes.len() as u64 {
+                    return Ok(Err(CommitError::Failed("somebody has a pass already".to_owned())));
+                }
                 let sql = "UPDATE queues SET admitted = admitted + $2, admitted_through =
                            CASE WHEN admitted_through < $3 THEN $3 ELSE admitted_through END WHERE queue_id = $1";
                 let query = sqlx::query(sql).bind(queue.0).bind(passes.len() as i64).bind(through);
                 query.execute(db).await?;
-                Ok(())
+                Ok(Ok(()))
             }
 
             async fn write_listing(

@@ -74,17 +74,22 @@ export class Visitor {
 
   /** Does what the page asks for, until the game is over or `until(phase)` says to stop. */
   async play({ minutes = 6, onPhase = async () => {}, until = () => false } = {}) {
-    const deadline = Date.now() + minutes * 60_000;
+    const began = Date.now();
+    const trail = [];
     let before = null;
-    for (let turn = 0; Date.now() < deadline; turn++) {
+    for (let turn = 0; Date.now() < began + minutes * 60_000; turn++) {
       const phase = await this.phase();
-      if (phase !== before) await onPhase(phase, before);
+      if (phase !== before) {
+        trail.push(`${Math.round((Date.now() - began) / 1000)} s ${phase}`);
+        await onPhase(phase, before);
+      }
       if (phase === "over" || until(phase)) return phase;
       if (phase !== before || turn % 8 === 0) await this.#act(phase);
       before = phase;
       await this.page.waitForTimeout(250);
     }
-    throw new Error(`${this.name}: no end after ${minutes} minutes`);
+    const shown = await this.page.locator("body").innerText();
+    throw new Error(`${this.name}: no end after ${minutes} minutes; ${trail.join(", ")}; the page says: ${shown.slice(0, 2_000)}`);
   }
 
   async #act(phase) {

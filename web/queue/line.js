@@ -143,7 +143,8 @@ export function createLine({ client, store, onAdmitted, now }) {
     }
   }
 
-  const ours = (payload) => payload.queue === undefined || payload.queue === queue();
+  // Ours, and of the ticket that we hold: a place that was taken back has made another void.
+  const ours = ({ queue: of, ticket }) => (of === undefined || of === queue()) && (ticket === undefined || ticket === line().ticket);
   client.on("queue.position", (payload) => ours(payload) && line().ticket && heard({ status: "waiting", ...payload }));
   client.on("queue.admitted", (payload) => ours(payload) && line().ticket && heard({ status: "admitted", ...payload }));
   client.on("queue.ended", (payload) => ours(payload) && line().ticket && gone(payload.status ?? "expired"));

@@ -81,8 +81,9 @@ function snapshot(state, { room, game, chat, media, you }) {
     next.game = { ...game, players: kept, investigations: game.you.investigations ?? state.game?.investigations ?? [] };
     next.over = null;
   } else {
+    const missed = !same || state.game; // it ended while we were away
     next.game = null;
-    if (!same && game?.winner && game.roles?.[next.me]) next.over = ended(next, game);
+    if (missed && game?.winner && game.roles?.[next.me]) next.over = ended(next, game);
   }
   return withChat(next, Object.values(chat ?? {}).flat());
 }

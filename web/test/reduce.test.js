@@ -115,6 +115,14 @@ test("a new session after the end sees the end; one who did not play sees a wait
   assert.equal(back("c").over, null);
 });
 
+test("one who was away while the game ended sees the end, and not again once he has put it away", () => {
+  const game = { phase: "night", day: 3, you: { role: "mafia", alive: true }, deaths: [], players: [{ player_id: "a" }, { player_id: "b" }], roles: { a: "mafia", b: "citizen" }, winner: "mafia" };
+  const snapshot = ["room.state", { room: room(), game, chat: {}, you: "a" }];
+  const state = run(playing("mafia"), snapshot);
+  assert.deepEqual([state.over?.winner, state.over?.my_role, state.game], ["mafia", "mafia", null]);
+  assert.equal(run(state, ["local.dismiss_end", {}], snapshot).over, null);
+});
+
 test("a snapshot in mid-game brings everything, and chat that was told is not told again", () => {
   const line = { channel: "day", from: "b", nickname: "n-b", text: "hm", at: 15 };
   const game = { phase: "vote", day: 2, started_at: 1, ends_at: 2, you: { role: "police", alive: true, choice: null, investigations: [{ target: "b", mafia: true }] }, deaths: [{ player_id: "x", cause: "left", day: 1 }], players: [{ player_id: "a" }, { player_id: "b" }] };

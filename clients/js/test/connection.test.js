@@ -166,6 +166,24 @@ test("waits longer after each failure, never more than the cap, and not at all o
   assert.ok(gaps[0] <= 500 && gaps[3] > gaps[1] && gaps.every((g) => g <= 8_100), String(gaps));
 });
 
+test("a ticket that never comes is given up, and asked for anew when the network is back", async () => {
+  await online();
+  const hung = [];
+  const { fetch: answers } = player.api;
+  player.api.fetch = () => new Promise((resolve) => hung.push(resolve));
+  player.connection.suspect();
+  for (let t = 0; t < 60_000 && hung.length < 3; t += 500) {
+    mock.timers.tick(500);
+    await settle();
+  }
+  assert.ok(hung.length >= 3, `${hung.length} tries`);
+  player.api.fetch = answers;
+  player.connection.retryNow();
+  await settle();
+  last().open().say({ re: 0, type: "ok", payload: { session_id: "s1", resume_token: "t2", mode: "replay" } });
+  assert.equal(player.state, "online");
+});
+
 test("a gap in seq is a loss: it resumes to get what is missing", async () => {
   const socket = await online();
   const told = [];

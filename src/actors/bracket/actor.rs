@@ -299,6 +299,7 @@ impl Handler<Envelope<Self>> for BracketActor {
 
 impl Entity for BracketActor {
     const KIND: &'static str = "bracket";
+    const KEY_IS_KNOWN: bool = true; // the showtime's
     type Command = BracketCommand;
     type Reply = BracketReply;
 

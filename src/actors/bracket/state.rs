@@ -163,7 +163,8 @@ impl BracketState {
     pub fn won(&self) -> Option<BracketWon> {
         let winner = self.entrants[self.winner?].player.player_id;
         let players = self.rounds.first()?.pairs.iter().flat_map(|pair| pair.seeds).flatten().count();
-        Some(BracketWon { showtime: self.showtime, mode: BracketMode::SingleElimination, winner, players })
+        let (showtime, starts_at) = (self.showtime, self.opening.starts_at);
+        Some(BracketWon { showtime, starts_at, mode: BracketMode::SingleElimination, winner, players })
     }
 
     /// What everybody in it sees.

@@ -1,6 +1,7 @@
 //! Rounds of a queue on a real database and either line, time set by hand: what holds whatever happens.
 
 mod kit;
+mod lost;
 
 use super::turn::TurnError;
 use crate::{
@@ -46,7 +47,7 @@ async fn of_many_who_look_at_once_each_is_told_his_own() {
                 "{at}: {status:?}"
             );
         }
-        let stranger = Place { number: 1_000, account: PlayerId::new() };
+        let stranger = Place { number: places[3].number, account: PlayerId::new() };
         let both = kit.ask(Request::Look { queue: kit.queue, places: vec![stranger, places[7]] }).await;
         let Answer::Looked(both) = both else { panic!("{both:?}") };
         assert!(
@@ -150,7 +151,8 @@ async fn an_actor_that_dies_between_two_steps_loses_nobody_and_lets_nobody_in_tw
     let mut kit = Kit::new(|row| row.capacity = 2).await;
     let places = kit.crowd(4).await;
     kit.turn().await;
-    let take = Take { epoch: kit.epoch, most: 1, pace: 0.0, admitted_per_s: 0.0, now: kit.clock.now() };
+    let take =
+        Take { epoch: kit.epoch, most: 1, pace: 0.0, admitted_per_s: 0.0, now: kit.clock.now(), known: 0 };
     kit.desk.line.take(kit.queue, take).await.expect("taken, and then it died");
     assert!(
         matches!(kit.look(places[2]).await, TicketStatus::Waiting { ahead: 0, .. }),
@@ -183,38 +185,6 @@ async fn a_crowd_that_comes_first_forms_one_line_and_waits_for_nobody_to_come_ba
     assert_eq!(kit.turn().await, [1, 2], "at once");
 }
 
-#[actix::test]
-async fn a_line_that_redis_has_lost_forms_anew_and_passes_are_honoured_once() {
-    let mut kit = Kit::on_redis(|row| row.capacity = 2).await;
-    let places = kit.crowd(5).await;
-    kit.turn().await;
-    let done = kit.pass(places[0]).await;
-    let held = kit.pass(places[1]).await;
-    kit.complete(&done).await;
-    kit.redis.as_mut().expect("redis").restart().expect("restarts");
-    let back = loop {
-        match kit.ask(Request::Look { queue: kit.queue, places: vec![places[4]] }).await {
-            Answer::Looked(statuses) => break statuses[0].clone(),
-            _ => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-        }
-    };
-    assert!(matches!(back, TicketStatus::Waiting { ahead: 0, .. }), "{back:?}");
-    assert!(matches!(kit.look(places[2]).await, TicketStatus::Waiting { ahead: 0, .. }));
-    let late = kit.crowd(1).await[0];
-    assert!(late.number > places[4].number);
-    assert_eq!(kit.turn().await, [0; 0], "there is a place, but not everybody is back");
-    kit.clock.advance_ms(19_000);
-    assert!(matches!(kit.look(places[3]).await, TicketStatus::Waiting { ahead: 1, .. }));
-    assert_eq!(kit.turn().await, [0; 0]);
-    kit.clock.advance_ms(1_000);
-    assert_eq!(kit.turn().await, [places[2].number], "twice the longest poll has passed");
-    assert!(matches!(kit.verify(&done).await, Answer::Invalid), "it was used up");
-    assert!(matches!(kit.verify(&held).await, Answer::Valid { .. }));
-    assert_eq!(kit.enter(places[1].account).await.number, places[1].number, "who is in has his ticket still");
-    kit.complete(&held).await;
-    assert_eq!(kit.turn().await, [places[3].number]);
-}
-
 /// Anything in any order; what clients see is judged, and at the end every pass has ended.
 async fn anything(mut kit: Kit, seed: u64) {
     const STEPS: u64 = 250;
@@ -245,7 +215,7 @@ async fn anything(mut kit: Kit, seed: u64) {
             (8, _) => kit.activate().await,
             (9, _) => {
                 let (epoch, now) = (kit.epoch, kit.clock.now());
-                let take = Take { epoch, most: 1, pace: 0.0, admitted_per_s: 0.0, now };
+                let take = Take { epoch, most: 1, pace: 0.0, admitted_per_s: 0.0, now, known: 0 };
                 let _ = kit.desk.line.take(kit.queue, take).await; // and then it died
                 kit.activate().await;
             }

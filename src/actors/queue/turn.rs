@@ -32,6 +32,15 @@ pub(super) struct Turned {
     pub even: bool,
 }
 
+/// Who was let in, and what that makes of the queue.
+struct Admission {
+    state: QueueState,
+    passes: Vec<NewPass>,
+    done: Done,
+    /// So many are inside the line now.
+    inside: u64,
+}
+
 /// Why it did not.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TurnError {
@@ -113,15 +122,9 @@ impl Turn {
         };
         let before = self.state.turned_at();
         let most = self.state.places(&facts, settings.admit_batch, now);
-        let taken = self.take(most, now).await?;
-        let passes = self.passes(row, &taken.places, now);
-        let done = Done { admitted: passes.len(), waiting: taken.waiting };
-        let mut state = self.state.clone();
-        state.done(&facts, done, before, settings);
-        if !passes.is_empty() {
-            self.commit(&state, &passes, now).await?;
-        }
-        let even = i64::try_from(taken.inside) == Ok(active + passes.len() as i64);
+        let taken = self.take(most, row.admitted_through, now).await?;
+        let Admission { state, passes, done, inside } = self.admit(row, &facts, before, &taken, now).await?;
+        let even = i64::try_from(inside) == Ok(active + passes.len() as i64);
         let next_ms = state.next_turn_ms(&facts, done, settings);
         let sight = Sight {
             waiting: taken.waiting,
@@ -149,9 +152,9 @@ impl Turn {
         }
     }
 
-    async fn take(&self, most: usize, now: UnixMs) -> Result<Taken, TurnError> {
+    async fn take(&self, most: usize, known: i64, now: UnixMs) -> Result<Taken, TurnError> {
         let (pace, admitted_per_s) = (self.state.pace(), self.state.admitted_per_s());
-        let take = Take { epoch: self.epoch, most, pace, admitted_per_s, now };
+        let take = Take { epoch: self.epoch, most, pace, admitted_per_s, now, known };
         Ok(self.desk.line.take(self.queue, take).await?)
     }
 
@@ -162,9 +165,66 @@ impl Turn {
         places.iter().map(pass).collect()
     }
 
+    /// Lets in whom the line gave. Who has had a pass, because Redis has lost its last writes, is none of them: he is let go,
+    /// and the others are let in without him.
+    async fn admit(
+        &self,
+        row: &QueueRow,
+        facts: &Facts,
+        before: UnixMs,
+        taken: &Taken,
+        now: UnixMs,
+    ) -> Result<Admission, TurnError> {
+        let (line, mut places, mut inside) = (&self.desk.line, taken.places.clone(), taken.inside);
+        let mut may_leave_out = true;
+        loop {
+            let passes = self.passes(row, &places, now);
+            let done = Done { admitted: passes.len(), waiting: taken.waiting };
+            let mut state = self.state.clone();
+            state.done(facts, done, before, &self.desk.settings);
+            let error = match self.commit(&state, &passes, through(taken, &passes, now), now).await {
+                Ok(()) => return Ok(Admission { state, passes, done, inside }),
+                Err(CommitError::Fenced) => return Err(TurnError::Fenced),
+                Err(CommitError::Unknown(why)) => return Err(TurnError::InDoubt(why)),
+                Err(error) => TurnError::Away(error.to_string()),
+            };
+            let refused = if may_leave_out { self.refused(&places).await? } else { Vec::new() };
+            if refused.is_empty() {
+                line.put_back(self.queue, self.epoch, now, places).await?;
+                return Err(error);
+            }
+            tracing::warn!(queue_id = %self.queue, n = refused.len(), "who has had a pass stood in the line again");
+            metrics::counter!("playhouse_queue_passes_refused_total").increment(refused.len() as u64);
+            places.retain(|place| !refused.contains(place));
+            inside = inside.saturating_sub(refused.len() as u64);
+            line.release(self.queue, refused).await?;
+            may_leave_out = false;
+        }
+    }
+
+    /// Those of them who cannot get a pass: their number has had one, or they have one.
+    async fn refused(&self, places: &[Place]) -> Result<Vec<Place>, TurnError> {
+        let numbers: Vec<i64> = places.iter().map(|place| place.number).collect();
+        let mut had = self.desk.store.passes_of(self.queue, &numbers).await?;
+        had.extend(self.desk.store.live_passes(self.queue).await?);
+        let is_his = |place: &Place| {
+            had.iter().any(|pass| pass.number == place.number || pass.account_id == place.account.0)
+        };
+        Ok(places.iter().filter(|place| is_his(place)).copied().collect())
+    }
+
     /// From here on they are let in, whatever happens.
-    async fn commit(&self, state: &QueueState, passes: &[NewPass], now: UnixMs) -> Result<(), TurnError> {
-        let state = serde_json::to_vec(state).map_err(|error| TurnError::Away(error.to_string()))?;
+    async fn commit(
+        &self,
+        state: &QueueState,
+        passes: &[NewPass],
+        through: i64,
+        now: UnixMs,
+    ) -> Result<(), CommitError> {
+        if passes.is_empty() {
+            return Ok(());
+        }
+        let state = serde_json::to_vec(state).map_err(|error| CommitError::Failed(error.to_string()))?;
         let commit = Commit {
             kind: QueueActor::KIND,
             key: self.queue.0,
@@ -172,18 +232,9 @@ impl Turn {
             state: Some(state),
             next_wake_at: None,
             wake_no: 0,
-            rows: vec![Row::Admitted { queue: self.queue, at: now, passes: passes.to_vec() }],
+            rows: vec![Row::Admitted { queue: self.queue, at: now, passes: passes.to_vec(), through }],
         };
-        match self.cluster.store().commit(commit).await {
-            Ok(()) => Ok(()),
-            Err(CommitError::Fenced) => Err(TurnError::Fenced),
-            Err(CommitError::Unknown(why)) => Err(TurnError::InDoubt(why)),
-            Err(error) => {
-                let places = passes.iter().map(|pass| pass.place).collect();
-                self.desk.line.put_back(self.queue, self.epoch, now, places).await?;
-                Err(TurnError::Away(error.to_string()))
-            }
-        }
+        self.cluster.store().commit(commit).await
     }
 
     /// Takes the line over, and makes it say of passes what SQL says.
@@ -212,4 +263,13 @@ impl Turn {
         }
         Ok(())
     }
+}
+
+/// Up to which number nobody waits any more, for those who may come back if the line is lost. While some may still, of a loss
+/// before, it rises no further: who is late has not lost his place.
+fn through(taken: &Taken, passes: &[NewPass], now: UnixMs) -> i64 {
+    if now < taken.open_until {
+        return 0;
+    }
+    passes.iter().map(|pass| pass.place.number).max().unwrap_or_default()
 }

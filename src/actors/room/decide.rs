@@ -263,6 +263,23 @@ impl Decision {
     }
 }
 
+/// A snapshot shows the room as it is after the decision: before the last of a player's it would tell him of what is
+/// still to be told, and a client would take the pushes in between for old.
+fn each_shown_once(mut effects: Vec<RoomEffect>) -> Vec<RoomEffect> {
+    let mut shown = Vec::new();
+    effects.reverse();
+    effects.retain(|effect| match effect {
+        RoomEffect::Snapshot(player) if shown.contains(player) => false,
+        RoomEffect::Snapshot(player) => {
+            shown.push(*player);
+            true
+        }
+        _ => true,
+    });
+    effects.reverse();
+    effects
+}
+
 impl<'a> Step<'a> {
     pub(super) fn new(room: &'a mut RoomState, cx: &'a Cx<'a>) -> Self {
         Self { room, cx, effects: Vec::new(), rows: Vec::new(), facts: 0, closes: false }
@@ -279,7 +296,8 @@ impl<'a> Step<'a> {
                 self.rows.push(Row::Listing(listing));
             }
         }
-        Decision { effects: self.effects, rows: self.rows, reply, unchanged: false, closes: self.closes }
+        let effects = each_shown_once(self.effects);
+        Decision { effects, rows: self.rows, reply, unchanged: false, closes: self.closes }
     }
 
     /// The `ok` of a durable command, kept so that a repetition is answered again.

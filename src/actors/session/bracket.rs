@@ -50,8 +50,6 @@ async fn ask(door: Arc<super::Door>, showtime: Uuid, player: Party, joins: bool)
     match door.cluster.ask::<BracketActor>(showtime, command).await {
         Ok(BracketReply::State(view)) => Ok(json!({"bracket": view})),
         Ok(BracketReply::Refused(rejection)) => Err(rejection),
-        // He makes it: he was behind one who only looked, and who found none.
-        Err(AskError::NotFound) if joins => Err(Rejection::try_again(200, "the bracket is being made")),
         Err(AskError::NotFound) => {
             Err(Rejection::new(ErrorCode::BracketNotFound, "nobody has come into the bracket"))
         }

@@ -38,12 +38,14 @@ pub enum Scenario {
     Duel(DuelArgs),
     /// A crowd at an admission queue: order, capacity and double admissions are checked.
     Queue(QueueArgs),
+    /// Games, chat, coming and going, duels and packets at once, round after round: does anything grow?
+    Soak(SoakArgs),
     /// Playhouse against the bare floor, in turns on one machine, as ratios.
     Compare(CompareArgs),
 }
 
 /// Which server, and where the report goes.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Common {
     /// The players' listener of a running server. Given once for each node, `mafia` spreads its players over them,
     /// and whoever loses his node goes on at another.
@@ -66,7 +68,7 @@ pub struct Common {
 }
 
 /// Where the report goes.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Output {
     /// Write all figures to this file.
     #[arg(long, value_name = "FILE")]
@@ -298,6 +300,40 @@ pub struct SlowArgs {
     /// What the server speaks.
     #[arg(long, value_enum, default_value = "json")]
     pub proto: Proto,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `soak`.
+#[derive(Args)]
+pub struct SoakArgs {
+    /// How long, in minutes.
+    #[arg(long, default_value_t = 60.0)]
+    pub minutes: f64,
+    /// Length of a round, in seconds; a game that takes longer makes it longer.
+    #[arg(long, default_value_t = 60)]
+    pub round_s: u64,
+    /// Games of Mafia with eight players, one after the other at each table.
+    #[arg(long, default_value_t = 10)]
+    pub games: usize,
+    /// Rooms of eight that chat.
+    #[arg(long, default_value_t = 40)]
+    pub rooms: usize,
+    /// Their messages a second, together; each is delivered eight times.
+    #[arg(long, default_value_t = 1_000.0)]
+    pub rate: f64,
+    /// Players who come and go.
+    #[arg(long, default_value_t = 4)]
+    pub visitors: usize,
+    /// Pairs that set up one duel after the other.
+    #[arg(long, default_value_t = 1)]
+    pub pairs: usize,
+    /// Clients over TCP that ping once a second.
+    #[arg(long, default_value_t = 200)]
+    pub clients: usize,
+    /// The server's tcp.listen; with --spawn the server listens there.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7777")]
+    pub tcp: String,
     #[command(flatten)]
     pub common: Common,
 }

@@ -35,6 +35,7 @@ mod report;
 mod requests;
 mod scrape;
 mod slow;
+mod soak;
 mod stamp;
 mod target;
 mod wire;
@@ -128,6 +129,13 @@ async fn run(scenario: &Scenario) -> Result<bool> {
         Scenario::Queue(args) => {
             let target = open(&args.common, Proto::Json, &queue::SETTINGS).await?;
             let outcome = queue::run(args, &target, &bar).await;
+            finish(outcome, target, &args.common, &bar).await
+        }
+        Scenario::Soak(args) => {
+            let settings = soak::settings(args);
+            let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+            let target = open(&args.common, Proto::Json, &settings).await?;
+            let outcome = soak::run(args, &target, &bar).await;
             finish(outcome, target, &args.common, &bar).await
         }
         Scenario::Compare(args) => compare::run(args, &bar).await?.publish(&args.output),

@@ -33,6 +33,11 @@ pub fn process(pid: u32) -> Result<Process> {
     Ok(Process { cpu_s: cpu_s(&stat), rss: kib(&status, "VmRSS:") })
 }
 
+/// How many entries `/proc/PID` has there: `fd` are open files, sockets among them, `task` are threads.
+pub fn entries(pid: u32, of: &str) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/{of}")).map_or(0, Iterator::count)
+}
+
 /// CPU seconds that all processes of this machine have used since its start.
 pub fn machine_cpu_s() -> f64 {
     let stat = read_to_string("/proc/stat").unwrap_or_default();

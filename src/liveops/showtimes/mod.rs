@@ -130,8 +130,15 @@ impl Showtimes {
         (showtime, seat): (&ShowtimeRow, Uuid),
         pass: Option<&str>,
     ) -> Result<ReservationRow, NotHeld> {
-        let pass = self.enter(account, showtime, pass).await.map_err(NotHeld::Gate)?;
         let Inner { store, clock, settings, .. } = &*self.0;
+        if showtime.queue.is_some() {
+            // The pass may have ended since an attempt that has held it: what was won under it stays won.
+            let earlier = store.reservation(id).await?.filter(|earlier| earlier.account_id == account.0);
+            if let Some(earlier) = earlier {
+                return Ok(earlier);
+            }
+        }
+        let pass = self.enter(account, showtime, pass).await.map_err(NotHeld::Gate)?;
         let now = clock.now();
         let until = now + settings.hold_ms;
         let most = i64::from(settings.holds);
@@ -215,12 +222,13 @@ impl Showtimes {
         Ok(given)
     }
 
-    /// The seat is paid: perhaps there are no more seats to wait for, which the queue hears first, so that it lets nobody in
-    /// for nothing; and its pass is done with. False: the queue has not
+    /// The seat is paid: perhaps there are no more seats to wait for, of this showtime or another of its queue, which the queue
+    /// hears first, so that it lets nobody in for nothing; and its pass is done with. False: the queue has not
     /// heard all of it. At once after the payment, and by the fact `seat_paid` for as long as it takes.
     async fn tell_queue(&self, paid: &ReservationRow) -> bool {
-        let last = match self.queue_without_seats(paid.showtime_id).await {
-            Ok(Some(queue)) => self.0.queues.sold_out(queue).await,
+        let Inner { store, clock, queues, .. } = &*self.0;
+        let last = match store.queue_without_seats(paid.showtime_id, clock.now()).await {
+            Ok(Some(queue)) => queues.sold_out(QueueId(queue)).await,
             Ok(None) => true,
             Err(error) => {
                 tracing::debug!(%error, "whether all seats are sold could not be looked up");
@@ -228,16 +236,9 @@ impl Showtimes {
             }
         };
         match (paid.queue.map(QueueId), paid.pass_id) {
-            (Some(queue), Some(pass)) => self.0.queues.complete(queue, pass).await && last,
+            (Some(queue), Some(pass)) => queues.complete(queue, pass).await && last,
             _ => last,
         }
-    }
-
-    /// The showtime's queue, if all seats are sold.
-    async fn queue_without_seats(&self, showtime: Uuid) -> Result<Option<QueueId>, StoreError> {
-        let found = self.0.store.showtime(showtime).await?;
-        let Some(queue) = found.and_then(|showtime| showtime.queue) else { return Ok(None) };
-        Ok(self.0.store.is_sold_out(showtime).await?.then_some(QueueId(queue)))
     }
 
     /// Its owner hears of it, wherever his session is.

@@ -248,6 +248,29 @@ async fn a_late_delivery_of_a_dead_letter_has_no_effect_and_its_retry_has_one() 
 }
 
 #[actix::test]
+async fn of_a_batch_each_fact_that_waits_counts_once_and_no_other() {
+    let kit = Kit::memory().await;
+    let players: Vec<PlayerId> = (0..3).map(|_| PlayerId::new()).collect();
+    let facts: Vec<Fact> = (0..150).map(|n| kit.won(players[n % 3])).collect();
+    kit.add(&facts[..140]).await;
+    let now = kit.clock.now();
+    assert_eq!(kit.store.count_facts(&facts[..70], now).await, Ok(70));
+    kit.add(&facts[..10]).await; // told again: they were handled
+    let twice: Vec<Fact> = facts.iter().chain(&facts[100..120]).cloned().collect();
+    assert_eq!(
+        kit.store.count_facts(&twice, now).await,
+        Ok(70),
+        "ten never waited, 70 were counted, some came twice"
+    );
+    assert_eq!(kit.store.count_facts(&facts, now).await, Ok(0));
+    let mut wins = Vec::new();
+    for player in players {
+        wins.push(kit.wins(player).await);
+    }
+    assert_eq!((wins, kit.waiting().await), (vec![47, 47, 46], 0));
+}
+
+#[actix::test]
 async fn what_was_handled_long_ago_is_forgotten() {
     let kit = Kit::memory().await;
     let ann = PlayerId::new();

@@ -87,7 +87,10 @@ async fn a_bracket_that_was_won_is_counted_and_an_event_may_ask_for_it() {
     let kit = Kit::memory().await;
     let (ann, showtime) = (PlayerId::new(), Uuid::now_v7());
     let mode = crate::protocol::bracket::BracketMode::SingleElimination;
-    let won = crate::liveops::BracketWon { showtime, mode, winner: ann, players: 5 }.fact(kit.clock.now());
+    let now = kit.clock.now();
+    let won = crate::liveops::BracketWon { showtime, starts_at: now, mode, winner: ann, players: 5 };
+    let again = crate::liveops::BracketWon { starts_at: now + 90_000_000, ..won }.fact(now);
+    let won = won.fact(now);
     let (fence, state, rows) = (Fence::Create, Some(vec![1]), vec![Row::Fact(won.clone())]);
     let commit =
         Commit { kind: "bracket", key: showtime, fence, state, next_wake_at: None, wake_no: 0, rows };
@@ -103,4 +106,7 @@ async fn a_bracket_that_was_won_is_counted_and_an_event_may_ask_for_it() {
     let condition = Condition::check(&wish, "condition", &kit.config.rewards).expect("a condition");
     assert!(condition.is_met(&counters));
     assert!(!condition.is_met(&Counters::default()));
+    kit.add(&[again]).await; // the showtime was moved, and had another
+    kit.run().await;
+    assert_eq!(kit.counters(ann).await.count("bracket_won", &filter(&[])), 2);
 }

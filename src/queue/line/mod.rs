@@ -78,6 +78,8 @@ pub(crate) struct Take {
     pub pace: f64,
     pub admitted_per_s: f64,
     pub now: UnixMs,
+    /// A number that was given out, as SQL knows.
+    pub known: i64,
 }
 
 /// What it gets.
@@ -91,6 +93,8 @@ pub(crate) struct Taken {
     pub inside: u64,
     /// The line has just been formed anew: nobody is admitted until then.
     pub quiet_until: UnixMs,
+    /// Until then some with lower numbers may come back.
+    pub open_until: UnixMs,
     /// The first who waits still.
     pub first: Option<i64>,
     /// The highest number that was given out.
@@ -102,6 +106,8 @@ pub(crate) struct Taken {
 pub(crate) struct Forming {
     /// It may give out those above the first and up to the second.
     pub numbers: (i64, i64),
+    /// Nobody with such a number or a lower one waits any more: they were let in, or dismissed.
+    pub through: i64,
     /// Who has a pass.
     pub inside: Vec<Place>,
     /// Nobody is admitted until then: those who waited must come back first.
@@ -124,7 +130,7 @@ pub(crate) enum Gone {
 /// Why the line did not do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LineError {
-    /// There is no line, or everything in it was lost: it must be [formed](Line::form).
+    /// There is no line, or everything in it was lost, or the last that happened to it: it must be [formed](Line::form).
     #[error("the line was lost")]
     Lost,
     /// No number is left: it must be [given more](Line::more).
@@ -142,7 +148,8 @@ pub(crate) enum LineError {
 ///
 /// Guarantees: each call is atomic. Numbers rise with the order in which `enter` was applied. An account is in the line
 /// once, waiting or inside. `take` gives each place to one actor, lowest number first, and none to an actor whose epoch is
-/// below one that has [held](Self::hold) the line. Everything may be lost at once, and is then [`LineError::Lost`].
+/// below one that has [held](Self::hold) the line. Everything may be lost at once, or the last that happened, and is then
+/// [`LineError::Lost`] to whoever [knows](Self::known) of a number that was given out and is not.
 /// No call takes longer the more there are who wait, but by its logarithm.
 pub(crate) trait Line: Send + Sync + 'static {
     /// The account's place, a new one at the end if it has none.
@@ -151,7 +158,7 @@ pub(crate) trait Line: Send + Sync + 'static {
     fn look(&self, queue: QueueId, places: Vec<Place>, now: UnixMs) -> Lined<Looked>;
     /// The account's number, if it is in the line or inside.
     fn number_of(&self, queue: QueueId, account: PlayerId) -> Lined<Option<i64>>;
-    /// Back to its old place after a loss, unless the account has a later one.
+    /// Back to its old place after a loss, unless the account had a later one before it, or has come in since.
     fn come_back(&self, queue: QueueId, place: Place, now: UnixMs) -> Lined<Found>;
     /// Out of the line; one who is inside stays there until his pass has ended.
     fn leave(&self, queue: QueueId, place: Place, now: UnixMs) -> Lined<Gone>;
@@ -169,10 +176,12 @@ pub(crate) trait Line: Send + Sync + 'static {
     fn drop_silent(&self, queue: QueueId, now: UnixMs, before: UnixMs, most: usize) -> Lined<u64>;
     /// Nobody waits any more, and no number that was to be given out will be.
     fn dismiss(&self, queue: QueueId) -> Lined<u64>;
-    /// Begins a line where there is none.
+    /// Begins a line where there is none, or none that has given out what is [known](Self::known).
     fn form(&self, queue: QueueId, forming: Forming) -> Lined<()>;
     /// Numbers above the first and up to the second may be given out.
     fn more(&self, queue: QueueId, numbers: (i64, i64)) -> Lined<()>;
+    /// The highest number that this node knows to have been given out, by the tickets that it has seen.
+    fn known(&self, queue: QueueId) -> i64;
     /// How many wait, and how the line moves.
     fn figures(&self, queue: QueueId) -> Lined<(u64, Beat)>;
     /// Whether it answers at all.

@@ -1,5 +1,6 @@
 //! The line in Redis: what it promises is promised by the scripts. A wipe loses all of it, which is noticed by the missing
-//! hash, and those who wait bring their places back.
+//! hash; a fail-over or a crash may lose the last writes, which is noticed by a ticket with a higher number than the line has
+//! given out. Those who wait bring their places back.
 
 use super::{
     Beat, Entered, Forming, Found, Gone, Line, LineError, Lined, Looked, Take, Taken,
@@ -17,7 +18,12 @@ use crate::{
 };
 use futures_util::future::FutureExt;
 use redis::{FromRedisValue, RedisResult, Script, Value};
-use std::{future::Future, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -28,6 +34,8 @@ pub(crate) struct RedisLine {
     prefix: String,
     longest: Duration,
     left_ms: u64,
+    /// The highest number of each queue that this node knows to have been given out: by the tickets that it has seen.
+    known: Arc<Mutex<HashMap<QueueId, i64>>>,
 }
 
 /// Arguments of a script.
@@ -59,7 +67,16 @@ impl RedisLine {
             prefix: config.redis.prefix.clone(),
             longest: Duration::from_millis(config.redis.timeout_ms),
             left_ms: config.queue.left_ms,
+            known: Arc::default(),
         })
+    }
+
+    /// This number has been given out. The highest that has, as far as this node knows.
+    fn learn(&self, queue: QueueId, number: i64) -> i64 {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let highest = known.entry(queue).or_default();
+        *highest = number.max(*highest);
+        *highest
     }
 
     /// The hash tag keeps the keys of a queue in one slot of a Redis Cluster.
@@ -154,10 +171,12 @@ impl Reader {
 
 impl Line for RedisLine {
     fn enter(&self, queue: QueueId, account: PlayerId, now: UnixMs) -> Lined<Entered> {
-        let run = self.run(&ENTER, queue, vec![name(account), text(now.0)]);
+        let run = self.run(&ENTER, queue, vec![name(account), text(now.0), text(self.known(queue))]);
+        let this = self.clone();
         async move {
             let mut answer = run.await?;
             let (inside, number, ahead) = (answer.int()? == 1, answer.int()?, answer.number()?);
+            this.learn(queue, number);
             let (new, beat) = (answer.int()? == 1, answer.beat()?);
             let found = if inside { Found::Inside } else { Found::Waiting { ahead } };
             Ok(Entered { number, found, new, beat })
@@ -166,7 +185,8 @@ impl Line for RedisLine {
     }
 
     fn look(&self, queue: QueueId, places: Vec<Place>, now: UnixMs) -> Lined<Looked> {
-        let run = self.run(&LOOK, queue, with_places(vec![text(now.0)], &places));
+        let known = self.learn(queue, places.iter().map(|place| place.number).max().unwrap_or_default());
+        let run = self.run(&LOOK, queue, with_places(vec![text(now.0), text(known)], &places));
         async move {
             let mut answer = run.await?;
             let beat = answer.beat()?;
@@ -210,16 +230,19 @@ impl Line for RedisLine {
     }
 
     fn take(&self, queue: QueueId, take: Take) -> Lined<Taken> {
-        let Take { epoch, most, pace, admitted_per_s, now } = take;
-        let args = vec![text(epoch), text(most), text(pace), text(admitted_per_s), text(now.0)];
-        let run = self.run(&TAKE, queue, args);
+        let Take { epoch, most, pace, admitted_per_s, now, known } = take;
+        let known = self.learn(queue, known);
+        let args = vec![text(epoch), text(most), text(pace), text(admitted_per_s), text(now.0), text(known)];
+        let (run, this) = (self.run(&TAKE, queue, args), self.clone());
         async move {
             let mut answer = run.await?;
             let (waiting, inside) = (answer.number()?, answer.number()?);
-            let quiet_until = UnixMs(answer.int()?);
+            let (quiet_until, open_until) = (UnixMs(answer.int()?), UnixMs(answer.int()?));
             let (first, given) = (answer.int()?, answer.int()?);
+            this.learn(queue, given);
             let first = (first >= 0).then_some(first);
-            Ok(Taken { places: answer.places()?, waiting, inside, quiet_until, first, given })
+            let places = answer.places()?;
+            Ok(Taken { places, waiting, inside, quiet_until, open_until, first, given })
         }
         .boxed()
     }
@@ -245,8 +268,9 @@ impl Line for RedisLine {
     }
 
     fn form(&self, queue: QueueId, forming: Forming) -> Lined<()> {
-        let Forming { numbers: (from, to), inside, quiet_until, open_until } = forming;
-        let args = vec![text(from), text(to), text(quiet_until.0), text(open_until.0)];
+        let Forming { numbers: (from, to), through, inside, quiet_until, open_until } = forming;
+        let (quiet, open, known) = (text(quiet_until.0), text(open_until.0), text(self.known(queue)));
+        let args = vec![text(from), text(to), quiet, open, known, text(through)];
         self.done(&FORM, queue, with_places(args, &inside))
     }
 
@@ -255,12 +279,16 @@ impl Line for RedisLine {
     }
 
     fn figures(&self, queue: QueueId) -> Lined<(u64, Beat)> {
-        let run = self.run(&FIGURES, queue, Vec::new());
+        let run = self.run(&FIGURES, queue, vec![text(self.known(queue))]);
         async move {
             let mut answer = run.await?;
             Ok((answer.number()?, answer.beat()?))
         }
         .boxed()
+    }
+
+    fn known(&self, queue: QueueId) -> i64 {
+        self.learn(queue, 0)
     }
 
     fn ping(&self) -> Lined<()> {

@@ -1,9 +1,13 @@
 //! The scripts of a line in Redis. Each is atomic, and all keys of a queue are in one slot.
 //!
-//! `KEYS`: `meta`, a hash (`next` and `limit` number, `epoch`, `pace`, `rate`, `turned`, `quiet`, `open`); `line`, who
-//! waits by number; `seen`, the same by the time when each was last heard of; `inside`, who was let in by number; `gone`,
-//! numbers whose holders left, by the time until which that is known. Members are accounts of 16 bytes. Every answer
-//! begins with 0, or with why not: -1 the line was lost, -2 no number is left, -3 a later actor has it.
+//! `KEYS`: `meta`, a hash (`next` and `limit` number, `epoch`, `pace`, `rate`, `turned`, `quiet`, `open`; `base`: those up
+//! to it were given out before the line was formed; `through`: none of those up to it waits any more); `line`, who waits by number; `seen`, the same by the time when each
+//! was last heard of; `inside`, who was let in by number; `gone`, numbers whose holders left, and who came in while tickets
+//! of before may return, by the time until which that is known. Members are accounts of 16 bytes. Every answer begins
+//! with 0, or with why not: -1 the line was lost, -2 no number is left, -3 a later actor has it.
+//!
+//! `known` is a number that the asking node knows to have been given out: if the line's have not come so far, Redis has lost
+//! its last writes. Then what it holds is kept, and the numbers go on above all that SQL knows of.
 
 use redis::Script;
 use std::sync::LazyLock;
@@ -19,6 +23,9 @@ local function is(set, account, number)
     local n = redis.call('ZSCORE', set, account)
     return n and tonumber(n) == tonumber(number)
 end
+local function lost(given, known)
+    return not given or tonumber(given) < tonumber(known)
+end
 ";
 
 macro_rules! scripts {
@@ -29,10 +36,10 @@ macro_rules! scripts {
 }
 
 scripts! {
-    /// `ARGV` account, now. Answers inside?, number, ahead, new?, beat.
+    /// `ARGV` account, now, known. Answers inside?, number, ahead, new?, beat.
     ENTER = r"
         local m = redis.call('HMGET', meta, 'next', 'limit')
-        if not m[1] then return {-1} end
+        if lost(m[1], ARGV[3]) then return {-1} end
         local n, new = redis.call('ZSCORE', inside, ARGV[1]), 0
         if n then return {0, 1, n, 0, 0, beat()} end
         n = redis.call('ZSCORE', line, ARGV[1])
@@ -44,13 +51,13 @@ scripts! {
         redis.call('ZADD', seen, ARGV[2], ARGV[1])
         return {0, 0, n, redis.call('ZRANK', line, ARGV[1]), new, beat()}
     ";
-    /// `ARGV` now, then account and number of each. Answers the beat, and of each: 0 waits, 1 inside, 2 left, 3 unknown,
+    /// `ARGV` now, known, then account and number of each. Answers the beat, and of each: 0 waits, 1 inside, 2 left, 3 unknown,
     /// 4 unknown and may return; and how many are ahead.
     LOOK = r"
-        local m = redis.call('HMGET', meta, 'pace', 'rate', 'turned', 'quiet', 'open')
-        if not m[1] then return {-1} end
+        local m = redis.call('HMGET', meta, 'pace', 'rate', 'turned', 'quiet', 'open', 'next')
+        if lost(m[6], ARGV[2]) then return {-1} end
         local out = {0, m[1], m[2], m[3], m[4]}
-        for i = 2, #ARGV, 2 do
+        for i = 3, #ARGV, 2 do
             local account, number = ARGV[i], ARGV[i + 1]
             local found, ahead = 3, 0
             if is(line, account, number) then
@@ -73,15 +80,18 @@ scripts! {
         if redis.call('EXISTS', meta) == 0 then return {-1} end
         return {0, redis.call('ZSCORE', inside, ARGV[1]) or redis.call('ZSCORE', line, ARGV[1])}
     ";
-    /// `ARGV` account, number, now. Answers as LOOK does of one.
+    /// `ARGV` account, number, now. Answers as LOOK does of one. Of an account's tickets of before the later one counts; a place
+    /// that it has got since then is given up for either. Who has come in since then has used up what he had before.
     COME_BACK = r"
-        local open = redis.call('HGET', meta, 'open')
-        if not open then return {-1} end
-        local account, number = ARGV[1], tonumber(ARGV[2])
+        local m = redis.call('HMGET', meta, 'open', 'base', 'through')
+        if not m[1] then return {-1} end
+        local account, number, base = ARGV[1], tonumber(ARGV[2]), m[2] and tonumber(m[2]) or math.huge
         if is(inside, account, number) then return {0, 1, 0} end
         if redis.call('ZSCORE', gone, ARGV[2]) then return {0, 2, 0} end
-        local n = redis.call('ZSCORE', line, account)
-        if redis.call('ZSCORE', inside, account) or (n and tonumber(n) > number) or tonumber(open) <= tonumber(ARGV[3]) then
+        local n = tonumber(redis.call('ZSCORE', line, account) or number)
+        local over = tonumber(m[1]) <= tonumber(ARGV[3]) or number > base or (n > number and n <= base)
+            or number <= tonumber(m[3] or 0)
+        if over or redis.call('ZSCORE', inside, account) or redis.call('ZSCORE', gone, account) then
             return {0, 3, 0}
         end
         redis.call('ZADD', line, number, account)
@@ -112,12 +122,13 @@ scripts! {
         redis.call('HSET', meta, 'epoch', ARGV[1])
         return {0, redis.call('ZRANGE', inside, 0, -1, 'WITHSCORES')}
     ";
-    /// `ARGV` epoch, most, pace, rate, now. Answers how many wait, how many are inside, quiet, the first number that waits
-    /// still (-1: none), the highest given out, and account and number of each that is taken.
+    /// `ARGV` epoch, most, pace, rate, now, known. Answers how many wait, how many are inside, quiet, open, the first number that
+    /// waits still (-1: none), the highest given out, and account and number of each that is taken.
     TAKE = r"
-        local m = redis.call('HMGET', meta, 'epoch', 'quiet', 'next')
-        if not m[1] then return {-1} end
+        local m = redis.call('HMGET', meta, 'epoch', 'quiet', 'next', 'open')
+        if lost(m[3], ARGV[6]) then return {-1} end
         if tonumber(ARGV[1]) < tonumber(m[1]) then return {-3} end
+        local open = tonumber(m[4]) > tonumber(ARGV[5])
         redis.call('HSET', meta, 'pace', ARGV[3], 'rate', ARGV[4], 'turned', ARGV[5])
         local most, taken = tonumber(ARGV[2]), {}
         if most > 0 and tonumber(m[2]) <= tonumber(ARGV[5]) then
@@ -125,10 +136,11 @@ scripts! {
             for i = 1, #taken, 2 do
                 redis.call('ZREM', seen, taken[i])
                 redis.call('ZADD', inside, taken[i + 1], taken[i])
+                if open then redis.call('ZADD', gone, m[4], taken[i]) end
             end
         end
         local first = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')[2] or -1
-        return {0, redis.call('ZCARD', line), redis.call('ZCARD', inside), m[2], first, m[3], taken}
+        return {0, redis.call('ZCARD', line), redis.call('ZCARD', inside), m[2], m[4], first, m[3], taken}
     ";
     /// `ARGV` epoch, now, then account and number of each.
     PUT_BACK = r"
@@ -138,6 +150,7 @@ scripts! {
         for i = 3, #ARGV, 2 do
             if is(inside, ARGV[i], ARGV[i + 1]) then
                 redis.call('ZREM', inside, ARGV[i])
+                redis.call('ZREM', gone, ARGV[i])
                 redis.call('ZADD', line, ARGV[i + 1], ARGV[i])
                 redis.call('ZADD', seen, ARGV[2], ARGV[i])
             end
@@ -177,16 +190,27 @@ scripts! {
         if not limit then return {-1} end
         local n = redis.call('ZCARD', line)
         redis.call('UNLINK', line, seen)
-        redis.call('HSET', meta, 'next', limit)
+        redis.call('HSET', meta, 'next', limit, 'through', limit)
         return {0, n}
     ";
-    /// `ARGV` from, to, quiet, open, then account and number of all inside. One that is there stays.
+    /// `ARGV` from, to, quiet, open, known, through, then account and number of all inside. One that is there, with all that it has given
+    /// out, stays; of one that has lost its last writes those stay who wait and who are inside.
     FORM = r"
-        if redis.call('EXISTS', meta) == 1 then return {0} end
-        redis.call('UNLINK', line, seen, inside, gone)
-        redis.call('HSET', meta, 'next', ARGV[1], 'limit', ARGV[2], 'epoch', 0, 'pace', 0, 'rate', 0, 'turned', 0,
-            'quiet', ARGV[3], 'open', ARGV[4])
-        for i = 5, #ARGV, 2 do redis.call('ZADD', inside, ARGV[i + 1], ARGV[i]) end
+        local given = redis.call('HGET', meta, 'next')
+        if not lost(given, ARGV[5]) then return {0} end
+        if not given then
+            redis.call('UNLINK', line, seen, inside, gone)
+            redis.call('HSET', meta, 'epoch', 0, 'pace', 0, 'rate', 0, 'turned', 0)
+        end
+        redis.call('HSET', meta, 'next', ARGV[1], 'limit', ARGV[2], 'quiet', ARGV[3], 'open', ARGV[4], 'base', ARGV[1],
+            'through', ARGV[6])
+        redis.call('ZREMRANGEBYSCORE', line, '-inf', ARGV[6])
+        for i = 7, #ARGV, 2 do
+            redis.call('ZREM', line, ARGV[i])
+            redis.call('ZREM', seen, ARGV[i])
+            redis.call('ZADD', inside, ARGV[i + 1], ARGV[i])
+            redis.call('ZADD', gone, ARGV[4], ARGV[i])
+        end
         return {0}
     ";
     /// `ARGV` from, to. A block that comes after a later one is passed over.
@@ -201,9 +225,9 @@ scripts! {
         end
         return {0}
     ";
-    /// Answers how many wait, and the beat.
+    /// `ARGV` known. Answers how many wait, and the beat.
     FIGURES = r"
-        if redis.call('EXISTS', meta) == 0 then return {-1} end
+        if lost(redis.call('HGET', meta, 'next'), ARGV[1]) then return {-1} end
         return {0, redis.call('ZCARD', line), beat()}
     ";
 }

@@ -173,6 +173,7 @@ impl Line for SqlLine {
                 waiting: taken.waiting.max(0) as u64,
                 inside: taken.inside.max(0) as u64,
                 quiet_until: UnixMs::default(),
+                open_until: UnixMs::default(),
                 first: taken.first,
                 given: taken.given,
             })
@@ -245,6 +246,10 @@ impl Line for SqlLine {
             Ok((waiting, this.of(queue, |heard| heard.beat)))
         }
         .boxed()
+    }
+
+    fn known(&self, _: QueueId) -> i64 {
+        0 // what it has given out it knows itself
     }
 
     fn ping(&self) -> Lined<()> {

@@ -1,5 +1,7 @@
 //! What a line promises: one suite for SQL and for Redis, and what happens when Redis loses everything.
 
+mod lost;
+
 use super::*;
 use crate::{
     auth::tests::SetClock,
@@ -70,7 +72,7 @@ impl Kit {
 
     async fn form(&self, numbers: (i64, i64), inside: Vec<Place>, quiet: i64, open: i64) {
         let (quiet_until, open_until) = (UnixMs(quiet), UnixMs(open));
-        let forming = Forming { numbers, inside, quiet_until, open_until };
+        let forming = Forming { numbers, through: 0, inside, quiet_until, open_until };
         self.line.form(self.queue, forming).await.expect("formed");
     }
 
@@ -94,7 +96,7 @@ impl Kit {
     }
 
     async fn take(&self, epoch: i64, most: usize, now: i64) -> Result<Taken, LineError> {
-        let take = Take { epoch, most, pace: 2.5, admitted_per_s: 3.5, now: UnixMs(now) };
+        let take = Take { epoch, most, pace: 2.5, admitted_per_s: 3.5, now: UnixMs(now), known: 0 };
         self.line.take(self.queue, take).await
     }
 }
@@ -279,76 +281,6 @@ impl Model {
             assert_eq!(found, Found::Waiting { ahead: ahead as u64 }, "number {number}");
         }
     }
-}
-
-#[actix::test]
-async fn a_line_that_redis_has_lost_forms_in_its_old_order_from_those_who_wait() {
-    let mut kit = Kit::redis().await;
-    let places = kit.crowd(6, 1).await;
-    kit.take(EPOCH, 1, 1).await.expect("taken");
-    kit.line.leave(kit.queue, places[4], UnixMs(2)).await.expect("left");
-    kit.redis.as_mut().expect("redis").0.restart().expect("restarts");
-    let lost = loop {
-        match kit.line.look(kit.queue, vec![places[1]], UnixMs(3)).await {
-            Err(LineError::Away(_)) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-            answer => break answer.expect_err("everything is gone"),
-        }
-    };
-    assert_eq!(lost, LineError::Lost);
-    assert_eq!(kit.line.enter(kit.queue, PlayerId::new(), UnixMs(3)).await, Err(LineError::Lost));
-
-    kit.form((1_000_000, 1_000_002), vec![places[0]], 5_000, 9_000).await;
-    let fresh = kit.enter(PlayerId::new(), 100).await;
-    assert_eq!(fresh.number, 1_000_001, "above every number that was given out");
-    for place in [places[5], places[2], places[3], places[1]] {
-        assert_eq!(kit.look(place, 100).await, Found::Unknown { may_return: true });
-        kit.line.come_back(kit.queue, place, UnixMs(100)).await.expect("back");
-    }
-    for (ahead, place) in [places[1], places[2], places[3], places[5], fresh].into_iter().enumerate() {
-        assert_eq!(kit.look(place, 101).await, Found::Waiting { ahead: ahead as u64 });
-    }
-    assert_eq!(kit.look(places[0], 101).await, Found::Inside, "who has a pass keeps it");
-    assert_eq!(kit.take(EPOCH, 9, 4_999).await.expect("quiet").places, [], "first those who wait come back");
-    assert_eq!(kit.take(EPOCH, 1, 5_000).await.expect("taken").places, [places[1]]);
-
-    assert_eq!(kit.line.leave(kit.queue, places[2], UnixMs(5_000)).await, Ok(Gone::Waited));
-    let back = kit.line.come_back(kit.queue, places[2], UnixMs(5_001)).await;
-    assert_eq!(back, Ok(Found::Left), "who leaves now does not return");
-    assert_eq!(kit.look(places[4], 9_000).await, Found::Unknown { may_return: false }, "it is too late");
-    let late = kit.line.come_back(kit.queue, places[4], UnixMs(9_000)).await;
-    assert_eq!(late, Ok(Found::Unknown { may_return: false }));
-}
-
-#[actix::test]
-async fn of_two_tickets_of_an_account_the_later_one_comes_back_after_a_loss() {
-    let kit = Kit::redis().await;
-    let ann = PlayerId::new();
-    let (old, new) = (Place { number: 5, account: ann }, Place { number: 9, account: ann });
-    let queue = QueueId::new();
-    let forming =
-        Forming { numbers: (10, 20), inside: Vec::new(), quiet_until: UnixMs(0), open_until: UnixMs(1_000) };
-    kit.line.form(queue, forming.clone()).await.expect("formed");
-    let back = async |place| kit.line.come_back(queue, place, UnixMs(1)).await.expect("answers");
-    assert_eq!(back(old).await, Found::Waiting { ahead: 0 });
-    assert_eq!(back(new).await, Found::Waiting { ahead: 0 });
-    assert_eq!(back(old).await, Found::Unknown { may_return: false }, "it was given up for the other");
-    kit.line.form(queue, Forming { inside: vec![old], ..forming }).await.expect("a second one");
-    assert_eq!(kit.line.number_of(queue, ann).await, Ok(Some(9)), "changes nothing");
-}
-
-#[actix::test]
-async fn numbers_that_sql_was_not_told_of_are_not_given_out_and_late_blocks_are_passed_over() {
-    let kit = Kit::redis().await;
-    let queue = QueueId::new();
-    let forming =
-        Forming { numbers: (0, 1), inside: Vec::new(), quiet_until: UnixMs(0), open_until: UnixMs(0) };
-    kit.line.form(queue, forming).await.expect("formed");
-    let enter =
-        async || kit.line.enter(queue, PlayerId::new(), UnixMs(1)).await.map(|entered| entered.number);
-    assert_eq!((enter().await, enter().await), (Ok(1), Err(LineError::NoNumbers)));
-    kit.line.more(queue, (3, 5)).await.expect("the later of two blocks comes first");
-    kit.line.more(queue, (1, 3)).await.expect("the earlier one");
-    assert_eq!((enter().await, enter().await, enter().await), (Ok(4), Ok(5), Err(LineError::NoNumbers)));
 }
 
 /// Spec 3.1: 100,000 waiting fit in 40 MB of Redis.

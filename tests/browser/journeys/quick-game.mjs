@@ -130,6 +130,7 @@ async function replay(me) {
   await page.waitForTimeout(2500);
   assert.ok(Number(await scrub.inputValue()) > start, "it plays by itself");
   await page.locator('[data-test="replay-play"]').click();
+  await page.waitForTimeout(300); // a step from just before the click is drawn
   const held = await scrub.inputValue();
   await page.waitForTimeout(1200);
   assert.equal(await scrub.inputValue(), held, "and stops when told to");

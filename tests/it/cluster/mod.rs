@@ -54,7 +54,7 @@ impl Router for PrivateCluster {
 
 /// Everything that can fail.
 pub struct Servers<R = PrivateRedis> {
-    redis: R,
+    pub redis: R,
     postgres: PrivatePostgres,
     pub nodes: Vec<Process>,
     _dir: tempfile::TempDir,

@@ -22,6 +22,31 @@ async fn holder(nodes: &[Process]) -> usize {
     panic!("nobody holds the match");
 }
 
+/// Ann offers until it reaches Bob: who gets 503, or nothing, sends again. Then they play, and part. How long after the
+/// fault the offer came.
+async fn goes_on(ann: &mut Peer, bob: &mut Peer, session: &str, fault: Instant) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(10);
+    loop {
+        ann.sdp("offer", &bob.id, "v=0 offer", session).await;
+        let offered = tokio::time::timeout(Duration::from_millis(500), bob.until("sdp_offer_received"));
+        if offered.await.is_ok() {
+            break;
+        }
+        assert!(fault.elapsed() < LONGEST, "{:?} {:?}", ann.transcript, bob.transcript);
+    }
+    let after = fault.elapsed();
+    assert!(after < LONGEST, "{after:?}");
+    bob.sdp("answer", &ann.id, "v=0 answer", session).await;
+    ann.until("sdp_answer_received").await;
+    ann.reports("connected", session).await;
+    bob.reports("connected", session).await;
+    ann.until("match_started").await;
+    bob.until("match_started").await;
+    ann.say("leave_match", json!({"sessionId": session})).await;
+    bob.until("match_ended").await;
+    after
+}
+
 #[actix::test]
 async fn nodes_agree_who_duels_and_which_socket_is_the_newest() {
     let servers: Servers<PrivateRedis> = Servers::start(&[]);
@@ -69,25 +94,10 @@ async fn a_match_outlives_the_node_that_held_it_between_acceptance_and_connectio
         if bob.guest.base == bases[dead] {
             bob = bob.reconnect(&alive).await;
         }
-        // Who gets 503, or nothing, sends again.
-        loop {
-            ann.sdp("offer", &bob.id, "v=0 offer", &session).await;
-            let offered = tokio::time::timeout(Duration::from_millis(500), bob.until("sdp_offer_received"));
-            if offered.await.is_ok() {
-                break;
-            }
-            assert!(killed.elapsed() < Duration::from_secs(10), "{:?} {:?}", ann.transcript, bob.transcript);
-        }
-        println!("round {round}: up again {:?} after the kill", killed.elapsed());
-        assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
-        bob.sdp("answer", &ann.id, "v=0 answer", &session).await;
-        ann.until("sdp_answer_received").await;
-        ann.reports("connected", &session).await;
-        bob.reports("connected", &session).await;
-        ann.until("match_started").await;
-        bob.until("match_started").await;
-        ann.say("leave_match", json!({"sessionId": session})).await;
-        bob.until("match_ended").await;
+        println!(
+            "round {round}: up again {:?} after the kill",
+            goes_on(&mut ann, &mut bob, &session, killed).await
+        );
         servers.nodes[dead].restart();
         tokio::time::sleep(Duration::from_secs(2)).await; // it is one of them again
     }
@@ -113,4 +123,30 @@ async fn nobody_stays_in_a_match_whose_node_died_with_everybody_on_it() {
     ann.join("main").await;
     bob.join("main").await;
     accepted(&mut bob, &mut ann).await;
+}
+
+#[actix::test]
+async fn a_redis_that_was_wiped_ends_no_match_and_empties_no_lobby() {
+    let mut servers: Servers<PrivateRedis> = Servers::start(&["duel.ended_ms=200"]);
+    let bases = servers.bases();
+    let mut ann = Peer::enter(&bases[0], "Ann").await;
+    let mut bob = Peer::enter(&bases[1], "Bob").await;
+    let session = accepted(&mut ann, &mut bob).await;
+    servers.redis.restart().unwrap();
+    let wiped = Instant::now();
+    println!("goes on {:?} after the wipe", goes_on(&mut ann, &mut bob, &session, wiped).await);
+    // They are as they were to one who comes now, on a third node.
+    let mut cat = Peer::connect(Guest::sign_in(&bases[2], "Cat").await.unwrap(), None).await;
+    loop {
+        cat.say("join_lobby", json!({"playerId": cat.id, "playerName": "", "lobby": "main"})).await;
+        let update = tokio::time::timeout(Duration::from_secs(1), cat.until("lobby_update")).await;
+        let update = update.map(|update| update.to_string()).unwrap_or_default();
+        if update.contains(&ann.id) && update.contains(&bob.id) {
+            break;
+        }
+        assert!(wiped.elapsed() < Duration::from_secs(30), "{:?}", cat.transcript);
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    let session = accepted(&mut cat, &mut ann).await;
+    connect(&mut cat, &mut ann, &session).await;
 }

@@ -9,7 +9,7 @@ use crate::{
     clock::{Clock as _, UnixMs},
     cluster::{Arbiters, Cluster},
     ids::{PlayerId, QueueId},
-    queue::{Answer, Desk, Line, RedisLine, Request, SqlLine, Ticket, TicketStatus},
+    queue::{Answer, Desk, Line, RedisLine, Request, SqlLine, Ticket, TicketStatus, tests::Memory},
     store::{AuditEntry, Place, QUEUE, QueueChange, QueueRow, Saved, Store},
     testkit::{PrivateRedis, test_config},
 };
@@ -27,6 +27,7 @@ pub struct Kit {
     pub state: QueueState,
     pub compare: bool,
     pub redis: Option<PrivateRedis>,
+    redis_line: Option<RedisLine>,
     _dir: tempfile::TempDir,
 }
 
@@ -45,8 +46,12 @@ impl Kit {
         config.queue.settings_ms = 0; // what is changed is seen at once
         let clock = SetClock::new();
         let store = Store::open(&config, clock.clone()).await.expect("opens");
-        let line: Arc<dyn Line> = match &redis {
-            Some(redis) => Arc::new(RedisLine::open(&redis.url(), &config).await.expect("connects")),
+        let mut redis_line = None;
+        if let Some(redis) = &redis {
+            redis_line = Some(RedisLine::open(&redis.url(), &config).await.expect("connects"));
+        }
+        let line: Arc<dyn Line> = match &redis_line {
+            Some(line) => Arc::new(line.clone()),
             None => Arc::new(SqlLine::new(store.clone())),
         };
         let config = Arc::new(config);
@@ -58,8 +63,9 @@ impl Kit {
         let entry = entry(clock.now());
         assert!(matches!(store.create_queue(&row, &entry).await, Ok(Saved::Done(_))));
         let (queue, state) = (QueueId(row.queue_id), QueueState::default());
+        let (epoch, compare) = (0, true);
         let mut kit =
-            Self { desk, cluster, store, clock, queue, epoch: 0, state, compare: true, redis, _dir: dir };
+            Self { desk, cluster, store, clock, queue, epoch, state, compare, redis, redis_line, _dir: dir };
         kit.activate().await;
         kit
     }
@@ -138,6 +144,29 @@ impl Kit {
 
     pub async fn active(&self) -> i64 {
         self.store.count_live_passes(self.queue).await.expect("counts")
+    }
+
+    /// Redis loses everything, and is there again.
+    pub async fn wipe(&mut self) {
+        self.redis.as_mut().expect("redis").restart().expect("restarts");
+        while self.desk.line.ping().await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    /// A node that has seen nothing yet takes the place of this one.
+    pub async fn restart_node(&mut self) {
+        let url = self.redis.as_ref().expect("redis").url();
+        let line = RedisLine::open(&url, self.cluster.config()).await.expect("connects");
+        self.redis_line = Some(line.clone());
+        self.desk = Arc::new(Desk::new(Arc::new(line), self.store.clone(), self.cluster.clone(), b"secret"));
+    }
+
+    /// What Redis holds now.
+    pub async fn memory(&self) -> Memory {
+        let (redis, line) =
+            (self.redis.as_ref().expect("redis"), self.redis_line.as_ref().expect("its line"));
+        Memory::of(redis, line, self.queue).await
     }
 
     pub async fn row(&self) -> QueueRow {

@@ -96,3 +96,32 @@ async fn after_the_end_each_still_sees_his_own_part() {
     assert_eq!(game["you"]["role"], role);
     assert_eq!(game["roles"][players[0].id.to_string()], role);
 }
+
+#[actix::test]
+async fn one_whose_death_ends_the_game_hears_of_the_end_before_he_is_shown_the_room() {
+    let stage = Stage::new();
+    let times = json!({"day_ms": 1_000, "vote_ms": 1_000, "defence_ms": 1_000, "verdict_ms": 1_000, "final_words_ms": 0});
+    let mut players = table(&stage, 4, times).await;
+    players[0].ok("room.start", json!({})).await;
+    let mut mafia = 0;
+    for (n, player) in players.iter_mut().enumerate() {
+        if player.expect("game.role").await["role"] == "mafia" {
+            mafia = n;
+        }
+    }
+    let accused = players[mafia].id;
+    stage.run_ms(1_001).await;
+    for player in &mut players {
+        player.ok("game.vote", json!({"suspect": accused})).await;
+    }
+    stage.run_ms(1_001).await;
+    players[mafia].read().await;
+    for (_, player) in players.iter_mut().enumerate().filter(|(n, _)| *n != mafia) {
+        player.ok("game.verdict", json!({"execute": true})).await;
+    }
+    let told = players[mafia].read().await;
+    let at =
+        |name: &str| told.iter().position(|told| told == name).unwrap_or_else(|| panic!("{name}: {told:?}"));
+    assert!(at("game.death") < at("game.over") && at("game.over") < at("room.state"), "{told:?}");
+    assert_eq!(told.iter().filter(|name| *name == "room.state").count(), 1, "{told:?}");
+}

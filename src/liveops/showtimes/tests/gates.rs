@@ -1,7 +1,10 @@
 //! The table of spec 3.3, and what a queue hears of a seat that is paid.
 
 use super::*;
-use crate::liveops::{consumers::ConsumeError, showtimes::gate::Refusal};
+use crate::{
+    liveops::{consumers::ConsumeError, showtimes::gate::Refusal},
+    store::ShowtimeChange,
+};
 
 const QUEUE: Uuid = Uuid::from_u128(7);
 const PASS: Uuid = Uuid::from_u128(8);
@@ -103,4 +106,47 @@ async fn a_paid_seat_ends_its_pass_and_the_last_one_ends_the_wait() {
     assert!(kit.queue.sold_out.load(Ordering::Relaxed) > 0);
     kit.clock.advance_s(1);
     assert_eq!(facts().await, [], "each was heard of");
+}
+
+#[actix::test]
+async fn a_queue_that_two_showtimes_share_is_sold_out_when_both_are_that_have_not_started() {
+    let kit = Kit::new().await;
+    let shared = Some((QUEUE, "refuse"));
+    let (tonight, _) = kit.showtime(1, 2, shared).await; // it has started, and some of it was never sold
+    let mut to_sell = Vec::new();
+    for _ in 0..2 {
+        let (of, seats) = kit.showtime(1, 1, shared).await;
+        let later = ShowtimeChange { starts_at: Some(tonight.starts_at + 60_000), ..Default::default() };
+        let changed = kit.store.change_showtime(of.showtime_id, &later, kit.clock.now(), &kit.entry()).await;
+        assert!(matches!(changed, Ok(Saved::Done(_))), "{changed:?}");
+        to_sell.push((of, seats[0]));
+    }
+    let ann = kit.player(2).await;
+    let sold_out = async |of: &ShowtimeRow, seat| {
+        kit.queue.answers(valid(ann, Uuid::now_v7()));
+        let held = kit.showtimes.reserve(Uuid::now_v7(), ann, (of, seat), Some("p")).await.expect("free");
+        let paid = kit.showtimes.pay(held.reservation_id, ann, Uuid::now_v7()).await;
+        assert!(matches!(paid, Ok(Paid::Done(_))), "{paid:?}");
+        kit.queue.sold_out.load(Ordering::Relaxed)
+    };
+    assert_eq!(sold_out(&to_sell[0].0, to_sell[0].1).await, 0, "there is the other still");
+    assert_eq!(sold_out(&to_sell[1].0, to_sell[1].1).await, 1);
+}
+
+#[actix::test]
+async fn a_hold_that_is_asked_for_again_is_the_same_whatever_the_queue_says_then() {
+    let kit = Kit::new().await;
+    let (of, seats) = kit.showtime(1, 1, Some((QUEUE, "refuse"))).await;
+    let (ann, bob, id) = (kit.player(0).await, kit.player(0).await, Uuid::now_v7());
+    kit.queue.answers(valid(ann, PASS));
+    let held = kit.showtimes.reserve(id, ann, (&of, seats[0]), Some("p")).await.expect("free");
+    for verdict in [PassVerdict::Invalid, PassVerdict::Unavailable] {
+        kit.queue.answers(verdict);
+        for pass in [Some("p"), None] {
+            let again = kit.showtimes.reserve(id, ann, (&of, seats[0]), pass).await;
+            assert_eq!(again.expect("the first answer"), held, "{verdict:?} {pass:?}");
+        }
+    }
+    let others = kit.showtimes.reserve(id, bob, (&of, seats[0]), Some("p")).await;
+    assert!(matches!(others, Err(NotHeld::Gate(_))), "it is not his: {others:?}");
 }
