@@ -32,6 +32,8 @@ sections! {
         sdp_bytes: usize = 16_384, "bytes", "longest session description";
         sdp_sections: usize = 8, "lines", "media lines in an offer at most";
         layers: usize = 3, "layers", "layers of simulcast that a player may send of his picture; 1 has none";
+        h264: bool = true, "bool", "whether the pictures of a room are H.264 while all in it can send and receive that; else VP8";
+        codec_calm_ms: u64 = 5_000, "ms", "a room whose pictures fell back to VP8 comes back to H.264 when all have been able for so long; twice as long after each fall, up to 64 times";
         full_pictures: usize = 2, "pictures", "who is sent more pictures than this shows them small";
         small_pixels: u32 = 150_000, "pixels", "and gets no layer with more pixels than this, if there is another";
         small_kbps: u32 = 600, "kbit/s", "whom everybody shows small is not asked to send less";
@@ -52,6 +54,7 @@ sections! {
         threads: usize = 0, "threads", "threads that carry media; 0 is one for two cores";
         commands: usize = 256, "commands", "commands that wait for a room's media at most; more are refused";
         inbox_packets: usize = 512, "packets", "packets from a player that wait for his connection; more are lost";
+        stale_ms: u64 = 500, "ms", "a packet of sound or pictures that waits in the inbox for longer is lost: a node that cannot keep up loses packets, and is not late by seconds with all";
         queue_packets: usize = 512, "packets", "packets to a player that wait for his connection; more are lost";
         socket_bytes: usize = 4_194_304, "bytes", "send and receive buffer of the UDP port; the kernel may give less (net.core.rmem_max)";
         addresses: usize = 8, "addresses", "addresses of one connection at once";

@@ -8,6 +8,7 @@
 use super::{
     Pc,
     budget::Estimate,
+    codec::Codec,
     mux::Datagram,
     rewrite::Left,
     source::{Outgoing, Rules, Sink, Source, count},
@@ -68,6 +69,10 @@ pub(super) enum News {
 pub(super) struct Connection {
     pub(super) player: PlayerId,
     pub(super) pc: Pc,
+    /// Of the pictures that come in on it.
+    pub(super) codec: Codec,
+    /// Whether the other end can send, or receive, H.264, as its last description says.
+    pub(super) takes_h264: Cell<Option<bool>>,
     wire: RefCell<Option<Wire>>,
     queue: RefCell<VecDeque<Outgoing>>,
     queue_limit: usize,
@@ -97,6 +102,8 @@ impl Connection {
         let connection = Rc::new(Self {
             player,
             pc,
+            codec: wire.codec,
+            takes_h264: Cell::new(None),
             wire: RefCell::new(Some(wire)),
             queue: RefCell::default(),
             queue_limit,
@@ -140,14 +147,15 @@ impl Connection {
     }
 
     fn read(&self, burst: &mut Vec<Datagram>) {
-        let over = self.with(|wire| {
-            burst
-                .drain(..)
-                .filter_map(|datagram| (wire.read(datagram) == Taken::OverRate).then_some(()))
-                .count()
+        let tally = &self.rules.tally;
+        self.with(|wire| {
+            burst.drain(..).for_each(|datagram| match wire.read(datagram) {
+                Taken::OverRate => count(&tally.over_rate, 1),
+                Taken::Stale => count(&tally.stale, 1),
+                Taken::Yes | Taken::TooManyStreams => {}
+            });
         });
         burst.clear();
-        count(&self.rules.tally.over_rate, over.unwrap_or(0) as u64);
     }
 
     /// Sends, takes in, passes on; when the next timer is due. `None` when it is closed.

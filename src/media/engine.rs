@@ -1,9 +1,10 @@
 //! Makes peer connections: what a node speaks on them, and the little of SDP that is ours to know.
 //!
 //! Owns the node's certificate and the codecs. Called by connections, and by the test kit for players' own sides. Never
-//! transcodes: Opus and VP8 alone are negotiated, so that what one sends all can receive.
+//! transcodes: of those who send the room's one codec of pictures is taken, to those who receive each that it may be is offered.
 
 use super::{
+    codec::Codec,
     outlet::Outlet,
     tap::{Reports, Tap},
 };
@@ -18,15 +19,18 @@ use rtc::{
             interceptor_registry::{
                 configure_rtcp_reports, configure_simulcast_extension_headers, configure_twcc_receiver_only,
             },
-            media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8, MediaEngine},
+            media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_VP8, MediaEngine},
             setting_engine::{SettingEngine, SettingEngineBuilder},
         },
         transport::{
             CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate, RTCIceCandidateInit,
         },
     },
-    rtp_transceiver::rtp_sender::{
-        RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
+    rtp_transceiver::{
+        RTCRtpTransceiverId,
+        rtp_sender::{
+            RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
+        },
     },
     shared::error::Error,
 };
@@ -38,6 +42,7 @@ use std::{
 
 /// Our payload types, where we offer.
 const VP8: u8 = 96;
+const H264: u8 = 102;
 const OPUS: u8 = 111;
 /// Loudness of each packet (RFC 6464).
 pub(super) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
@@ -60,10 +65,15 @@ const ASKS: u16 = 8;
 #[cfg(any(test, feature = "testkit"))]
 pub(super) type PlayerReports = Reports;
 
-/// Key frames that a player was asked for since he looked last.
+/// What a player was asked for since he looked last: key frames, and to send no more bit/s than this.
 #[cfg(any(test, feature = "testkit"))]
-pub(super) fn key_frames(reports: &PlayerReports) -> u64 {
-    reports.take().iter().filter(|report| matches!(report, super::tap::Report::KeyFrame(_))).count() as u64
+pub(super) fn asked(reports: &PlayerReports) -> (u64, Option<u64>) {
+    use super::tap::Report;
+    reports.take().into_iter().fold((0, None), |(key_frames, bound), report| match report {
+        Report::KeyFrame(_) => (key_frames + 1, bound),
+        Report::Carries(bps) => (key_frames, Some(bps)),
+        Report::Clock(..) => (key_frames, bound),
+    })
 }
 
 /// What makes connections.
@@ -94,15 +104,17 @@ impl Engine {
         Ok(Self { crypto, certificate, timeouts: (disconnected, failed) })
     }
 
-    /// A connection as the server has it: ICE-lite, with the port as its one candidate.
+    /// A connection as the server has it: ICE-lite, with the port as its one candidate; pictures on it are in one of these.
     pub(super) fn connection(
         &self,
         way: Way,
         port: SocketAddr,
         reports: Reports,
+        codecs: &[Codec],
     ) -> Result<RTCPeerConnection, Error> {
         let settings = self.settings().with_lite(true).with_answering_dtls_role(RTCDtlsRole::Server);
-        let mut connection = self.build(way, way == Way::In, reports, settings.build())?;
+        let mut connection =
+            self.build(way, media_engine(codecs, way == Way::In)?, reports, settings.build())?;
         add_candidate(&mut connection, port)?;
         Ok(connection)
     }
@@ -113,9 +125,11 @@ impl Engine {
         &self,
         way: Way,
         address: SocketAddr,
+        codecs: &[Codec],
     ) -> Result<(RTCPeerConnection, PlayerReports), Error> {
         let reports = Reports::default();
-        let mut connection = self.build(way, way == Way::Out, reports.clone(), self.settings().build())?;
+        let media = media_engine(codecs, way == Way::Out)?;
+        let mut connection = self.build(way, media, reports.clone(), self.settings().build())?;
         add_candidate(&mut connection, address)?;
         Ok((connection, reports))
     }
@@ -130,18 +144,13 @@ impl Engine {
             .with_srtp_replay_protection_window(REPLAYED)
     }
 
-    /// `layered`: what a player sends on it may come in layers of simulcast.
     fn build(
         &self,
         way: Way,
-        layered: bool,
+        mut media: MediaEngine,
         reports: Reports,
         settings: SettingEngine,
     ) -> Result<RTCPeerConnection, Error> {
-        let mut media = media_engine()?;
-        if layered {
-            configure_simulcast_extension_headers(&mut media)?;
-        }
         let tap = Tap::new(reports.clone());
         let registry = configure_rtcp_reports(Registry::new()).with(Slot::from(500), tap);
         let registry = registry.with(Slot::from(Outlet::SLOT), Outlet::new(reports));
@@ -165,27 +174,35 @@ impl Engine {
     }
 }
 
-fn media_engine() -> Result<MediaEngine, Error> {
+/// `layered`: what a player sends may come in layers of simulcast.
+fn media_engine(codecs: &[Codec], layered: bool) -> Result<MediaEngine, Error> {
     let mut media = MediaEngine::default();
-    for (kind, payload_type) in [(RtpCodecKind::Video, VP8), (RtpCodecKind::Audio, OPUS)] {
-        media.register_codec(RTCRtpCodecParameters { rtp_codec: codec(kind), payload_type }, kind)?;
+    let pictures = codecs.iter().map(|codec| (RtpCodecKind::Video, *codec));
+    for (kind, of) in pictures.chain([(RtpCodecKind::Audio, Codec::default())]) {
+        let parameters =
+            RTCRtpCodecParameters { rtp_codec: codec(kind, of), payload_type: payload_type(kind, of) };
+        media.register_codec(parameters, kind)?;
     }
     for (uri, kind) in [(AUDIO_LEVEL, RtpCodecKind::Audio), (ABS_SEND_TIME, RtpCodecKind::Video)] {
         let extension = RTCRtpHeaderExtensionCapability { uri: uri.to_owned() };
         media.register_header_extension(extension, kind, None)?;
     }
+    if layered {
+        configure_simulcast_extension_headers(&mut media)?;
+    }
     Ok(media)
 }
 
-/// The one codec of a kind.
-pub(super) fn codec(kind: RtpCodecKind) -> RTCRtpCodec {
+/// The codec of a kind; of sound there is one.
+pub(super) fn codec(kind: RtpCodecKind, of: Codec) -> RTCRtpCodec {
+    const BASELINE: &str = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
     let feedback = |typ: &str, parameter: &str| RTCPFeedback { typ: typ.into(), parameter: parameter.into() };
     match kind {
         RtpCodecKind::Video => RTCRtpCodec {
-            mime_type: MIME_TYPE_VP8.into(),
+            mime_type: if of == Codec::H264 { MIME_TYPE_H264 } else { MIME_TYPE_VP8 }.into(),
             clock_rate: 90_000,
             channels: 0,
-            sdp_fmtp_line: String::new(),
+            sdp_fmtp_line: if of == Codec::H264 { BASELINE } else { "" }.into(),
             rtcp_feedback: vec![
                 feedback("nack", ""),
                 feedback("nack", "pli"),
@@ -203,9 +220,27 @@ pub(super) fn codec(kind: RtpCodecKind) -> RTCRtpCodec {
     }
 }
 
-/// Our number of the one codec of a kind, where we offer.
-pub(super) fn payload_type(kind: RtpCodecKind) -> u8 {
-    if kind == RtpCodecKind::Video { VP8 } else { OPUS }
+/// Our number of a codec, where we offer.
+pub(super) fn payload_type(kind: RtpCodecKind, of: Codec) -> u8 {
+    match (kind, of) {
+        (RtpCodecKind::Video, Codec::Vp8) => VP8,
+        (RtpCodecKind::Video, Codec::H264) => H264,
+        _ => OPUS,
+    }
+}
+
+/// The codec of a packet of pictures, where we offer.
+#[cfg(any(test, feature = "testkit"))]
+pub(super) fn codec_of(payload_type: u8) -> Codec {
+    if payload_type == H264 { Codec::H264 } else { Codec::Vp8 }
+}
+
+/// A line that offers all that this connection can: by itself it offers what its stream is in when it is made.
+pub(super) fn with_all_codecs(
+    connection: &mut RTCPeerConnection,
+    line: RTCRtpTransceiverId,
+) -> Result<(), Error> {
+    connection.rtp_transceiver(line).map_or(Ok(()), |mut line| line.set_codec_preferences(Vec::new()))
 }
 
 fn add_candidate(connection: &mut RTCPeerConnection, address: SocketAddr) -> Result<(), Error> {
@@ -235,12 +270,21 @@ pub(super) fn without_candidates(sdp: &str) -> String {
 /// a key frame every few seconds, asked for by everybody who waits for one. Others ignore it.
 pub(super) fn with_least(answer: &str, kbps: u32) -> String {
     let mut asking = String::with_capacity(answer.len());
+    let mut h264 = None;
     for line in answer.lines() {
-        asking = asking + line + "\r\n";
         let codec = line.strip_prefix("a=rtpmap:").and_then(|codec| codec.split_once(' '));
-        if let Some((payload_type, "VP8/90000")) = codec {
-            asking += &format!("a=fmtp:{payload_type} x-google-min-bitrate={kbps}\r\n");
+        asking += line;
+        match codec {
+            Some((payload_type, "VP8/90000")) => {
+                asking += &format!("\r\na=fmtp:{payload_type} x-google-min-bitrate={kbps}");
+            }
+            Some((payload_type, "H264/90000")) => h264 = Some(format!("a=fmtp:{payload_type} ")),
+            _ if h264.as_ref().is_some_and(|its| line.starts_with(its)) => {
+                asking += &format!(";x-google-min-bitrate={kbps}"); // a codec has one such line
+            }
+            _ => {}
         }
+        asking += "\r\n";
     }
     asking
 }
@@ -293,13 +337,17 @@ mod tests {
         let codecs = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:96 VP8/90000\r\na=mid:1\r\n";
         let expected = "a=rtpmap:111 opus/48000/2\r\na=rtpmap:96 VP8/90000\r\na=fmtp:96 x-google-min-bitrate=100\r\na=mid:1\r\n";
         assert_eq!(with_least(codecs, 100), expected);
+        let codecs = "a=rtpmap:102 H264/90000\r\na=fmtp:102 packetization-mode=1\r\na=mid:1\r\n";
+        let expected = codecs.replace("mode=1", "mode=1;x-google-min-bitrate=100");
+        assert_eq!(with_least(codecs, 100), expected);
     }
 
     #[test]
     fn a_server_connection_offers_the_port_and_nothing_else() {
         let engine = Engine::new(Duration::from_secs(5), Duration::from_secs(10)).expect("an engine");
         let port = SocketAddr::from(([127, 0, 0, 1], 47_100));
-        let mut connection = engine.connection(Way::Out, port, Reports::default()).expect("a connection");
+        let mut connection =
+            engine.connection(Way::Out, port, Reports::default(), Codec::all(true)).expect("a connection");
         connection.add_transceiver_from_kind(RtpCodecKind::Audio, None).expect("a line");
         let offer = connection.create_offer(None).expect("an offer");
         connection.set_local_description(Instant::now(), offer).expect("set");

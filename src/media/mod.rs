@@ -9,10 +9,12 @@
 
 mod arrivals;
 mod budget;
+mod codec;
 mod connection;
 mod early;
 mod elsewhere;
 mod engine;
+mod h264;
 mod ladder;
 mod layer;
 mod levels;
@@ -234,7 +236,8 @@ pub enum ServerSignal {
         tracks: Vec<Track>,
     },
     /// After his own [`ClientSignal::Reset`]: what comes now is of the new connection. Otherwise the server has lost this
-    /// connection: his page throws it away and begins anew, with `ready` for `sub` and an offer for `pub`.
+    /// connection, or on `pub` the room's pictures change their codec: his page throws it away and begins anew, with
+    /// `ready` for `sub` and an offer for `pub`.
     Reset {
         /// Which.
         pc: Pc,
@@ -333,6 +336,9 @@ pub struct RoomStats {
     pub withheld: u64,
     /// RTP packets over a sender's bitrate.
     pub over_rate: u64,
+    /// RTP packets that had waited for too long (`media.stale_ms`).
+    #[serde(default)]
+    pub stale: u64,
     /// RTP packets that a receiver's full queue did not take.
     pub queue_full: u64,
     /// Key frames asked for.

@@ -21,8 +21,9 @@ use tokio::{net::UdpSocket, sync::mpsc};
 
 /// Larger than any datagram that fits a network; what is longer is cut and fails its checks.
 const LONGEST_DATAGRAM: usize = 2_048;
-/// Datagrams read in one go before other tasks of the thread have their turn.
-const BURST: usize = 64;
+/// Datagrams read in one go before other tasks of the thread have their turn: so many that on a busy thread they wait in
+/// their inboxes, where it is known since when, and not in the socket.
+const BURST: usize = 2_048;
 
 /// A datagram for a connection.
 #[derive(Clone)]
@@ -255,6 +256,37 @@ mod tests {
         mux.deliver(&request, from);
         assert_eq!(mux.counters.dropped(Unrouted::UnknownUser).load(Relaxed), 1);
         assert_eq!(mux.counts(), (0, 0));
+    }
+
+    /// One connection, four addresses: how many it may have, and whether the first is forgotten.
+    async fn addresses(config: config::Media) -> (u64, u64) {
+        let mux = Mux::open(&config).expect("a port");
+        let (line, _datagrams) = mux.line();
+        line.answer_to("ours", "password");
+        let request = signed_request("ours", "password");
+        (1..=4).for_each(|port| mux.deliver(&request, ([127, 0, 0, 1], port).into()));
+        mux.deliver(&[22; 20], ([127, 0, 0, 1], 1).into());
+        let dropped = |why| mux.counters.dropped(why).load(Relaxed);
+        (4 - dropped(Unrouted::TooManyAddresses), dropped(Unrouted::UnknownAddress))
+    }
+
+    #[actix::test]
+    async fn addresses_are_as_many_and_last_as_long_as_is_set() {
+        assert_eq!(addresses(config()).await, (4, 0));
+        assert_eq!(addresses(config::Media { addresses: 3, ..config() }).await, (3, 0));
+        assert_eq!(addresses(config::Media { addresses_ever: 2, ..config() }).await, (2, 0));
+        assert_eq!(addresses(config::Media { address_ttl_ms: 0, ..config() }).await, (4, 1));
+    }
+
+    #[actix::test]
+    async fn the_port_is_where_players_are_told_and_its_buffers_are_as_large_as_is_set() {
+        let there = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+        let mux = Mux::open(&config::Media { public_address: there, socket_bytes: 65_536, ..config() });
+        let mux = mux.expect("a port");
+        assert_eq!(mux.public().ip(), there);
+        let socket = socket2::SockRef::from(&mux.socket);
+        let sizes = [socket.recv_buffer_size(), socket.send_buffer_size()].map(|size| size.expect("known"));
+        assert_eq!(sizes, [131_072; 2], "Linux doubles it, for its own needs");
     }
 
     #[actix::test]

@@ -6,6 +6,7 @@
 use super::{
     ClientSignal, MediaEvent, Pc, PcState, Refusal, ServerSignal,
     budget::Budget,
+    codec::{self, Codec},
     connection::{Connection, Link},
     engine::{self, Way},
     peer::{Peer, Receiving},
@@ -16,7 +17,10 @@ use super::{
 };
 use crate::ids::PlayerId;
 use rtc::shared::error::Error;
-use std::{rc::Rc, time::Instant};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 impl MediaRoom {
     pub(super) fn signal(&mut self, player: PlayerId, signal: ClientSignal) {
@@ -57,10 +61,18 @@ impl MediaRoom {
         if existing.is_none() && publishers >= self.shared.config.publishers {
             return Err(Refusal::Full);
         }
+        let takes_h264 = codec::lists_h264(sdp);
+        existing.iter().for_each(|connection| connection.takes_h264.set(takes_h264));
+        self.settle_codec(takes_h264, Instant::now());
+        let stands = self.peers.get(&player).is_some_and(|peer| peer.sending.is_some());
+        if existing.is_some() && !stands {
+            return Ok(()); // he was told to begin anew: what he sent he cannot any more
+        }
         let connection = match &existing {
             Some(connection) => connection.clone(),
             None => self.connect(player, Pc::Pub).map_err(|error| unfollowed(player, &error))?,
         };
+        connection.takes_h264.set(takes_h264);
         let answer = connection.with(|wire| wire.answer(sdp)).unwrap_or(Err(Error::ErrConnectionClosed));
         match answer {
             Ok(sdp) => {
@@ -92,9 +104,11 @@ impl MediaRoom {
             return Err(Refusal::BadDescription);
         };
         match receiving.accept(sdp) {
-            Ok(false) => Ok(()),
-            Ok(true) => {
-                self.offer_to(player, false);
+            Ok(has_changed) => {
+                if has_changed {
+                    self.offer_to(player, false);
+                }
+                self.settle_codec(None, Instant::now());
                 Ok(())
             }
             Err(error) => {
@@ -159,9 +173,12 @@ impl MediaRoom {
         let Shared { mux, engine, config, .. } = &self.shared;
         let way = if pc == Pc::Pub { Way::In } else { Way::Out };
         let reports = Reports::default();
-        let connection = engine.connection(way, mux.public(), reports.clone())?;
+        let codec = self.codec.codec;
+        let codecs = if pc == Pc::Pub { &[codec] } else { Codec::all(config.h264) };
+        let connection = engine.connection(way, mux.public(), reports.clone(), codecs)?;
         let (line, inbox) = mux.line();
-        let wire = Wire::new(connection, line, reports, budget(config.peer_kbps));
+        let wire = Wire::new(connection, line, reports, budget(config.peer_kbps))
+            .of(codec, Duration::from_millis(config.stale_ms));
         let (rules, news) = (self.rules.clone(), self.news.clone());
         Ok(Connection::start(player, pc, wire, inbox, config.queue_packets, rules, news))
     }

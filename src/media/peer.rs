@@ -4,6 +4,7 @@
 
 use super::{
     ClientSignal, MediaState, Pc, PcState, PeerState, Track,
+    codec::{self, Codec},
     connection::{Connection, Link},
     engine,
     ladder::Ladder,
@@ -224,7 +225,7 @@ impl Receiving {
             to: self.connection.clone(),
             source: Rc::downgrade(&source),
             ssrc,
-            payload_type: engine::payload_type(kind),
+            payload_type: engine::payload_type(kind, source.codec),
             allowed: Cell::new(allowed.is(source.player, source.kind, receiver)),
             agreed: Cell::new(false),
             layer: Cell::new(None),
@@ -239,11 +240,16 @@ impl Receiving {
         Ok(())
     }
 
-    /// His answer: from now on packets flow. `Ok(true)` if something has changed since the offer.
+    /// His answer: from now on packets flow, but what he cannot decode. `Ok(true)` if something has changed since the offer.
     pub(super) fn accept(&mut self, answer: &str) -> Result<bool, Error> {
         self.on_wire(|wire| wire.accept(answer))?;
         self.open = None;
-        self.slots.iter().for_each(|slot| slot.sink.agreed.set(true));
+        let takes_h264 = codec::lists_h264(answer);
+        self.connection.takes_h264.set(takes_h264);
+        let can = |slot: &Slot| slot.source.codec == Codec::Vp8 || takes_h264 == Some(true);
+        self.slots
+            .iter()
+            .for_each(|slot| slot.sink.agreed.set(slot.source.kind == MediaKind::Audio || can(slot)));
         self.connection.wake();
         if self.connection.is_connected() {
             self.begin_pictures(); // else once it is: asked for now, they would come too early

@@ -96,11 +96,12 @@ impl MediaRoom {
         const SPARE_PERCENT: u64 = 125;
         let config = &self.shared.config;
         let rungs = source.rungs(now);
-        let of_small = rungs.iter().filter(|rung| rung.pixels <= config.small_pixels);
-        let (count, bps) = of_small.fold((0, 0), |(count, bps), rung| (count + 1, bps + rung.bps));
+        let of_small: Vec<_> = rungs.iter().filter(|rung| rung.pixels <= config.small_pixels).collect();
+        let (count, bps) = (of_small.len(), of_small.iter().map(|rung| rung.bps).sum::<u64>());
+        let are_known = of_small.iter().all(|rung| rung.bps > 0); // in the first second they are not
         // A picture that stands still takes little: measured then, it would have nothing left once it moves.
         let bound = (bps / 100 * SPARE_PERCENT).max(u64::from(config.small_kbps) * 1_000);
-        if (1..rungs.len()).contains(&count) { bound } else { u64::MAX }
+        if are_known && (1..rungs.len()).contains(&count) { bound } else { u64::MAX }
     }
 }
 

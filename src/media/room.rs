@@ -6,6 +6,7 @@
 
 use super::{
     MediaCommand, MediaEvent, MediaEvents, Pc, Policy, RoomStats,
+    codec::Choice,
     connection::{Connection, Link, News},
     engine::Engine,
     levels::Thresholds,
@@ -52,6 +53,7 @@ pub(super) struct MediaRoom {
     pub(super) peers: BTreeMap<PlayerId, Peer>,
     pub(super) allowed: Allowed,
     pub(super) rules: Rc<Rules>,
+    pub(super) codec: Choice,
     pub(super) news: Rc<Notify>,
     bounded_at: Instant,
     closed: bool,
@@ -107,7 +109,7 @@ impl StreamHandler<Woken> for MediaRoom {
 
 impl MediaRoom {
     pub(super) fn new(shared: Shared, desk: Arc<Desk>, events: MediaEvents) -> Self {
-        let rules = Rc::new(rules(&shared));
+        let (rules, codec) = (Rc::new(rules(&shared)), Choice::new(shared.config.h264));
         Self {
             shared,
             desk,
@@ -115,6 +117,7 @@ impl MediaRoom {
             peers: BTreeMap::new(),
             allowed: Allowed::default(),
             rules,
+            codec,
             news: Rc::new(Notify::new()),
             bounded_at: Instant::now(),
             closed: false,
@@ -126,6 +129,7 @@ impl MediaRoom {
             MediaCommand::Open { policy } => {
                 self.drop_everybody();
                 self.rules = Rc::new(rules(&self.shared));
+                self.codec = Choice::new(self.shared.config.h264);
                 self.set_policy(&policy);
             }
             MediaCommand::Join { player } => {
@@ -246,12 +250,21 @@ impl MediaRoom {
             self.bound_senders(now);
         }
         self.replace_paused_layers(now);
+        self.settle_codec(None, now);
         self.tell_states();
     }
 
     fn stats(&self) -> RoomStats {
-        let Tally { packets_in, packets_out, bytes_out, withheld, over_rate, queue_full, key_frame_requests } =
-            &self.rules.tally;
+        let Tally {
+            packets_in,
+            packets_out,
+            bytes_out,
+            withheld,
+            over_rate,
+            stale,
+            queue_full,
+            key_frame_requests,
+        } = &self.rules.tally;
         RoomStats {
             players: self.peers.len() as u64,
             publishers: self.peers.values().filter(|peer| peer.sending.is_some()).count() as u64,
@@ -261,6 +274,7 @@ impl MediaRoom {
             bytes_out: bytes_out.get(),
             withheld: withheld.get(),
             over_rate: over_rate.get(),
+            stale: stale.get(),
             queue_full: queue_full.get(),
             key_frame_requests: key_frame_requests.get(),
         }
@@ -276,7 +290,7 @@ impl Drop for MediaRoom {
     }
 }
 
-fn connections(peer: &Peer) -> Vec<Rc<Connection>> {
+pub(super) fn connections(peer: &Peer) -> Vec<Rc<Connection>> {
     let receiving = peer.receiving.as_ref().map(|receiving| receiving.connection.clone());
     peer.sending.iter().cloned().chain(receiving).collect()
 }

@@ -5,12 +5,12 @@
 
 use super::{
     arrivals::Arrival,
+    codec::Codec,
     connection::Connection,
     ladder::Rung,
     layer::{Clock, KeyFrame, Layer, ticks},
     levels::{Meter, Thresholds},
     rewrite::{Layered, Marks, Rewrite},
-    vp8::Payload,
 };
 use crate::{game::MediaKind, ids::PlayerId};
 use bytes::Bytes;
@@ -30,6 +30,7 @@ pub(super) struct Tally {
     pub(super) bytes_out: Cell<u64>,
     pub(super) withheld: Cell<u64>,
     pub(super) over_rate: Cell<u64>,
+    pub(super) stale: Cell<u64>,
     pub(super) queue_full: Cell<u64>,
     pub(super) key_frame_requests: Cell<u64>,
 }
@@ -55,6 +56,8 @@ pub(super) struct Rules {
 pub(super) struct Source {
     pub(super) player: PlayerId,
     pub(super) kind: MediaKind,
+    /// Of its pictures.
+    pub(super) codec: Codec,
     /// Which line of the sender's connection it comes on.
     pub(super) receiver: RTCRtpReceiverId,
     /// It is sent in layers of simulcast.
@@ -115,6 +118,7 @@ impl Source {
         Rc::new(Self {
             player: from.player,
             kind,
+            codec: from.codec,
             receiver,
             layered,
             level_extension: Cell::new(None),
@@ -220,7 +224,7 @@ impl Source {
         let (number, timestamp) = (packet.header.sequence_number, packet.header.timestamp);
         let mut layered = None;
         if self.layered {
-            let payload = Payload::of(&packet.payload);
+            let payload = self.codec.read(&packet.payload);
             let mut layers = self.layers.borrow_mut();
             let latest = latest(&layers);
             if let Some(layer) = layers.get_mut(usize::from(n)).filter(|_| !packet.payload.is_empty()) {

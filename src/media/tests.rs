@@ -1,8 +1,10 @@
 //! Calls over a real port: who receives what, under which policy, whatever others do.
 
+mod codecs;
 mod early;
 mod faults;
 mod layers;
+mod settings;
 
 use super::{
     ClientSignal, MediaCommand, MediaEvent, MediaState, Pc, PcState,

@@ -5,6 +5,7 @@
 
 use super::{
     budget::Budget,
+    codec::Codec,
     early::Early,
     engine,
     mux::{Datagram, Line},
@@ -32,7 +33,10 @@ use rtc::{
     sansio::Protocol as _,
     shared::{TaggedBytesMut, TransportContext, TransportProtocol, error::Error},
 };
-use std::{sync::OnceLock, time::Instant};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 /// Streams that one connection may name: SRTP keeps a state for each.
 const STREAMS: usize = 32;
@@ -40,6 +44,10 @@ const STREAMS: usize = 32;
 /// A peer connection and its line.
 pub(super) struct Wire {
     pub(super) pc: RTCPeerConnection,
+    /// Of the pictures that come in on it.
+    pub(super) codec: Codec,
+    /// Packets of media that have waited for longer are not read.
+    pub(super) patience: Duration,
     line: Line,
     reports: Reports,
     budget: Budget,
@@ -77,11 +85,20 @@ pub(super) enum Taken {
     OverRate,
     /// It is of one stream too many.
     TooManyStreams,
+    /// It has waited for so long that it is of no use, and keeps what follows from being of any.
+    Stale,
 }
 
 impl Wire {
     pub(super) fn new(pc: RTCPeerConnection, line: Line, reports: Reports, budget: Budget) -> Self {
-        Self { pc, line, reports, budget, early: Early::default(), streams: Vec::new(), stamp: None }
+        let (codec, early, streams, stamp) = Default::default();
+        Self { pc, codec, patience: Duration::MAX, line, reports, budget, early, streams, stamp }
+    }
+
+    /// What comes in on it are pictures of this codec, and of use for so long.
+    pub(super) fn of(mut self, codec: Codec, patience: Duration) -> Self {
+        (self.codec, self.patience) = (codec, patience);
+        self
     }
 
     /// Takes what came from the port.
@@ -93,6 +110,9 @@ impl Wire {
             }
             if !self.knows_stream(&datagram.bytes) {
                 return Taken::TooManyStreams;
+            }
+            if !is_report(&datagram.bytes) && datagram.at.elapsed() > self.patience {
+                return Taken::Stale;
             }
         }
         if let Some(datagram) = self.early.admit(datagram) {
@@ -133,8 +153,7 @@ impl Wire {
 
     /// The stream of a packet, as its header says; so many are remembered and no more.
     fn knows_stream(&mut self, packet: &[u8]) -> bool {
-        const RTCP: std::ops::RangeInclusive<u8> = 64..=95;
-        let is_rtcp = RTCP.contains(&(packet[1] & 0x7F));
+        let is_rtcp = is_report(packet);
         let Some(Ok(ssrc)) = packet.get(8..12).map(<[u8; 4]>::try_from) else { return is_rtcp };
         let ssrc = u32::from_be_bytes(ssrc);
         if is_rtcp || self.streams.contains(&ssrc) {
@@ -297,7 +316,7 @@ impl Wire {
         let encoding = RTCRtpEncodingParameters {
             rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
             active: true,
-            codec: engine::codec(kind),
+            codec: engine::codec(kind, Codec::default()), // packets may be of any that was agreed on
             ..RTCRtpEncodingParameters::default()
         };
         let track = MediaStreamTrack::new(id.clone(), id.clone(), id, kind, vec![encoding]);
@@ -306,7 +325,9 @@ impl Wire {
         }
         let direction = RTCRtpTransceiverDirection::Sendonly;
         let init = RTCRtpTransceiverInit { direction, ..RTCRtpTransceiverInit::default() };
-        self.pc.add_transceiver_from_track(track, Some(init)).map(RTCRtpSenderId::from)
+        let line = self.pc.add_transceiver_from_track(track, Some(init))?;
+        engine::with_all_codecs(&mut self.pc, line)?;
+        Ok(line.into())
     }
 
     /// The name of a line in descriptions.
@@ -323,6 +344,12 @@ impl Wire {
     }
 }
 
+/// Whether a datagram of media is RTCP (RFC 5761).
+fn is_report(datagram: &[u8]) -> bool {
+    const RTCP: std::ops::RangeInclusive<u8> = 64..=95;
+    datagram.get(1).is_some_and(|second| RTCP.contains(&(second & 0x7F)))
+}
+
 /// Seconds of any clock, 6 bits before the point and 18 after it.
 fn abs_send_time(now: Instant) -> bytes::Bytes {
     static START: OnceLock<Instant> = OnceLock::new();
@@ -336,7 +363,6 @@ fn abs_send_time(now: Instant) -> bytes::Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn the_time_of_sending_has_18_bits_after_the_point() {

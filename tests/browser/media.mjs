@@ -6,16 +6,23 @@
 export function watch() {
   const Pc = window.RTCPeerConnection;
   const Socket = window.WebSocket;
+  const Sound = window.AudioContext;
   // A page that resumes is not told again who it is.
   const LINES = 400;
   const known = JSON.parse(sessionStorage.getItem("seen") ?? "{}");
-  const seen = (window.__seen = { pcs: [], tracks: [], roles: null, socket: null, refusals: [], resets: { pub: 0, sub: 0 }, story: [], me: known.me, role: known.role, phase: known.phase });
+  const seen = (window.__seen = { pcs: [], sounds: [], tracks: [], roles: null, socket: null, refusals: [], resets: { pub: 0, sub: 0 }, story: [], me: known.me, role: known.role, phase: known.phase });
   window.RTCPeerConnection = class extends Pc {
     constructor(...args) {
       super(...args);
       seen.pcs.push(this);
       const name = `pc${seen.pcs.length}`;
       for (const state of ["signalingState", "iceGatheringState", "iceConnectionState", "connectionState"]) this.addEventListener(state.toLowerCase() + "change", () => write(`${name} ${state} ${this[state]}`));
+    }
+  };
+  window.AudioContext = class extends Sound {
+    constructor(...args) {
+      super(...args);
+      seen.sounds.push(this);
     }
   };
   window.WebSocket = class extends Socket {
@@ -62,7 +69,20 @@ export function watch() {
 export const smallCamera = `(${function () {
   const { mediaDevices } = navigator;
   const real = mediaDevices.getUserMedia.bind(mediaDevices);
-  mediaDevices.getUserMedia = (wanted) => real({ ...wanted, ...(wanted.video && { video: { width: 480, height: 270, frameRate: 15 } }) });
+  mediaDevices.getUserMedia = (wanted) => real({ ...wanted, ...(wanted.video && { video: { width: 480, height: 270, frameRate: 10 } }) });
+}.toString()})();`;
+
+/** Injected too: a browser that has no H.264. */
+export const withoutH264 = `(${function () {
+  const { prototype } = RTCPeerConnection;
+  const codecs = RTCRtpReceiver.getCapabilities("video").codecs.filter(({ mimeType }) => mimeType !== "video/H264");
+  for (const name of ["createOffer", "createAnswer"]) {
+    const real = prototype[name];
+    prototype[name] = function (...args) {
+      for (const line of this.getTransceivers()) if (line.receiver.track.kind === "video") line.setCodecPreferences(codecs);
+      return real.apply(this, args);
+    };
+  }
 }.toString()})();`;
 
 /** From now on this client is tampered with: it sends, whatever its page wants. */
@@ -82,15 +102,20 @@ const PICTURE = ["framesReceived", "framesAssembledFromMultiplePackets", "keyFra
 /** And of a layer that is sent: padding counts among the packets, and a layer without frames is paused. */
 const LAYER = ["packetsSent", "framesEncoded", "keyFramesEncoded", "pliCount", "targetBitrate", "qualityLimitationReason"];
 
-/** `{received: {player_id: {audio, video, frames, energy, picture}}, sent: {audio, video, layers}}`, all counters of packets but frames, energy and what is in `picture` and `layers`. */
+/** `{received: {player_id: {audio, video, frames, energy, picture}}, sent: {audio, video, codec, layers}}`, all counters of packets but frames, energy and what is in `picture` and `layers`. */
 export function statistics(page) {
   return page.evaluate(async ([PICTURE, LAYER]) => {
     const { pcs, tracks } = window.__seen;
     const received = {};
     const sent = { audio: 0, video: 0 };
     for (const pc of pcs.filter((pc) => pc.connectionState !== "closed")) {
-      for (const line of (await pc.getStats()).values()) {
+      const report = await pc.getStats();
+      const sends = pc.getSenders().some((sender) => sender.track);
+      for (const line of report.values()) {
         if (line.type === "outbound-rtp") sent[line.kind] += line.packetsSent;
+        if (line.type === "outbound-rtp" && line.kind === "video" && line.codecId) sent.codec = report.get(line.codecId).mimeType;
+        if (line.type === "media-source" && line.kind === "video") (sent.link ??= {}).captured = line.frames;
+        if (line.type === "candidate-pair" && line.nominated && sends) Object.assign((sent.link ??= {}), { estimate: line.availableOutgoingBitrate, rtt: line.currentRoundTripTime });
         if (line.type === "outbound-rtp" && line.rid) (sent.layers ??= {})[line.rid] = Object.fromEntries(LAYER.map((name) => [name, line[name]]));
         const track = line.type === "inbound-rtp" && tracks.find((t) => t.mid === line.mid);
         if (!track) continue;
@@ -104,6 +129,9 @@ export function statistics(page) {
     return { received, sent };
   }, [PICTURE, LAYER]);
 }
+
+/** How many of the page's audio contexts run: each costs a thread for as long as it does. */
+export const sounds = (page) => page.evaluate(() => window.__seen.sounds.filter(({ state }) => state !== "closed").length);
 
 export const seen = (page, name) => page.evaluate((key) => window.__seen[key], name);
 

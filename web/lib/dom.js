@@ -62,8 +62,14 @@ function patchChildren(parent, next, svg) {
   }
   for (const node of [...keyed.values(), ...loose]) {
     node.remove();
-    node._v?.props.unmount?.(node);
+    unmount(node);
   }
+}
+
+/** What goes goes with all that is in it. */
+function unmount(node) {
+  node._v?.props.unmount?.(node);
+  for (const child of node.childNodes) unmount(child);
 }
 
 const sameKind = (node, vnode) => (typeof vnode === "string" ? node.nodeType === 3 : node._v?.tag === vnode.tag);

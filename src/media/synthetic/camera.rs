@@ -5,7 +5,9 @@
 
 use super::{End, MediaStage, Synthetic, lock};
 use crate::media::{
-    ClientSignal, Pc, engine,
+    ClientSignal, Pc,
+    codec::Codec,
+    engine, h264,
     vp8::{self, Counters},
 };
 use rtc::{rtp, rtp_transceiver::rtp_sender::RtpCodecKind};
@@ -39,7 +41,7 @@ pub struct Camera {
 impl MediaStage {
     /// He begins to publish his camera in layers, on a fresh connection.
     pub async fn publish_layers(&self, player: &Arc<Synthetic>) -> anyhow::Result<Camera> {
-        let end = End::open(&self.engine, Pc::Pub, super::HERE).await?;
+        let end = End::open(&self.engine, Pc::Pub, super::HERE, player.codecs).await?;
         let ssrcs = std::array::from_fn(|_| rand::random::<u32>().max(1));
         let layers: Vec<_> = RIDS.iter().zip(ssrcs).map(|(rid, ssrc)| ((*rid).to_owned(), ssrc)).collect();
         end.add("sound", RtpCodecKind::Audio, player.ssrcs[0])?;
@@ -98,13 +100,17 @@ impl Camera {
 
     /// Of its `n`th frame.
     fn payload(&self, layer: usize, n: u64, is_key: bool) -> Vec<u8> {
+        let (size, rest) = (is_key.then_some(SIZES[layer]), vec![0; BYTES[layer]]);
+        if self.end.codec() == Codec::H264 {
+            return h264::written(size, &rest);
+        }
         let counters = Counters {
             picture: Some((self.ssrcs[layer] >> 16) as u16)
                 .map(|first| first.wrapping_add(n as u16) & 0x7FFF),
             tl0: Some(n as u8),
             key: Some((n / KEY_EVERY) as u8),
         };
-        vp8::written(counters, is_key.then_some(SIZES[layer]), &vec![0; BYTES[layer]])
+        vp8::written(counters, size, &rest)
     }
 
     fn send(&self, layer: usize, n: u64, sequence_number: u16, payload: Vec<u8>) {
@@ -114,7 +120,7 @@ impl Camera {
         let header = rtp::Header {
             version: 2,
             marker: true,
-            payload_type: engine::payload_type(RtpCodecKind::Video),
+            payload_type: engine::payload_type(RtpCodecKind::Video, self.end.codec()),
             sequence_number,
             timestamp: ssrc.wrapping_add(count.wrapping_mul(STEP)),
             ssrc,

@@ -4,8 +4,8 @@
 
 use crate::media::{
     Pc, Track,
+    codec::{Codec, lists_h264},
     engine::{self, Engine, Way},
-    vp8::Payload,
 };
 use bytes::{Bytes, BytesMut};
 use rtc::{
@@ -53,6 +53,8 @@ pub struct Received {
     pub breaks: u64,
     /// Changes of the picture's size.
     pub sizes: u64,
+    /// The last one was H.264.
+    pub h264: bool,
     next: Option<u16>,
     last: Option<(u16, u32)>,
 }
@@ -68,21 +70,30 @@ pub struct End {
     level_extension: Mutex<Option<u8>>,
     /// Of the extensions that name a packet's line and layer.
     name_extensions: Mutex<Option<(u8, u8)>>,
+    /// Of the pictures that it sends.
+    codec: Mutex<Codec>,
     /// It reads nothing from its socket.
     pub deaf: AtomicBool,
     closed: AtomicBool,
     /// Key frames that it was asked for.
     pub key_frames_asked: AtomicU64,
+    /// What it was told last that it may send, in bit/s.
+    pub told_bps: AtomicU64,
     reports: engine::PlayerReports,
 }
 
 impl End {
-    /// A fresh end on a socket of its own, on this address of the machine.
-    pub(super) async fn open(engine: &Engine, pc: Pc, ip: IpAddr) -> anyhow::Result<Arc<Self>> {
+    /// A fresh end on a socket of its own, on this address of the machine, that can these codecs.
+    pub(super) async fn open(
+        engine: &Engine,
+        pc: Pc,
+        ip: IpAddr,
+        codecs: &[Codec],
+    ) -> anyhow::Result<Arc<Self>> {
         let socket = UdpSocket::bind((ip, 0)).await?;
         let address = socket.local_addr()?;
         let way = if pc == Pc::Pub { Way::Out } else { Way::In };
-        let (connection, reports) = engine.player_connection(way, address)?;
+        let (connection, reports) = engine.player_connection(way, address, codecs)?;
         let end = Arc::new(Self {
             pc: Mutex::new(connection),
             socket,
@@ -92,9 +103,11 @@ impl End {
             received: Mutex::default(),
             level_extension: Mutex::default(),
             name_extensions: Mutex::default(),
+            codec: Mutex::default(),
             deaf: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             key_frames_asked: AtomicU64::new(0),
+            told_bps: AtomicU64::new(0),
             reports,
         });
         tokio::spawn(end.clone().drive());
@@ -149,7 +162,9 @@ impl End {
         while let Some(datagram) = pc.poll_write() {
             self.socket.try_send_to(&datagram.message, datagram.transport.peer_addr).ok();
         }
-        self.key_frames_asked.fetch_add(engine::key_frames(&self.reports), Relaxed);
+        let (key_frames, bound) = engine::asked(&self.reports);
+        self.key_frames_asked.fetch_add(key_frames, Relaxed);
+        bound.inspect(|bps| self.told_bps.store(*bps, Relaxed));
         Some(pc.poll_timeout()?.saturating_duration_since(Instant::now()))
     }
 
@@ -172,14 +187,16 @@ impl End {
                 ..Default::default()
             },
             active: true,
-            codec: engine::codec(kind),
+            codec: engine::codec(kind, Codec::default()),
             ..RTCRtpEncodingParameters::default()
         };
         let encodings = layers.iter().map(encoding).collect();
         let track = MediaStreamTrack::new(name.into(), name.into(), name.into(), kind, encodings);
         let direction = RTCRtpTransceiverDirection::Sendonly;
         let init = RTCRtpTransceiverInit { direction, ..RTCRtpTransceiverInit::default() };
-        lock(&self.pc).add_transceiver_from_track(track, Some(init))?;
+        let mut pc = lock(&self.pc);
+        let line = pc.add_transceiver_from_track(track, Some(init))?;
+        engine::with_all_codecs(&mut pc, line)?;
         Ok(())
     }
 
@@ -204,6 +221,7 @@ impl End {
             })
         };
         *lock(&self.level_extension) = extension(engine::AUDIO_LEVEL);
+        *lock(&self.codec) = if lists_h264(answer) == Some(true) { Codec::H264 } else { Codec::Vp8 };
         *lock(&self.name_extensions) = extension(engine::LINE).zip(extension(engine::LAYER));
         self.wake.notify_one();
         Ok(())
@@ -225,7 +243,7 @@ impl End {
         let mut header = rtp::Header {
             version: 2,
             marker: true,
-            payload_type: engine::payload_type(kind),
+            payload_type: engine::payload_type(kind, self.codec()),
             sequence_number: count as u16,
             timestamp: (count as u32).wrapping_mul(if kind == RtpCodecKind::Video { 3_000 } else { 960 }),
             ssrc,
@@ -259,6 +277,11 @@ impl End {
     fn write(&self, message: RTCMessage) {
         lock(&self.pc).handle_write(TaggedRTCMessage { now: Instant::now(), message }).ok();
         self.wake.notify_one();
+    }
+
+    /// Of the pictures that it sends.
+    pub(super) fn codec(&self) -> Codec {
+        *lock(&self.codec)
     }
 
     /// What came of this stream.
@@ -319,15 +342,21 @@ impl Received {
         if let Some(Ok(count)) = packet.payload.get(1..9).map(<[u8; 8]>::try_from) {
             self.newest = u64::from_be_bytes(count);
         }
-        self.note_picture(packet.header.timestamp, &Payload::of(&packet.payload));
+        self.note_picture(packet);
     }
 
     /// Frames of layered streams are of one packet each.
-    fn note_picture(&mut self, timestamp: u32, payload: &Payload) {
+    fn note_picture(&mut self, packet: &rtp::Packet) {
         const LEAP: u32 = 900_000;
-        let Some(picture) = payload.counters.picture else { return };
-        if let Some((last, before)) = self.last.replace((picture, timestamp)) {
-            let follows = picture == last.wrapping_add(1) & 0x7FFF;
+        let (codec, timestamp) = (engine::codec_of(packet.header.payload_type), packet.header.timestamp);
+        let payload = codec.read(&packet.payload);
+        let picture = payload.counters.picture;
+        if packet.payload.is_empty() || picture.is_none() && codec == Codec::Vp8 {
+            return;
+        }
+        self.h264 = codec == Codec::H264;
+        if let Some((last, before)) = self.last.replace((picture.unwrap_or(0), timestamp)) {
+            let follows = picture.is_none_or(|picture| picture == last.wrapping_add(1) & 0x7FFF);
             let forward = (1..LEAP).contains(&timestamp.wrapping_sub(before));
             self.breaks += u64::from(!follows || !forward);
         }

@@ -3,7 +3,7 @@
 //! Owns what makes the ends. Called by benchmarks, which carry the descriptions. Knows nothing of the other server.
 
 use super::end::End;
-use crate::media::{Pc, engine::Engine};
+use crate::media::{Pc, codec::Codec, engine::Engine};
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ impl Ends {
 
     /// An end that will send sound and pictures under these names, and its offer.
     pub async fn publisher(&self, sound: u32, pictures: u32) -> anyhow::Result<(Arc<End>, String)> {
-        let end = End::open(&self.engine, Pc::Pub, self.ip).await?;
+        let end = End::open(&self.engine, Pc::Pub, self.ip, Codec::all(false)).await?;
         end.add("sound", RtpCodecKind::Audio, sound)?;
         end.add("pictures", RtpCodecKind::Video, pictures)?;
         let offer = end.offer(false)?;
@@ -30,7 +30,7 @@ impl Ends {
 
     /// An end that will receive what it is offered, and its answer.
     pub async fn receiver(&self, offer: &str) -> anyhow::Result<(Arc<End>, String)> {
-        let end = End::open(&self.engine, Pc::Sub, self.ip).await?;
+        let end = End::open(&self.engine, Pc::Sub, self.ip, Codec::all(false)).await?;
         let answer = end.answer(offer)?;
         Ok((end, answer))
     }

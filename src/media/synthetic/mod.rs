@@ -13,7 +13,7 @@ pub use foreign::Ends;
 
 use super::{
     ClientSignal, MediaCommand, MediaEvent, MediaLink, MediaServer as _, Pc, PcState, PeerState, Policy,
-    RoomStats, Server, ServerSignal, Stream, Track, engine::Engine,
+    RoomStats, Server, ServerSignal, Stream, Track, codec::Codec, engine::Engine,
 };
 use crate::{
     config,
@@ -47,6 +47,7 @@ pub struct Synthetic {
     /// He receives on this.
     pub receiving: Mutex<Option<Arc<End>>>,
     ssrcs: [u32; 2],
+    codecs: &'static [Codec],
     sent: [AtomicU64; 2],
     streams: Mutex<Vec<(Track, u32)>>,
     /// He has said that he threw this connection away, and has no echo yet.
@@ -122,13 +123,19 @@ impl MediaStage {
         self.tell(MediaCommand::SetPolicy { policy: Policy { streams } });
     }
 
-    /// A player comes; he receives, and sends if he `publishes`.
+    /// A player comes; he receives, and sends if he `publishes`. Of pictures he knows VP8 alone.
     pub async fn join(&self, publishes: bool) -> anyhow::Result<Arc<Synthetic>> {
+        self.join_with(publishes, false).await
+    }
+
+    /// The same; he knows H.264 too if `h264`.
+    pub async fn join_with(&self, publishes: bool, h264: bool) -> anyhow::Result<Arc<Synthetic>> {
         let player = Arc::new(Synthetic {
             id: PlayerId::new(),
             publishing: Mutex::default(),
             receiving: Mutex::default(),
             ssrcs: [rand::random::<u32>().max(1), rand::random::<u32>().max(1)],
+            codecs: Codec::all(h264),
             sent: Default::default(),
             streams: Mutex::default(),
             awaits: Default::default(),
@@ -149,7 +156,7 @@ impl MediaStage {
 
     /// He begins to publish, on a fresh connection.
     pub async fn publish(&self, player: &Arc<Synthetic>) -> anyhow::Result<()> {
-        let end = End::open(&self.engine, Pc::Pub, HERE).await?;
+        let end = End::open(&self.engine, Pc::Pub, HERE, player.codecs).await?;
         end.add("sound", RtpCodecKind::Audio, player.ssrcs[0])?;
         end.add("pictures", RtpCodecKind::Video, player.ssrcs[1])?;
         let sdp = end.offer(false)?;
@@ -246,7 +253,7 @@ impl Synthetic {
         let existing = lock(&self.receiving).clone();
         let end = match existing {
             Some(end) => end,
-            None => End::open(engine, Pc::Sub, HERE).await?,
+            None => End::open(engine, Pc::Sub, HERE, self.codecs).await?,
         };
         *lock(&self.receiving) = Some(end.clone());
         *lock(&self.streams) = end::streams(sdp, tracks);

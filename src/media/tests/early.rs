@@ -4,6 +4,7 @@ use crate::{
     config,
     media::{
         budget::Budget,
+        codec::Codec,
         engine::{Engine, Way},
         mux::{Datagram, Mux},
         tap::Reports,
@@ -59,10 +60,13 @@ impl Handshake {
         let engine = Engine::new(Duration::from_secs(5), Duration::from_secs(10)).expect("an engine");
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
         let at = socket.local_addr().expect("bound");
-        let (mut browser, _) = engine.player_connection(Way::Out, at).expect("a connection");
+        let (mut browser, _) =
+            engine.player_connection(Way::Out, at, Codec::all(false)).expect("a connection");
         browser.add_transceiver_from_kind(RtpCodecKind::Audio, None).expect("a line");
         let reports = Reports::default();
-        let connection = engine.connection(Way::In, mux.public(), reports.clone()).expect("a connection");
+        let connection = engine
+            .connection(Way::In, mux.public(), reports.clone(), Codec::all(false))
+            .expect("a connection");
         let (line, _) = mux.line();
         let mut wire = Wire::new(connection, line, reports, Budget::new(1_000, Instant::now()));
 

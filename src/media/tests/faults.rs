@@ -6,6 +6,7 @@ use crate::{
     media::{
         LinkError, MediaCommand, MediaEvent, MediaServer as _, Pc, Policy, Server,
         budget::Budget,
+        codec::Codec,
         connection::{Connection, Link, News},
         engine::Way,
         rewrite::Marks,
@@ -50,7 +51,10 @@ async fn a_full_mailbox_refuses_commands_and_still_takes_the_newest_policy() {
 /// A connection that nobody has signalled for, on the thread that calls.
 fn connection(shared: &Shared, room: Rc<Notify>) -> Rc<Connection> {
     let reports = Reports::default();
-    let pc = shared.engine.connection(Way::Out, shared.mux.public(), reports.clone()).expect("a connection");
+    let pc = shared
+        .engine
+        .connection(Way::Out, shared.mux.public(), reports.clone(), Codec::all(false))
+        .expect("a connection");
     let (line, inbox) = shared.mux.line();
     let wire = Wire::new(pc, line, reports, Budget::new(1_000, Instant::now()));
     Connection::start(PlayerId::new(), Pc::Sub, wire, inbox, 2, Rc::new(rules(shared)), room)

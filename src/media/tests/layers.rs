@@ -17,6 +17,7 @@ struct Scene {
     sender: Arc<Synthetic>,
     watchers: Vec<Arc<Synthetic>>,
     camera: Camera,
+    h264: bool,
 }
 
 impl Scene {
@@ -27,15 +28,22 @@ impl Scene {
 
     /// With other settings.
     async fn with(set: impl FnOnce(&mut config::Media)) -> Self {
+        Self::of(false, set).await
+    }
+
+    /// In H.264, if that is what all can.
+    async fn of(h264: bool, set: impl FnOnce(&mut config::Media)) -> Self {
         let mut config =
             config::Media { threads: 1, bound_ms: 50, full_link_ms: 1_500, ..config::Media::default() };
         set(&mut config);
         let stage = MediaStage::open(config).await.expect("a server");
-        let sender = stage.join(false).await.expect("joins");
-        let watchers = vec![stage.join(false).await.expect("joins"), stage.join(false).await.expect("joins")];
+        let [sender, first, second] =
+            [stage.join_with(false, h264), stage.join_with(false, h264), stage.join_with(false, h264)];
+        let (sender, watchers) =
+            (sender.await.expect("joins"), vec![first.await.expect("joins"), second.await.expect("joins")]);
         let camera = stage.publish_layers(&sender).await.expect("publishes");
         stage.all_to_all();
-        Self { stage, sender, watchers, camera }
+        Self { stage, sender, watchers, camera, h264 }
     }
 
     fn got(&self, watcher: usize) -> Received {
@@ -79,7 +87,16 @@ impl Scene {
 
 #[actix::test]
 async fn each_gets_the_layer_that_his_link_carries_and_comes_back_up() {
-    let scene = Scene::open().await;
+    layers_by_link(Scene::open().await).await;
+}
+
+#[actix::test]
+async fn each_gets_the_layer_that_his_link_carries_in_h264_too() {
+    let scene = Scene::of(true, |_| {}).await;
+    layers_by_link(scene).await;
+}
+
+async fn layers_by_link(scene: Scene) {
     scene.run(&ALL, "both see the largest", |s| s.sees(0, 2) && s.sees(1, 2)).await;
     scene.estimate(0, 5_000_000);
     scene.run(&ALL, "a while", |s| s.got(0).packets > 120).await;
@@ -90,6 +107,7 @@ async fn each_gets_the_layer_that_his_link_carries_and_comes_back_up() {
     assert!(scene.sees(1, 2), "the other one's is as it was");
     scene.run(&ALL, "it is full no more: step by step up", |s| s.sees(0, 2)).await;
     assert!(scene.got(0).sizes >= 4, "through the middle");
+    assert_eq!(scene.got(0).h264, scene.h264);
     scene.assert_unbroken();
     scene.stage.server.stop();
 }
@@ -106,7 +124,12 @@ async fn a_layer_that_is_sent_no_more_is_replaced_by_the_next() {
 
 #[actix::test]
 async fn a_paused_layer_is_not_taken_for_one_that_is_sent_because_it_is_padded() {
-    let scene = Scene::open().await;
+    for h264 in [false, true] {
+        padded_layer(Scene::of(h264, |_| {}).await).await;
+    }
+}
+
+async fn padded_layer(scene: Scene) {
     scene.run(&ALL, "both see the largest", |s| s.sees(0, 2) && s.sees(1, 2)).await;
     let padded = |s: &Scene| {
         s.camera.pad(2);
@@ -119,7 +142,15 @@ async fn a_paused_layer_is_not_taken_for_one_that_is_sent_because_it_is_padded()
 
 #[actix::test]
 async fn a_key_frame_that_comes_late_is_no_beginning_and_another_is_asked_for_until_it_comes() {
-    let scene = Scene::with(|config| (config.bound_ms, config.key_frame_ms) = (600_000, 40)).await;
+    for h264 in [false, true] {
+        late_key_frame(
+            Scene::of(h264, |config| (config.bound_ms, config.key_frame_ms) = (600_000, 40)).await,
+        )
+        .await;
+    }
+}
+
+async fn late_key_frame(scene: Scene) {
     scene.run(&ALL, "both see something", |s| s.got(0).packets > 0 && s.got(1).packets > 0).await;
     scene.run(&ALL, "a while", |s| s.got(0).packets > 120).await;
     scene.camera.keyless.store(true, Relaxed);

@@ -174,7 +174,7 @@ pub(super) const PUSHES: &[(&str, &str, &str, &str)] = &[
         "media.reset",
         "{pc}",
         "one member",
-        "after his own: what comes now is of the new connection. Otherwise the server has lost it: begin anew, with an offer on `pub` and `ready` on `sub`",
+        "after his own: what comes now is of the new connection. Otherwise the server has lost it, or, on `pub`, the room's pictures change their codec: begin anew, with an offer on `pub` and `ready` on `sub`",
     ),
     (
         "media.state",

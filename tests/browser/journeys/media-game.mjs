@@ -6,8 +6,6 @@ import assert from "node:assert/strict";
 import { forget, gained, inMedia, joinMedia, joinRoom, makeRoom, say, seen, smallCamera, statistics, tamper, until, watching } from "../media.mjs";
 
 export const title = "five people with cameras, a whole game: who hears and sees whom, pair by pair in each phase";
-/** Runs only when it is asked for by name. */
-export const setAside = "it passes on a quiet machine (173 s, all pairs of all phases) and fails where five browsers do not get their turns: run it by name, node tests/browser/run.mjs media-game";
 
 const NAMES = ["ida", "jon", "kim", "lou", "mae"];
 const TIMES = { day_ms: 25_000, vote_ms: 16_000, defence_ms: 15_000, verdict_ms: 16_000, final_words_ms: 15_000, night_ms: 16_000 };
@@ -32,10 +30,11 @@ export async function run({ open, log }) {
 async function deal(visitors, log) {
   for (let round = 1; round <= 6; round++) {
     const link = await makeRoom(visitors[0].page, "A whole game");
-    await joinMedia(visitors[0].page);
-    for (const { page } of visitors.slice(1)) {
+    await timed(visitors[0], log);
+    for (const visitor of visitors.slice(1)) {
+      const { page } = visitor;
       await joinRoom(page, link);
-      await joinMedia(page);
+      await timed(visitor, log);
       await page.locator(".centre .btn.primary").click(); // ready
     }
     const { page } = visitors[0];
@@ -59,6 +58,12 @@ async function deal(visitors, log) {
     }
   }
   throw new Error("the bot was of the mafia six times");
+}
+
+async function timed({ page, name }, log) {
+  const began = Date.now();
+  await joinMedia(page);
+  log(`${name} joined in ${Date.now() - began} ms`);
 }
 
 async function checkWaiting(visitors, log) {
@@ -105,8 +110,8 @@ async function check(game, where) {
     for (const [i, to] of table.entries()) {
       for (const from of table.filter((p) => p !== to)) {
         const got = gained(...looks[i], from.id);
-        const { layers } = looks[table.indexOf(from)][1].sent;
-        const what = `${name}: ${from.visitor.name} (${from.role}) → ${to.visitor.name} (${to.role}): ${JSON.stringify({ ...got, layers })}`;
+        const { layers, link } = looks[table.indexOf(from)][1].sent;
+        const what = `${name}: ${from.visitor.name} (${from.role}) → ${to.visitor.name} (${to.role}): ${JSON.stringify({ ...got, layers, link })}`;
         const pair = `${from.id} ${to.id}`;
         const flows = seenOf.get(pair) ?? { sound: false, picture: false };
         seenOf.set(pair, flows);

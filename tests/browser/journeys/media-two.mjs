@@ -2,7 +2,7 @@
 // remembered; a reload; how soon the first picture comes.
 
 import assert from "node:assert/strict";
-import { gained, inMedia, joinMedia, joinRoom, makeRoom, seen, statistics, until, watching } from "../media.mjs";
+import { gained, inMedia, joinMedia, joinRoom, makeRoom, seen, sounds, statistics, until, watching } from "../media.mjs";
 
 export const title = "two people with cameras: device test, pictures, sound, mutes, reload, time to the first picture";
 
@@ -12,6 +12,7 @@ export async function run({ open, log }) {
   const link = await makeRoom(ann.page, "With cameras");
   await deviceTest(ann);
   await joinMedia(ann.page);
+  await until("nothing listens to the microphone any more", async () => (await sounds(ann.page)) === 0);
   await ann.page.locator('.heard[data-heard="alone"]').waitFor();
   await joinRoom(ben.page, link);
   await ben.page.getByRole("dialog", { name: "카메라와 마이크" }).waitFor();
