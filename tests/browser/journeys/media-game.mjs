@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { forget, gained, inMedia, joinMedia, joinRoom, makeRoom, say, seen, smallCamera, statistics, tamper, until, watching } from "../media.mjs";
 
 export const title = "five people with cameras, a whole game: who hears and sees whom, pair by pair in each phase";
+/** Runs only when it is asked for by name. */
+export const setAside = "it takes three minutes, and five browsers that get their turns: run it by name, node tests/browser/run.mjs media-game";
 
 const NAMES = ["ida", "jon", "kim", "lou", "mae"];
 const TIMES = { day_ms: 25_000, vote_ms: 16_000, defence_ms: 15_000, verdict_ms: 16_000, final_words_ms: 15_000, night_ms: 16_000 };
