@@ -53,6 +53,7 @@ sections! {
     /// The listener for operators: never on the public address.
     Admin {
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 9090)), "address", "where /healthz, /readyz and /metrics are served";
+        tidy_ms: u64 = 5_000, "ms", "how often what was measured goes into its distribution: until then each measurement takes memory, asked for or not";
     }
     /// Where embedded data lies.
     Data {

@@ -27,6 +27,7 @@ use crate::{
     session_log::{self, SessionLog},
     store::Store,
     tcp::TcpState,
+    telemetry,
     tls::{self, Tls},
     transport::Sockets,
     ws,
@@ -204,6 +205,9 @@ impl Shared {
         self.queues.work();
         auth::watch(&self.identity, cluster);
         actix::spawn(compare_clocks(store.clone(), self.state.clone(), config.clone()));
+        if let Some(metrics) = telemetry::metrics() {
+            actix::spawn(telemetry::keep_tidy(metrics, Duration::from_millis(config.admin.tidy_ms)));
+        }
         actix::spawn(sweep_requests(store.clone(), clock.clone(), config.clone()));
         actix::spawn(session_log::keep_tidy(store.clone(), cluster.clone(), config.clone(), clock));
         if let Some(tls) = tls {
