@@ -3,9 +3,11 @@
 use super::Failure;
 use rand::RngExt as _;
 use std::{
+    fs::{File, TryLockError},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -17,11 +19,30 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// client between here and its use.
 const PORTS: std::ops::Range<u16> = 24_000..32_000;
 
-/// A port that was free a moment ago, for whoever must know it before it is bound.
+/// A port for whoever must know it before it is bound, and again after he was killed: free now, and as long as this process
+/// lives no other test is given it.
 pub fn free_port() -> u16 {
     let mut rng = rand::rng();
     let mut drawn = std::iter::repeat_with(|| rng.random_range(PORTS)).take(1_000);
-    drawn.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap_or(0)
+    drawn.find(|port| is_ours(*port)).unwrap_or(0)
+}
+
+/// Takes the port's lock, which the system lets go when this process ends. Where there can be no locks it is only looked
+/// whether the port is free.
+fn is_ours(port: u16) -> bool {
+    static HELD: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let locks = std::env::temp_dir().join("playhouse-ports");
+    let lock = std::fs::create_dir_all(&locks).and_then(|()| File::create(locks.join(port.to_string())));
+    if lock.as_ref().is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock))) {
+        return false;
+    }
+    let is_free = TcpListener::bind(("127.0.0.1", port)).is_ok();
+    if let Ok(lock) = lock
+        && is_free
+    {
+        HELD.lock().unwrap_or_else(PoisonError::into_inner).push(lock);
+    }
+    is_free
 }
 
 pub(super) fn wait_for(port: u16, what: &str) -> Result<(), Failure> {
@@ -319,4 +340,18 @@ fn as_postgres(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_given_once() {
+        let mut ports: Vec<u16> = (0..500).map(|_| free_port()).collect();
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 500);
+        assert!(ports.iter().all(|port| PORTS.contains(port)));
+    }
 }
