@@ -34,7 +34,7 @@ def read(path):
 
 
 def default_ms(section, setting):
-    """The default of a setting, out of the tables in src/config."""
+    """The default of a setting, out of the tables in src/config, where a section is named by its type."""
     tables = "".join(path.read_text() for path in (ROOT / "src/config").glob("*.rs"))
     found = re.search(rf"\b{section} {{[^}}]*?\b{setting}: u64 = ([\d_]+)", tables)
     return int(found[1].replace("_", ""))

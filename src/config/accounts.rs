@@ -1,4 +1,4 @@
-//! Accounts, what they did and what they get for it.
+//! Accounts, what they did and what they get for it. A table alone, see `table`.
 
 use super::{kinds::Secret, table::sections};
 

@@ -1,4 +1,5 @@
-//! Kinds of values that only settings have.
+//! Kinds of values that only settings have: how they are written in a file, and what of them is printed. Used by the areas'
+//! tables, and by whoever goes by such a setting. Never knows which setting that is.
 
 use serde::{Deserialize, Serialize};
 

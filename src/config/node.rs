@@ -1,4 +1,4 @@
-//! The node as a part of its world: listeners, database, cluster, logs.
+//! The node as a part of its world: listeners, database, cluster, logs. A table alone, see `table`.
 
 use super::{
     kinds::{LogFormat, TlsVersion},

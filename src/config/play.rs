@@ -1,4 +1,4 @@
-//! What is played: sessions, rooms, media, duels, matchmaking.
+//! What is played: sessions, rooms, media, duels, matchmaking. A table alone, see `table`.
 
 use super::{kinds::Secret, table::sections};
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Who waits for a place or a seat: admission queues, showtimes, brackets.
+//! Who waits for a place or a seat: admission queues, showtimes, brackets. A table alone, see `table`.
 
 use super::table::sections;
 

@@ -1,4 +1,6 @@
 //! From a table of settings to types: what each area's file is written in.
+//!
+//! Owns the macro, and the row that `playhouse config` prints. Used by the areas alone. Never reads a value: that is `load`'s.
 
 /// One row of `playhouse config`.
 pub struct Setting {

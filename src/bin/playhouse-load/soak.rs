@@ -23,6 +23,7 @@ use crate::{churn, duel, fanout, mafia, packets, procfs};
 const SETTLE: Duration = Duration::from_secs(3);
 /// Before the quarters mean anything.
 const LEAST_ROUNDS: usize = 8;
+/// The noise of an allocator, and of when it is looked.
 const SLACK: f64 = 1.05;
 /// Duels are known for a while after their end, and pairs make as many as the machine lets them.
 const DUELS: f64 = 1.5;
@@ -32,7 +33,7 @@ struct Held {
     name: &'static str,
     /// So much more is no growth.
     some: f64,
-    /// Nor is this part: the noise of an allocator, and of when it is looked.
+    /// Nor is so many times as much.
     slack: f64,
     measure: fn(&Look) -> f64,
 }
